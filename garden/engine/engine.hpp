@@ -133,6 +133,8 @@ class Engine {
     virtual void wait(const Handle& handle, const std::string& process_id,
                       std::function<void(base::Result<std::int32_t>)> done) = 0;
     virtual base::Result<std::vector<ProcessRow>> processes(const Handle& handle) = 0;
+    // The retained end of a process's output (64 KiB at most), also after its exit.
+    virtual base::Result<std::string> logs(const Handle& handle, const std::string& process_id, bool is_stderr) = 0;
 
     // `tar`: a pipe or socket with the archive; read to its end. Blocking: run on its own worker.
     virtual base::Result<void> stream_in(

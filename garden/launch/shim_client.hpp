@@ -84,6 +84,8 @@ class Shim {
     virtual base::Result<void> close_input(std::uint64_t attachment) = 0;
     // Forgets the attachment: unconnected output is dropped, stdin as above.
     virtual base::Result<void> detach(std::uint64_t attachment) = 0;
+    // The retained end of a stream (64 KiB at most), also after the process's exit.
+    virtual base::Result<std::string> tail(std::string_view process_id, OutputStream stream) = 0;
     virtual base::Result<void> signal(std::string_view process_id, int number) = 0;   // exited: fine
     virtual base::Result<void> resize(std::string_view process_id, std::uint16_t columns, std::uint16_t rows) = 0;
     virtual base::Result<ShimState> state() = 0;
