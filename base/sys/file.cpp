@@ -255,6 +255,11 @@ Result<std::string> read_link_at(FdRef parent, CStr path) {
     return out;
 }
 
+Result<void> change_owner(FdRef file, std::uint32_t uid, std::uint32_t gid) {
+    if (::fchown(file.get(), uid, gid) != 0) return errno_error("change the owner of a file");
+    return ok;
+}
+
 Result<Fd> duplicate(FdRef fd) {
     Fd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
     if (!copy) return errno_error("duplicate a descriptor");

@@ -62,6 +62,7 @@ Result<struct ::stat> stat_at(FdRef parent, CStr path);  // does not follow a la
 Result<bool> exists_at(FdRef parent, CStr path);
 Result<std::string> read_link_at(FdRef parent, CStr path);
 
+Result<void> change_owner(FdRef file, std::uint32_t uid, std::uint32_t gid);   // fchown
 Result<Fd> duplicate(FdRef fd);   // F_DUPFD_CLOEXEC
 struct Pipe {
     Fd read;

@@ -84,6 +84,12 @@ Result<void> set_mount_attributes(FdRef tree, std::uint64_t set, std::uint64_t c
     return setattr(tree, attributes, recursive);
 }
 
+Result<void> set_mount_private(FdRef tree) {
+    mount_attr attributes = {};
+    attributes.propagation = MS_PRIVATE;
+    return setattr(tree, attributes, false).context("make a mount private");
+}
+
 Result<void> idmap_mount(FdRef tree, FdRef user_namespace, bool recursive) {
     mount_attr attributes = {};
     attributes.attr_set = MOUNT_ATTR_IDMAP;

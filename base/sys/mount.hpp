@@ -19,6 +19,8 @@ Result<Fd> fs_mount(FdRef context, std::uint64_t attributes);               // f
 // A detached clone of the mount at `path` below `parent` ("" for `parent` itself).
 Result<Fd> clone_tree(FdRef parent, CStr path, bool recursive);
 Result<void> set_mount_attributes(FdRef tree, std::uint64_t set, std::uint64_t clear, bool recursive);
+// MS_PRIVATE: what the host mounts below the source later stays out of the clone.
+Result<void> set_mount_private(FdRef tree);
 // MOUNT_ATTR_IDMAP with the mapping of `user_namespace` (Linux 5.12; overlay mounts themselves refuse it).
 Result<void> idmap_mount(FdRef tree, FdRef user_namespace, bool recursive);
 Result<void> attach_mount(FdRef tree, FdRef target_parent, CStr target);    // move_mount; "" = `target_parent` itself

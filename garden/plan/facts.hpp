@@ -2,12 +2,14 @@
 // Filled in by garden/engine (facts.cpp there), by hand in tests. Used by garden/plan.
 #pragma once
 
+#include "garden/plan/container_spec.hpp"
 #include "security/classes.hpp"
 #include "security/rlimits.hpp"
 #include "security/seccomp.hpp"
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,7 @@ struct HostFacts {
     security::RlimitCeilings rlimits;
     std::map<std::string, std::string> sysctls;    // per network namespace, already allow-listed
     std::int32_t oom_score_adj = 0;                // PL-10: never below the daemon's
+    std::set<std::string> absent_devices;          // "/dev/fuse": a class may have it, this host does not
     bool posix_message_queues = true;              // the kernel has mqueue
     bool garden_inheritable = false;               // compat.garden_inheritable (CAP-05)
     bool no_new_privileges = false;                // for every unprivileged container (NNP-01)
@@ -33,6 +36,15 @@ struct ContainerFacts {
     security::Filter filter;
     std::vector<bool> bind_source_is_file;         // one per bind mount of the spec
 };
+
+constexpr security::Class to_security(ContainerClass value) {
+    switch (value) {
+        case ContainerClass::unprivileged: return security::Class::unprivileged;
+        case ContainerClass::privileged: return security::Class::privileged;
+        case ContainerClass::privileged_in_userns: return security::Class::privileged_in_userns;
+    }
+    return security::Class::unprivileged;
+}
 
 // True when the class has a user namespace of its own (security-model §3).
 constexpr bool has_user_namespace(security::Class value) {

@@ -48,8 +48,9 @@ std::vector<launch::Sysctl> sysctls_of(const HostFacts& host, const ContainerFac
     return sysctls;
 }
 
-void add_devices(LaunchPlan& plan, security::Class container_class) {
+void add_devices(LaunchPlan& plan, const HostFacts& host, security::Class container_class) {
     for (const auto& node : security::device_nodes(container_class)) {
+        if (host.absent_devices.contains("/dev/" + node.name)) continue;
         launch::DeviceNode device{
                 .path = node.name, .major = node.major, .minor = node.minor, .mode = node.mode, .fd = launch::kNoFd};
         if (has_user_namespace(container_class)) {
@@ -128,7 +129,7 @@ LaunchPlan plan_container(const ContainerSpec& spec, const HostFacts& host, cons
     plan.container.root = static_cast<launch::FdIndex>(plan.fds.size());
     plan.fds.push_back({.kind = FdKind::root, .name = "/", .index = 0});
     add_mounts(plan, spec, host, container);
-    add_devices(plan, container.container_class);
+    add_devices(plan, host, container.container_class);
     plan.container.masked = security::masked_paths(container.container_class);
     plan.container.read_only = security::read_only_paths(container.container_class);
     const bool no_new_privileges =
