@@ -56,7 +56,7 @@ class Volumes {
     virtual base::Result<base::Fd> create(const VolumeRequest& request) = 0;
     virtual base::Result<Usage> usage(std::string_view name) = 0;
     virtual base::Result<void> destroy(std::string_view name) = 0;     // idempotent
-    // destroy returns early: true while files of a destroyed volume `name` are still being deleted behind (ID-03).
+    // destroy returns early: true while files of a destroyed volume `name` are still being deleted behind (ID-03); "" = of any volume.
     virtual bool deleting(std::string_view name) = 0;
     virtual base::Result<std::vector<std::string>> list() = 0;         // also half-made ones; not those being deleted
     struct Disk {

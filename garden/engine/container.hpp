@@ -1,0 +1,41 @@
+// One container in the memory of gardend. Owned by the registry, shared by the operations that work on it.
+// Used by garden/engine only.
+#pragma once
+
+#include "base/fd.hpp"
+#include "garden/cgroup/cgroup.hpp"
+#include "garden/engine/process_table.hpp"
+#include "garden/engine/record.hpp"
+#include "garden/launch/shim_client.hpp"
+#include "garden/plan/facts.hpp"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+namespace garden {
+
+struct Container {
+    explicit Container(Handle name) : handle(std::move(name)) {}
+
+    const Handle handle;
+    ProcessTable processes;                  // has its own lock
+
+    // Until then only the creating thread touches what follows.
+    std::atomic<bool> ready{false};
+
+    // Under `mutex`; the pointers do not change between `ready` and destroy.
+    std::mutex mutex;
+    ContainerRecord record;
+    base::Fd bundle;
+    std::shared_ptr<launch::Shim> shim;
+    std::shared_ptr<cgroup::Group> group;
+    plan::ContainerFacts facts;
+    base::Fd init;                           // pidfd of garden-init
+    std::int32_t init_pid = 0;
+    bool destroying = false;
+    bool no_new_privileges = false;
+};
+
+}  // namespace garden

@@ -1,0 +1,135 @@
+// Destroy, and the take-down that create, recovery and destroy share: idempotent, works on whatever exists of a container.
+#include "base/fail.hpp"
+#include "base/sys/file.hpp"
+#include "garden/engine/gardener.hpp"
+
+#include <net/if.h>
+
+namespace garden {
+
+namespace {
+
+// A process in uninterruptible sleep cannot be killed: destroy says so after this time and can be tried again.
+constexpr std::chrono::seconds kKillDeadline{10};
+// How long a network namespace may take to die before its host interface is deleted by us.
+constexpr std::chrono::seconds kNamespaceDeadline{30};
+// How long a volume's files may take to be deleted before its id range is left to the next start's sweep.
+constexpr std::chrono::minutes kVolumeDeadline{30};
+
+}  // namespace
+
+base::Result<void> Gardener::destroy(const Handle& handle) {
+    auto container = TRY(registry_.find(handle));
+    {
+        const std::lock_guard lock(container->mutex);
+        if (container->destroying) return base::fail(base::Errc::conflict, "container already being destroyed");
+        if (!container->ready) return base::fail(base::Errc::conflict, "container {} is still being created", handle.get());
+        container->destroying = true;
+        container->record.stage = Stage::destroying;
+        (void)Depot::save(container->bundle, container->record);   // with a full disk destroy must work all the same
+    }
+    timers_->disarm(handle);
+    auto done = take_down(*container);
+    if (!done) {
+        const std::lock_guard lock(container->mutex);
+        container->destroying = false;
+        return std::move(done).context(base::format("destroy container {}", handle.get()));
+    }
+    registry_.remove(handle);
+    return base::ok;
+}
+
+base::Result<void> Gardener::end_processes(Container& container) {
+    if (container.shim) {
+        auto ended = container.shim->destroy(kKillDeadline);
+        // A dead shim has taken its children with it; what is left is in the group.
+        if (!ended && ended.error().kind == base::Errc::timeout) return ended;
+    }
+    if (!container.group) {
+        auto group = parts_.cgroups->open(container.handle.get());
+        if (!group && group.error().kind == base::Errc::not_found) return base::ok;
+        container.group = TRY(std::move(group));
+    }
+    if (!container.shim) TRY(container.group->kill());
+    return container.group->remove();
+}
+
+base::Result<void> Gardener::take_down(Container& container) {
+    TRY(end_processes(container));
+    container.processes.end_all(kKilledExitCode);
+    container.init.reset();
+    const auto& record = container.record;
+    if (record.lease) TRY(parts_.network->disconnect(*record.lease, false));
+    TRY(parts_.volumes->destroy(container.handle.get()));
+    TRY(parts_.images->release(container.handle.get()));
+    release_later(record);
+    TRY(parts_.depot.remove(container.handle));
+    container.shim.reset();
+    container.group.reset();
+    container.bundle.reset();
+    return base::ok;
+}
+
+void Gardener::release_later(const ContainerRecord& record) {
+    if (record.lease) {
+        // The address is free when the kernel has taken the interface away with the namespace.
+        auto lease = *record.lease;
+        const auto gone = [lease] { return ::if_nametoindex(lease.host_interface.c_str()) == 0; };
+        const auto release = [this, lease] { parts_.network->release(lease); };
+        chores_->repeat(
+                [gone, release] {
+                    if (!gone()) return false;
+                    release();
+                    return true;
+                },
+                kNamespaceDeadline,
+                [this, lease, release] {
+                    (void)parts_.network->sweep(lease.id);
+                    release();
+                });
+    }
+    if (!record.range_owner.empty()) {
+        // ID-03: not before every file of the range is gone.
+        const auto gone = [this, handle = record.handle.get()] { return !parts_.volumes->deleting(handle); };
+        chores_->repeat(
+                [this, gone, owner = record.range_owner] {
+                    if (!gone()) return false;
+                    return parts_.ranges->release(owner).has_value();
+                },
+                kVolumeDeadline, [] {});
+    }
+}
+
+void Gardener::bury_later(const std::weak_ptr<Container>& weak, const std::string& reason) {
+    // The news may come while create is still at work: then create fails by itself, or is about to be done.
+    chores_->repeat(
+            [this, weak, reason] {
+                const auto container = weak.lock();
+                if (!container) return true;
+                if (!container->ready) return false;
+                bury(container, reason);
+                return true;
+            },
+            kNamespaceDeadline, [] {});
+}
+
+void Gardener::bury(const ContainerPtr& container, const std::string& reason) {
+    // What the kernel still runs of it is ended and its group removed; the container stays listed, as dead, until its
+    // owner destroys it: it is never dropped behind the owner's back.
+    {
+        const std::lock_guard lock(container->mutex);
+        auto& record = container->record;
+        if (!container->ready || container->destroying || record.dead) return;
+        record.dead = true;
+        record.stopped = true;
+        record.events.push_back("container died: " + reason);
+        (void)Depot::save(container->bundle, record);
+    }
+    if (container->group) {
+        (void)container->group->kill();
+        (void)container->group->remove();
+    }
+    container->processes.end_all(kKilledExitCode);
+}
+
+}  // namespace garden

@@ -1,0 +1,84 @@
+// Doctor: every kernel object or directory without an owner, and every record without its resources. Finds, does not mend.
+#include "base/fail.hpp"
+#include "base/sys/file.hpp"
+#include "garden/engine/gardener.hpp"
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+namespace garden {
+
+namespace {
+
+// Between two looks: what a request is just making or the kernel is just finishing is not an orphan.
+constexpr std::chrono::milliseconds kSecondLook{300};
+constexpr std::chrono::seconds kSettle{5};
+
+bool same(const Orphan& a, const Orphan& b) { return a.kind == b.kind && a.name == b.name; }
+
+}  // namespace
+
+base::Result<std::vector<Orphan>> Gardener::doctor() {
+    (void)chores_->drain(kSettle);
+    auto first = find_orphans();
+    if (first.empty()) return first;
+    std::this_thread::sleep_for(kSecondLook);   // NOLINT: there is nothing to wait for but time
+    const auto second = find_orphans();
+    std::erase_if(first, [&](const Orphan& orphan) {
+        return std::none_of(second.begin(), second.end(), [&](const auto& other) { return same(orphan, other); });
+    });
+    return first;
+}
+
+std::vector<Orphan> Gardener::find_orphans() {
+    std::vector<Orphan> found;
+    std::set<std::string> handles;
+    std::set<std::string> ranges = pool_->range_owners();
+    std::set<std::string> leases = pool_->lease_ids();
+    const auto containers = registry_.all();
+    for (const auto& container : containers) {
+        handles.insert(container->handle.get());
+        if (!container->ready) continue;
+        const std::lock_guard lock(container->mutex);
+        ranges.insert(container->record.range_owner);
+        if (container->record.lease) leases.insert(container->record.lease->id);
+    }
+    const auto check = [&](const char* kind, const auto& names, const auto& owned) {
+        if (!names) {
+            found.push_back({.kind = kind, .name = "?", .reason = "cannot be listed: " + names.error().text});
+            return;
+        }
+        for (const auto& name : *names) {
+            if (!owned.contains(name)) found.push_back({.kind = kind, .name = name, .reason = "belongs to no container"});
+        }
+    };
+    check("cgroup", parts_.cgroups->list(), handles);
+    check("interface", parts_.network->present(), leases);
+    check("volume", parts_.volumes->list(), handles);
+    check("image hold", parts_.images->owners(), handles);
+    const auto bundles = parts_.depot.list();
+    if (bundles) {
+        for (const auto& bundle : *bundles) {
+            if (!handles.contains(bundle.get())) {
+                found.push_back({.kind = "bundle", .name = bundle.get(), .reason = "belongs to no container"});
+            }
+        }
+    }
+    for (const auto& [owner, range] : parts_.ranges->list()) {
+        if (!ranges.contains(owner)) {
+            found.push_back({.kind = "id-range", .name = base::format("{} ({})", owner, range.base), .reason = "belongs to no container"});
+        }
+    }
+    for (const auto& container : containers) {
+        if (!container->ready || container->record.dead) continue;
+        const auto name = container->handle.get();
+        const auto groups = parts_.cgroups->list();
+        if (groups && std::find(groups->begin(), groups->end(), name) == groups->end()) {
+            found.push_back({.kind = "container", .name = name, .reason = "has no cgroup"});
+        }
+    }
+    return found;
+}
+
+}  // namespace garden

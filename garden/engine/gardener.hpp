@@ -1,0 +1,149 @@
+// The engine's implementation: one class, its operations spread over files by what they do (create.cpp, destroy.cpp, run.cpp,
+// stream.cpp, stop.cpp, query.cpp, recover.cpp, doctor.cpp). Private to garden/engine.
+#pragma once
+
+#include "garden/engine/chores.hpp"
+#include "garden/engine/container.hpp"
+#include "garden/engine/depot.hpp"
+#include "garden/engine/engine.hpp"
+#include "garden/engine/filters.hpp"
+#include "garden/engine/grace_timers.hpp"
+#include "garden/engine/host_nodes.hpp"
+#include "garden/engine/registry.hpp"
+#include "garden/engine/seat.hpp"
+#include "garden/engine/warm_pool.hpp"
+#include "garden/plan/launch_plan.hpp"
+#include "security/accounts.hpp"
+
+#include <atomic>
+#include <memory>
+#include <semaphore>
+
+namespace garden {
+
+using ContainerPtr = std::shared_ptr<Container>;
+
+// A mark for every exit code that a killed container's processes get (128 + SIGKILL).
+inline constexpr std::int32_t kKilledExitCode = 137;
+
+class Gardener final : public Engine {
+  public:
+    // What start.cpp has opened; in the order of dependencies.
+    struct Parts {
+        EngineConfig config;
+        Depot depot;
+        HostNodes nodes;
+        plan::HostFacts facts;
+        base::Fd copy_program;                    // garden-copy, sealed (PL-03)
+        std::unique_ptr<security::IdRanges> ranges;
+        std::unique_ptr<cgroup::Driver> cgroups;
+        std::unique_ptr<net::Network> network;
+        std::unique_ptr<rootfs::Images> images;
+        std::unique_ptr<rootfs::Volumes> volumes;
+        std::unique_ptr<launch::ShimHub> hub;
+    };
+
+    explicit Gardener(Parts parts);
+    ~Gardener() override;
+    base::Result<void> recover();                 // once, before the first operation
+    void begin();                                 // fills the pool
+
+    base::Result<Handle> create(ContainerSpec spec, const std::function<void(const rootfs::Progress&)>& progress) override;
+    base::Result<void> destroy(const Handle& handle) override;
+    std::vector<Handle> list(const std::map<std::string, std::string>& property_filter) override;
+    base::Result<ContainerInfo> info(const Handle& handle) override;
+    base::Result<ContainerMetrics> metrics(const Handle& handle) override;
+    base::Result<LimitsSpec> limits(const Handle& handle) override;
+    base::Result<void> stop(const Handle& handle, bool kill) override;
+    base::Result<void> set_grace_time(const Handle& handle, std::chrono::nanoseconds time) override;
+    std::shared_ptr<void> touch(const Handle& handle) override;
+
+    base::Result<std::map<std::string, std::string>> properties(const Handle& handle) override;
+    base::Result<std::string> property(const Handle& handle, const std::string& name) override;
+    base::Result<void> set_property(const Handle& handle, const std::string& name, const std::string& value) override;
+    base::Result<void> remove_property(const Handle& handle, const std::string& name) override;
+
+    base::Result<Attachment> run(const Handle& handle, ProcessSpec spec) override;
+    base::Result<Attachment> attach(const Handle& handle, const std::string& process_id) override;
+    base::Result<void> connect_output(
+            const Handle& handle, std::uint64_t attachment, bool is_stderr, base::FdRef sink) override;
+    base::Result<void> close_input(const Handle& handle, std::uint64_t attachment) override;
+    base::Result<void> detach(const Handle& handle, std::uint64_t attachment) override;
+    base::Result<void> signal(const Handle& handle, const std::string& process_id, int number) override;
+    base::Result<void> resize(const Handle& handle, const std::string& process_id, WindowSize size) override;
+    void wait(const Handle& handle, const std::string& process_id,
+              std::function<void(base::Result<std::int32_t>)> done) override;
+    base::Result<std::vector<ProcessRow>> processes(const Handle& handle) override;
+    base::Result<std::string> logs(const Handle& handle, const std::string& process_id, bool is_stderr) override;
+
+    base::Result<void> stream_in(
+            const Handle& handle, const std::string& user, const std::string& destination, base::FdRef tar) override;
+    base::Result<Outgoing> stream_out(
+            const Handle& handle, const std::string& user, const std::string& source) override;
+
+    base::Result<Capacity> capacity() override;
+    base::Result<void> ping() override;
+    base::Result<std::string> plan_json(ContainerSpec spec) override;
+    base::Result<std::vector<Orphan>> doctor() override;
+    rootfs::Images& images() override { return *parts_.images; }
+    base::Result<std::string> features_json() override;
+
+  private:
+    // create.cpp
+    base::Result<void> complete_spec(ContainerSpec& spec) const;
+    base::Result<void> build(const ContainerPtr& container, const rootfs::Image& image, std::optional<Seat>& seat);
+    base::Result<void> take_seat(const ContainerPtr& container, std::optional<Seat>& seat);
+    base::Result<base::Fd> make_volume(Container& container, const rootfs::Image& image, const Seat& seat);
+    base::Result<void> make_group(Container& container);
+    base::Result<void> write_etc_files(Container& container);
+    base::Result<void> launch(Container& container, base::Fd root, const Seat& seat);
+    base::Result<std::vector<base::Fd>> open_needs(Container& container, const plan::LaunchPlan& plan, base::Fd& root);
+    base::Result<plan::ContainerFacts> facts_of(const ContainerSpec& spec, const security::IdRange& range);
+    void listen(const ContainerPtr& container);
+
+    // destroy.cpp
+    base::Result<void> take_down(Container& container);
+    base::Result<void> end_processes(Container& container);
+    void release_later(const ContainerRecord& record);
+    void bury_later(const std::weak_ptr<Container>& weak, const std::string& reason);
+    void bury(const ContainerPtr& container, const std::string& reason);
+
+    // recover.cpp
+    void adopt(const Handle& handle, std::vector<ContainerPtr>& doomed);
+    base::Result<void> rejoin(const ContainerPtr& container);
+    void sweep();
+
+    // run.cpp
+    base::Result<ContainerPtr> living(const Handle& handle);   // conflict when the container is dead or going
+    base::Result<security::User> resolve_user(Container& container, const std::string& text);
+    void forget_stale(Container& container);
+    void forget_internal(Container& container, const std::string& id);
+
+    // stream.cpp
+    struct Helper;
+    base::Result<std::shared_ptr<Helper>> start_copy(
+            const Handle& handle, const std::string& user, std::vector<std::string> arguments, base::FdRef input,
+            base::FdRef output, bool relative_to_home);
+
+    // query.cpp
+    void watch_oom(const ContainerPtr& container);
+    void note_oom(const ContainerPtr& container);
+    std::uint64_t entitlement(const ContainerRecord& record, std::chrono::nanoseconds age) const;
+
+    // doctor.cpp
+    std::vector<Orphan> find_orphans();
+
+    Parts parts_;
+    Filters filters_;
+    Registry registry_;
+    Seats seats_;
+    std::counting_semaphore<1024> creating_;
+    std::atomic<bool> stopping_{false};
+    std::atomic<std::uint64_t> helpers_{1};
+    // Destroyed first, in this order: they call into everything above.
+    std::unique_ptr<Chores> chores_;
+    std::unique_ptr<GraceTimers> timers_;
+    std::unique_ptr<WarmPool> pool_;
+};
+
+}  // namespace garden

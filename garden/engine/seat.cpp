@@ -1,0 +1,62 @@
+#include "garden/engine/seat.hpp"
+
+#include "base/fail.hpp"
+#include "garden/plan/launch_plan.hpp"
+
+#include <unistd.h>
+
+#include <ctime>
+
+namespace garden {
+
+namespace {
+
+constexpr std::chrono::seconds kShimDeadline{5};
+
+// Unique over restarts: a range of a dead daemon must never look like one of ours.
+std::string range_name(std::uint64_t number) {
+    static const auto start = std::time(nullptr);
+    return base::format("{:x}-{}-{}", start, ::getpid(), number);
+}
+
+}  // namespace
+
+base::Result<Seat> Seats::make(security::Class container_class, const std::string& network) {
+    Seat seat;
+    auto made = prepare(seat, container_class, network);
+    if (made) return seat;
+    release(seat);
+    return std::move(made).error();
+}
+
+base::Result<void> Seats::prepare(Seat& seat, security::Class container_class, const std::string& network) {
+    plan::ContainerFacts facts{.container_class = container_class, .id_base = 0, .id_length = 0, .filter = {}, .bind_source_is_file = {}};
+    if (plan::has_user_namespace(container_class)) {
+        seat.range_owner = range_name(next_.fetch_add(1));
+        seat.range = TRY(ranges_.allocate(seat.range_owner));   // ID-03: recorded before use
+        facts.id_base = seat.range.base;
+        facts.id_length = seat.range.length;
+    }
+    seat.lease = TRY(network_.lease(network));
+    seat.shim = TRY(hub_.spawn());
+    hub_.listen(seat.shim, {.exited = [](const std::string&, std::int32_t) {},
+                            .container_died = [lost = seat.lost] { *lost = true; },
+                            .shim_lost = [lost = seat.lost] { *lost = true; }});
+    seat.namespaces = TRY(seat.shim->prepare(plan::plan_namespaces(facts)));
+    return network_.connect(*seat.lease, seat.namespaces.network_namespace);
+}
+
+void Seats::release(Seat& seat) {
+    if (seat.shim) (void)seat.shim->destroy(kShimDeadline);   // it also ends by itself when our socket closes
+    seat.shim.reset();
+    seat.namespaces = {};
+    if (seat.lease) {
+        (void)network_.disconnect(*seat.lease, true);
+        network_.release(*seat.lease);
+        seat.lease.reset();
+    }
+    if (!seat.range_owner.empty()) (void)ranges_.release(seat.range_owner);
+    seat.range_owner.clear();
+}
+
+}  // namespace garden

@@ -1,0 +1,143 @@
+// Engine::start: opens every part in the order of dependencies, looks at the host, recovers, then fills the pool.
+#include "base/fail.hpp"
+#include "base/sys/file.hpp"
+#include "garden/engine/gardener.hpp"
+#include "security/capabilities.hpp"
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include <thread>
+
+namespace garden {
+
+namespace {
+
+// FS sizes of the programs that run inside containers: read once, sealed (PL-03).
+constexpr std::size_t kProgramBytes = 32 << 20;
+
+base::Result<base::Fd> seal_program(const std::string& path) {
+    const auto text = TRY(base::sys::read_host_file(path, kProgramBytes));
+    return base::sys::sealed_memory_file("garden-copy", text, true);
+}
+
+base::Result<plan::HostFacts> look_at_host(const EngineConfig& config, const cgroup::Driver& cgroups, const HostNodes& nodes) {
+    plan::HostFacts facts;
+    facts.cgroup_hierarchies = cgroups.hierarchies();
+    facts.available_capabilities = TRY(security::own_bounding_set());
+    facts.rlimits = TRY(security::own_rlimits());
+    facts.sysctls = config.sysctls;
+    facts.absent_devices = nodes.absent();
+    const auto score = TRY(base::sys::read_host_file("/proc/self/oom_score_adj"));
+    facts.oom_score_adj = std::max(0, std::atoi(score.c_str()));
+    const auto filesystems = TRY(base::sys::read_host_file("/proc/filesystems"));
+    facts.posix_message_queues = filesystems.find("\tmqueue\n") != std::string::npos;
+    facts.garden_inheritable = config.garden_inheritable;
+    facts.no_new_privileges = config.no_new_privileges;
+    return facts;
+}
+
+std::string cgroup_parent(const std::string& tag) { return tag.empty() ? "garden" : "garden-" + tag; }
+
+}  // namespace
+
+base::Result<std::unique_ptr<Engine>> Engine::start(EngineConfig config) {
+    if (::geteuid() != 0) return base::fail(base::Errc::denied, "gardend must run as root");
+    auto depot = TRY(Depot::open(config.state_directory + "/depot"));
+    TRY(base::sys::ensure_directory(config.store_directory, 0700));
+    auto nodes = TRY(HostNodes::open());
+    auto cgroups = TRY(cgroup::Driver::probe(cgroup_parent(config.tag)).context("cgroups"));
+    auto facts = TRY(look_at_host(config, *cgroups, nodes));
+    auto ranges = TRY(security::IdRanges::open({.directory = config.store_directory + "/id-ranges"}).context("id ranges"));
+    config.network.tag = config.tag;
+    if (config.network.external_ip.empty()) config.network.external_ip = config.external_ip;
+    auto network = TRY(net::Network::start(config.network).context("network"));
+    config.images.directory = config.store_directory + "/images";
+    config.images.unpack_program = config.program_directory + "/rootfs-unpack";
+    auto images = TRY(rootfs::Images::open(config.images).context("images"));
+    const auto volumes_directory = config.store_directory + "/volumes";
+    TRY(base::sys::ensure_directory(volumes_directory, 0700));
+    const auto quota = rootfs::probe_quota(volumes_directory);
+    auto volumes = TRY(
+            rootfs::Volumes::open({.directory = volumes_directory, .driver = quota.driver}, *images).context("volumes"));
+    auto copy_program = TRY(seal_program(config.program_directory + "/garden-copy"));
+    auto hub = TRY(launch::ShimHub::start(
+            {.shim = config.program_directory + "/garden-shim", .init = config.program_directory + "/garden-init"}));
+
+    auto gardener = std::make_unique<Gardener>(Gardener::Parts{
+            .config = std::move(config),
+            .depot = std::move(depot),
+            .nodes = std::move(nodes),
+            .facts = std::move(facts),
+            .copy_program = std::move(copy_program),
+            .ranges = std::move(ranges),
+            .cgroups = std::move(cgroups),
+            .network = std::move(network),
+            .images = std::move(images),
+            .volumes = std::move(volumes),
+            .hub = std::move(hub)});
+    TRY(gardener->recover());
+    gardener->begin();
+    return std::unique_ptr<Engine>(std::move(gardener));
+}
+
+Gardener::Gardener(Parts parts)
+    : parts_(std::move(parts)),
+      registry_(parts_.config.max_containers),
+      seats_(*parts_.hub, *parts_.ranges, *parts_.network),
+      creating_(static_cast<std::ptrdiff_t>(std::clamp(parts_.config.parallel_creates, 1U, 1024U))),
+      chores_(std::make_unique<Chores>()),
+      timers_(std::make_unique<GraceTimers>([this](const Handle& handle) {
+          chores_->once([this, handle] { (void)destroy(handle); });
+      })),
+      pool_(std::make_unique<WarmPool>(seats_, parts_.config.pool_size)) {}
+
+Gardener::~Gardener() {
+    stopping_ = true;
+    pool_.reset();
+    timers_.reset();
+    chores_->drain(std::chrono::seconds(2));
+    parts_.hub.reset();   // no event may arrive after this
+    chores_.reset();
+}
+
+void Gardener::begin() { pool_->start(); }
+
+base::Result<std::string> Gardener::features_json() {
+    utsname name{};
+    (void)::uname(&name);
+    const auto layout = [&] {
+        switch (parts_.cgroups->layout()) {
+            case cgroup::Layout::v1: return "v1";
+            case cgroup::Layout::hybrid: return "hybrid";
+            case cgroup::Layout::v2: return "v2";
+        }
+        return "";
+    }();
+    const auto quota = parts_.volumes->quota();
+    const auto driver = [&] {
+        switch (quota.driver) {
+            case rootfs::QuotaDriver::none: return "none";
+            case rootfs::QuotaDriver::xfs: return "xfs";
+            case rootfs::QuotaDriver::btrfs: return "btrfs";
+            case rootfs::QuotaDriver::loop: return "loop";
+        }
+        return "";
+    }();
+    const nlohmann::ordered_json out{
+            {"kernel", name.release},
+            {"cgroups", {{"layout", layout}, {"hierarchies", parts_.facts.cgroup_hierarchies}}},
+            {"quota", {{"driver", driver}, {"why", quota.why}}},
+            {"capabilities", security::capability_names(parts_.facts.available_capabilities)},
+            {"posix_message_queues", parts_.facts.posix_message_queues},
+            {"absent_devices", parts_.facts.absent_devices},
+            {"pool", {{"size", parts_.config.pool_size}, {"ready", pool_->ready()}}},
+            {"network",
+             {{"subnets", parts_.network->capacity()}, {"free", parts_.network->free_subnets()}}},
+    };
+    return out.dump(2) + "\n";
+}
+
+}  // namespace garden
