@@ -24,6 +24,7 @@ struct Config {
     std::vector<std::string> dns_servers;
     std::vector<std::string> additional_dns_servers;
     std::vector<std::string> additional_host_entries;
+    bool isolate_shared_subnets = true;          // NET-01; false: containers of one requested subnet reach each other, as in Garden
 };
 
 // Addresses of one container; a plain value kept in the depot.

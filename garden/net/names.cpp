@@ -1,0 +1,100 @@
+#include "garden/net/names.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace garden::net {
+
+namespace {
+
+constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
+
+std::string end_of_pair(std::string_view tag, std::string_view id, char end) {
+    std::string name = "w";
+    name.append(tag).append(id);
+    if (tag.size() < kMaxTagLength) name.push_back('-');
+    name.push_back(end);
+    return name;
+}
+
+std::string bridge_prefix(std::string_view tag) {
+    std::string prefix = "w";
+    prefix.append(tag).append(tag.size() < kMaxTagLength ? "brdg-" : "brd-");
+    return prefix;
+}
+
+Mac mac_of(std::uint8_t kind, const Address& address) {
+    return Mac{0x02, kind, address.bytes[0], address.bytes[1], address.bytes[2], address.bytes[3]};
+}
+
+}  // namespace
+
+std::string lease_id(std::uint64_t counter) {
+    std::string id(kIdLength, 'a');
+    for (std::size_t i = kIdLength; i-- > 0; counter >>= 5) id[i] = kAlphabet[counter & 31];
+    return id;
+}
+
+bool is_lease_id(std::string_view text) {
+    return text.size() == kIdLength && text.find_first_not_of(kAlphabet) == std::string_view::npos;
+}
+
+std::string host_interface(std::string_view tag, std::string_view id) { return end_of_pair(tag, id, '0'); }
+
+std::string container_interface(std::string_view tag, std::string_view id) {
+    return end_of_pair(tag, id, '1');
+}
+
+std::string bridge_interface(std::string_view tag, const Address& network) {
+    return fmt::format("{}{:08x}", bridge_prefix(tag), value4(network));
+}
+
+std::optional<std::string> id_of_interface(std::string_view tag, std::string_view name) {
+    if (name.size() < 1 + tag.size() + kIdLength) return std::nullopt;
+    const std::string_view id = name.substr(1 + tag.size(), kIdLength);
+    if (!is_lease_id(id) || name != host_interface(tag, id)) return std::nullopt;
+    return std::string(id);
+}
+
+bool is_bridge(std::string_view tag, std::string_view name) {
+    const std::string prefix = bridge_prefix(tag);
+    return name.size() == prefix.size() + 8 && name.starts_with(prefix) &&
+           name.find_first_not_of("0123456789abcdef", prefix.size()) == std::string_view::npos;
+}
+
+std::string table_name(std::string_view tag) {
+    return tag.empty() ? std::string("cloche") : "cloche_" + std::string(tag);
+}
+
+std::string ingress_chain(std::string_view id) { return "i-" + std::string(id); }
+
+std::string egress_chain(std::string_view id) { return "c-" + std::string(id); }
+
+std::optional<std::string> id_of_chain(std::string_view name) {
+    if (!name.starts_with("i-") && !name.starts_with("c-")) return std::nullopt;
+    if (!is_lease_id(name.substr(2))) return std::nullopt;
+    return std::string(name.substr(2));
+}
+
+std::uint32_t interface_group(std::string_view tag) {
+    std::uint32_t group = 0x43'4c'00'00;  // "CL"
+    for (std::size_t i = 0; i < std::min(tag.size(), kMaxTagLength); ++i) {
+        group |= std::uint32_t{static_cast<unsigned char>(tag[i])} << (8 * i);
+    }
+    return group;
+}
+
+Mac gateway_mac(const Address& gateway) { return mac_of(0xc0, gateway); }
+
+Mac container_mac(const Address& container) { return mac_of(0xc1, container); }
+
+Address link_local(const Mac& mac) {
+    Address address;
+    address.length = 16;
+    address.bytes = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]};
+    address.bytes[8] = static_cast<std::uint8_t>(mac[0] ^ 0x02);
+    return address;
+}
+
+}  // namespace garden::net

@@ -1,0 +1,134 @@
+// The expressions of a rule.
+#include "garden/net/nft.hpp"
+
+extern "C" {
+#include <libnftnl/expr.h>
+#include <libnftnl/rule.h>
+}
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+namespace garden::net {
+
+namespace {
+
+std::array<std::uint8_t, 4> bytes_of(std::uint32_t host_order) {
+    std::array<std::uint8_t, 4> bytes{};
+    std::memcpy(bytes.data(), &host_order, bytes.size());
+    return bytes;
+}
+
+void set_u32(nftnl_expr* expression, unsigned attribute, std::uint32_t value) {
+    nftnl_expr_set_u32(expression, static_cast<std::uint16_t>(attribute), value);
+}
+
+void set_text(nftnl_expr* expression, unsigned attribute, std::string_view value) {
+    nftnl_expr_set_str(expression, static_cast<std::uint16_t>(attribute), std::string(value).c_str());
+}
+
+}  // namespace
+
+void Rule::Free::operator()(nftnl_rule* rule) const { nftnl_rule_free(rule); }
+
+Rule::Rule() : rule_(nftnl_rule_alloc()) {
+    if (!rule_) base::panic("out of memory");
+}
+
+nftnl_expr* Rule::expression(const char* name) {
+    nftnl_expr* expression = nftnl_expr_alloc(name);
+    if (expression == nullptr) base::panic("out of memory, or libnftnl does not know an expression");
+    nftnl_rule_add_expr(rule_.get(), expression);  // owns it
+    return expression;
+}
+
+Rule& Rule::meta(unsigned key, unsigned to) {
+    nftnl_expr* e = expression("meta");
+    set_u32(e, NFTNL_EXPR_META_KEY, key);
+    set_u32(e, NFTNL_EXPR_META_DREG, to);
+    return *this;
+}
+
+Rule& Rule::payload(Layer layer, unsigned offset, unsigned length, unsigned to) {
+    nftnl_expr* e = expression("payload");
+    set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, static_cast<std::uint32_t>(layer));
+    set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
+    set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, length);
+    set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, to);
+    return *this;
+}
+
+Rule& Rule::compare(unsigned operation, std::span<const std::uint8_t> data, unsigned from) {
+    nftnl_expr* e = expression("cmp");
+    set_u32(e, NFTNL_EXPR_CMP_SREG, from);
+    set_u32(e, NFTNL_EXPR_CMP_OP, operation);
+    nftnl_expr_set(e, NFTNL_EXPR_CMP_DATA, data.data(), static_cast<std::uint32_t>(data.size()));
+    return *this;
+}
+
+Rule& Rule::equals_u32(std::uint32_t host_order) { return equals(bytes_of(host_order)); }
+
+Rule& Rule::differs_u32(std::uint32_t host_order) { return differs(bytes_of(host_order)); }
+
+Rule& Rule::equals_u16(std::uint16_t network_value) {
+    const std::array<std::uint8_t, 2> bytes{
+            static_cast<std::uint8_t>(network_value >> 8), static_cast<std::uint8_t>(network_value)};
+    return equals(bytes);
+}
+
+Rule& Rule::conntrack_has(unsigned key, std::uint32_t bits) {
+    nftnl_expr* e = expression("ct");
+    set_u32(e, NFTNL_EXPR_CT_KEY, key);
+    set_u32(e, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+    e = expression("bitwise");
+    set_u32(e, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+    set_u32(e, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+    set_u32(e, NFTNL_EXPR_BITWISE_LEN, sizeof bits);
+    const std::uint32_t none = 0;
+    nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, &bits, sizeof bits);
+    nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, &none, sizeof none);
+    return differs_u32(0);
+}
+
+Rule& Rule::in_set(std::string_view set) {
+    nftnl_expr* e = expression("lookup");
+    set_u32(e, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
+    set_text(e, NFTNL_EXPR_LOOKUP_SET, set);
+    return *this;
+}
+
+Rule& Rule::verdict_map(std::string_view map) {
+    nftnl_expr* e = expression("lookup");
+    set_u32(e, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
+    set_u32(e, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
+    set_text(e, NFTNL_EXPR_LOOKUP_SET, map);
+    return *this;
+}
+
+Rule& Rule::counter() {
+    (void)expression("counter");
+    return *this;
+}
+
+Rule& Rule::verdict(int code, std::string_view chain) {
+    nftnl_expr* e = expression("immediate");
+    set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
+    set_u32(e, NFTNL_EXPR_IMM_VERDICT, static_cast<std::uint32_t>(code));
+    if (!chain.empty()) set_text(e, NFTNL_EXPR_IMM_CHAIN, chain);
+    return *this;
+}
+
+Rule& Rule::reject(unsigned type, unsigned code) {
+    nftnl_expr* e = expression("reject");
+    set_u32(e, NFTNL_EXPR_REJECT_TYPE, type);
+    nftnl_expr_set_u8(e, NFTNL_EXPR_REJECT_CODE, static_cast<std::uint8_t>(code));
+    return *this;
+}
+
+Rule& Rule::masquerade() {
+    (void)expression("masq");
+    return *this;
+}
+
+}  // namespace garden::net

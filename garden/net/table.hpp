@@ -1,0 +1,54 @@
+// The layout of our nf_tables table (README.md draws it): host policy, anti-spoofing, one chain per container.
+// Used by network.cpp. Everything here fills batches; committing is the caller's.
+#pragma once
+
+#include "base/result.hpp"
+#include "garden/net/address.hpp"
+#include "garden/net/names.hpp"
+#include "garden/net/nft.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace garden::net {
+
+struct HostPolicy {
+    std::string tag;
+    std::vector<Cidr> deny_networks;
+    std::vector<Address> resolvers;      // port 53 is allowed whatever else says (NET-12)
+    bool resolver_on_gateway = false;    // the host itself answers port 53 at the gateway address
+    bool allow_host_access = false;
+};
+
+// What the rules know of one container.
+struct Binding {
+    std::string id;
+    std::string host_interface;
+    Mac mac{};
+    Address address;
+    std::optional<Address> address6;
+};
+
+// Makes the table or brings an existing one up to date; the chains of containers stay as they are.
+void put_host_policy(Batch& batch, const HostPolicy& policy);
+void put_container(Batch& batch, const Binding& binding);
+void remove_container(Batch& batch, const Binding& binding);
+
+// What really exists of one container, for removal when the usual batch finds something missing.
+struct Remains {
+    std::vector<std::string> chains;
+    std::vector<Element> egress4, egress6, bound4, bound6;
+
+    bool empty() const {
+        return chains.empty() && egress4.empty() && egress6.empty() && bound4.empty() && bound6.empty();
+    }
+};
+
+// Remains by lease id; "" asks for all ids (`ids` gets them).
+base::Result<Remains> find_remains(Netlink& netfilter, const std::string& tag, std::string_view id);
+base::Result<std::vector<std::string>> ids_in_table(Netlink& netfilter, const std::string& tag);
+void remove_remains(Batch& batch, const Remains& remains);
+
+}  // namespace garden::net
