@@ -254,6 +254,15 @@ void add_neighbour(Messages& messages, int index, const Address& address, const 
     });
 }
 
+void delete_neighbour(Messages& messages, int index, const Address& address) {
+    messages.add("delete a neighbour", RTM_DELNEIGH, NLM_F_ACK, [&](nlmsghdr* header) {
+        auto* info = extra<ndmsg>(header);
+        info->ndm_family = static_cast<std::uint8_t>(family_of(address));
+        info->ndm_ifindex = index;
+        put_address(header, NDA_DST, address);
+    });
+}
+
 base::Result<std::vector<Link>> list_links(Netlink& route) {
     Messages request;
     request.add("list interfaces", RTM_GETLINK, NLM_F_DUMP, [](nlmsghdr* header) {

@@ -48,6 +48,7 @@ void add_route(Messages& messages, int index, const Address& destination, std::u
 void delete_route(Messages& messages, int index, const Address& destination, std::uint8_t prefix);
 void add_default_route(Messages& messages, int index, const Address& gateway);
 void add_neighbour(Messages& messages, int index, const Address& address, const Mac& mac);
+void delete_neighbour(Messages& messages, int index, const Address& address);
 
 struct Link {
     int index = 0;

@@ -221,7 +221,8 @@ Result<void> BuiltIn::set_host_end(Netlink& route, const Lease& lease, const Par
     if (parsed.binding.address6) {
         add_address(messages, owner, *parsed.gateway6, 128);
         add_route(messages, owner, *parsed.binding.address6, 128);
-        if (!parsed.placement.shared) add_neighbour(messages, owner, *parsed.binding.address6, parsed.binding.mac);
+        // The bridge has no link-local address to ask from when it forwards, so the answer is there beforehand.
+        add_neighbour(messages, owner, *parsed.binding.address6, parsed.binding.mac);
     }
     return route.transact(messages);
 }
@@ -270,7 +271,9 @@ Result<void> BuiltIn::connect(const Lease& lease, base::FdRef network_namespace)
 
     // Rules come before the first end goes up: no packet passes without them.
     Batch batch(table_name(config_.tag));
-    put_container(batch, parsed.binding);
+    Binding binding = parsed.binding;
+    if (parsed.placement.shared && !config_.isolate_shared_subnets) binding.group = parsed.placement.subnet;
+    put_container(batch, binding);
     TRY(batch.commit(netfilter));
     {
         std::unique_lock bridges(bridges_, std::defer_lock);
@@ -323,6 +326,7 @@ Result<void> BuiltIn::disconnect(const Lease& lease, bool namespace_gone) {
         // On a bridge they do not go with the veth.
         if (auto bridge = route.interface_index(lease.bridge.c_str())) {
             Messages messages;
+            delete_neighbour(messages, *bridge, *parsed.binding.address6);
             delete_route(messages, *bridge, *parsed.binding.address6, 128);
             delete_address(messages, *bridge, *parsed.gateway6, 128);
             TRY(route.transact(messages, kGone));
@@ -389,10 +393,15 @@ Result<void> BuiltIn::tear_down() {
     if (!remove.empty()) TRY(route.transact(remove, kGone));
     Netlink netfilter = TRY(Netlink::open(NETLINK_NETFILTER));
     const std::string table = table_name(config_.tag);
-    if (!TRY(table_exists(netfilter, table))) return base::ok;
     Batch batch(table);
-    batch.delete_table();
-    return batch.commit(netfilter);
+    bool any = false;
+    for (const TableFamily family : {TableFamily::device, TableFamily::inet}) {
+        if (!TRY(table_exists(netfilter, family, table))) continue;
+        batch.in(family);
+        batch.delete_table();
+        any = true;
+    }
+    return any ? batch.commit(netfilter) : Result<void>();
 }
 
 Result<HostPolicy> make_policy(const Config& config) {

@@ -75,7 +75,7 @@ void add_element(Set& set, const Element& element) {
 template <class Fill>
 void Batch::add(const char* what, unsigned type, unsigned flags, Fill fill) {
     messages_.add(what, message_type(type), flags, [&](nlmsghdr* header) {
-        put_family(header, NFPROTO_INET, 0);
+        put_family(header, static_cast<unsigned>(family_), 0);
         fill(header);
     });
 }
@@ -150,7 +150,7 @@ void Batch::add_set(const SetSpec& set) {
     Set object(nftnl_set_alloc());
     name_set(object, table_, set.name);
     nftnl_set_set_u32(object.value, NFTNL_SET_ID, set.id);
-    nftnl_set_set_u32(object.value, NFTNL_SET_FAMILY, NFPROTO_INET);
+    nftnl_set_set_u32(object.value, NFTNL_SET_FAMILY, static_cast<std::uint32_t>(family_));
     nftnl_set_set_u32(object.value, NFTNL_SET_KEY_TYPE, set.key_type);
     nftnl_set_set_u32(object.value, NFTNL_SET_KEY_LEN, set.key_length);
     nftnl_set_set_u32(object.value, NFTNL_SET_FLAGS, set.flags | (set.verdicts ? unsigned{NFT_SET_MAP} : 0U));
@@ -212,10 +212,10 @@ base::Result<void> Batch::commit(Netlink& netfilter) {
 
 namespace {
 
-Messages dump_request(const char* what, unsigned type, const std::string& table, const std::string& set) {
+Messages dump_request(const char* what, unsigned type, TableFamily family, const std::string& table, const std::string& set) {
     Messages request;
     request.add(what, message_type(type), NLM_F_DUMP, [&](nlmsghdr* header) {
-        put_family(header, NFPROTO_INET, 0);
+        put_family(header, static_cast<unsigned>(family), 0);
         if (type == NFT_MSG_GETSETELEM) {
             mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, table.c_str());
             mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, set.c_str());
@@ -226,10 +226,10 @@ Messages dump_request(const char* what, unsigned type, const std::string& table,
 
 }  // namespace
 
-base::Result<bool> table_exists(Netlink& netfilter, const std::string& table) {
+base::Result<bool> table_exists(Netlink& netfilter, TableFamily family, const std::string& table) {
     bool found = false;
     TRY(netfilter.dump(
-            dump_request("list rule tables", NFT_MSG_GETTABLE, table, ""), [&] { found = false; },
+            dump_request("list rule tables", NFT_MSG_GETTABLE, family, table, ""), [&] { found = false; },
             [&](const nlmsghdr* header) {
                 Table object(nftnl_table_alloc());
                 if (nftnl_table_nlmsg_parse(header, object.value) < 0) return;
@@ -239,10 +239,10 @@ base::Result<bool> table_exists(Netlink& netfilter, const std::string& table) {
     return found;
 }
 
-base::Result<std::vector<std::string>> list_chains(Netlink& netfilter, const std::string& table) {
+base::Result<std::vector<std::string>> list_chains(Netlink& netfilter, TableFamily family, const std::string& table) {
     std::vector<std::string> chains;
     TRY(netfilter.dump(
-            dump_request("list rule chains", NFT_MSG_GETCHAIN, table, ""), [&] { chains.clear(); },
+            dump_request("list rule chains", NFT_MSG_GETCHAIN, family, table, ""), [&] { chains.clear(); },
             [&](const nlmsghdr* header) {
                 Chain object(nftnl_chain_alloc());
                 if (nftnl_chain_nlmsg_parse(header, object.value) < 0) return;
@@ -253,7 +253,8 @@ base::Result<std::vector<std::string>> list_chains(Netlink& netfilter, const std
     return chains;
 }
 
-base::Result<std::vector<Element>> list_elements(Netlink& netfilter, const std::string& table, const std::string& set) {
+base::Result<std::vector<Element>> list_elements(
+        Netlink& netfilter, TableFamily family, const std::string& table, const std::string& set) {
     std::vector<Element> elements;
     const auto each = [&](const nlmsghdr* header) {
         Set object(nftnl_set_alloc());
@@ -275,7 +276,7 @@ base::Result<std::vector<Element>> list_elements(Netlink& netfilter, const std::
         nftnl_set_elems_iter_destroy(iterator);
     };
     TRY(netfilter.dump(
-            dump_request("list set elements", NFT_MSG_GETSETELEM, table, set), [&] { elements.clear(); }, each));
+            dump_request("list set elements", NFT_MSG_GETSETELEM, family, table, set), [&] { elements.clear(); }, each));
     return elements;
 }
 

@@ -38,6 +38,7 @@ class Rule {
     Rule& differs_u32(std::uint32_t host_order);
     Rule& equals_u16(std::uint16_t network_value);               // ports and protocols, converted here
     Rule& conntrack_has(unsigned key, std::uint32_t bits);       // any of the bits
+    Rule& masked_u32(std::uint32_t mask, std::uint32_t value);   // network order: address & mask == value
     Rule& in_set(std::string_view set);                          // continues when register 1 (and after) is an element
     Rule& verdict_map(std::string_view map);
     Rule& counter();
@@ -57,6 +58,7 @@ class Rule {
     };
     nftnl_expr* expression(const char* name);
     Rule& compare(unsigned operation, std::span<const std::uint8_t> data, unsigned from);
+    Rule& mask(std::uint32_t bits);
     Rule& verdict(int code, std::string_view chain);
 
     std::unique_ptr<nftnl_rule, Free> rule_;
@@ -84,10 +86,16 @@ struct Element {
     std::string go_to;                   // of a verdict map
 };
 
-// Changes of one table of the inet family, applied in one transaction.
+// Where a table hooks in: IPv4 and IPv6 packets on their way through the host, or all frames of one device.
+enum class TableFamily { inet = NFPROTO_INET, device = NFPROTO_NETDEV };
+
+// Changes of our two tables (one name, two families), applied in one transaction.
 class Batch {
   public:
     explicit Batch(std::string table);
+
+    // The family that the following calls mean; inet at first.
+    void in(TableFamily family) { family_ = family; }
 
     void add_table();
     void delete_table();
@@ -110,13 +118,15 @@ class Batch {
     void elements(const char* what, unsigned type, const std::string& set, std::span<const Element> elements);
 
     std::string table_;
+    TableFamily family_ = TableFamily::inet;
     Messages messages_;
     bool finished_ = false;
 };
 
-base::Result<bool> table_exists(Netlink& netfilter, const std::string& table);
-base::Result<std::vector<std::string>> list_chains(Netlink& netfilter, const std::string& table);
+base::Result<bool> table_exists(Netlink& netfilter, TableFamily family, const std::string& table);
+base::Result<std::vector<std::string>> list_chains(Netlink& netfilter, TableFamily family, const std::string& table);
 // Errc::not_found when the set or table does not exist.
-base::Result<std::vector<Element>> list_elements(Netlink& netfilter, const std::string& table, const std::string& set);
+base::Result<std::vector<Element>> list_elements(
+        Netlink& netfilter, TableFamily family, const std::string& table, const std::string& set);
 
 }  // namespace garden::net

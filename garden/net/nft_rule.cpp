@@ -81,14 +81,20 @@ Rule& Rule::conntrack_has(unsigned key, std::uint32_t bits) {
     nftnl_expr* e = expression("ct");
     set_u32(e, NFTNL_EXPR_CT_KEY, key);
     set_u32(e, NFTNL_EXPR_CT_DREG, NFT_REG_1);
-    e = expression("bitwise");
+    return mask(bits).differs_u32(0);
+}
+
+Rule& Rule::masked_u32(std::uint32_t mask_, std::uint32_t value) { return mask(mask_).equals_u32(value); }
+
+Rule& Rule::mask(std::uint32_t bits) {
+    nftnl_expr* e = expression("bitwise");
     set_u32(e, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
     set_u32(e, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
     set_u32(e, NFTNL_EXPR_BITWISE_LEN, sizeof bits);
     const std::uint32_t none = 0;
     nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, &bits, sizeof bits);
     nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, &none, sizeof none);
-    return differs_u32(0);
+    return *this;
 }
 
 Rule& Rule::in_set(std::string_view set) {

@@ -134,11 +134,13 @@ void put_sets(Batch& batch, const HostPolicy& policy) {
     for (const Family& family : {kV4, kV6}) {
         const unsigned type = family.v6 ? kTypeIp6 : kTypeIp4;
         batch.add_set({.name = family.egress, .key_type = type, .key_length = family.length, .verdicts = true, .id = ++id});
+        batch.in(TableFamily::device);
         batch.add_set({.name = family.bound,
                        .flags = 0,
                        .key_type = (kTypeInterface << 12) | (kTypeMac << 6) | type,
                        .key_length = static_cast<unsigned>(kInterfaceLength + kMacLength) + family.length,
                        .id = ++id});
+        batch.in(TableFamily::inet);
         const std::pair<const char*, const std::vector<Cidr>&> lists[] = {
                 {family.deny, policy.deny_networks}, {family.metadata, metadata}, {family.resolver, resolvers}};
         for (const auto& [name, networks] : lists) {
@@ -149,27 +151,26 @@ void put_sets(Batch& batch, const HostPolicy& policy) {
     }
 }
 
+Rule of_ethertype(std::uint16_t type) {
+    Rule rule;
+    rule.meta(NFT_META_PROTOCOL).equals_u16(type);
+    return rule;
+}
+
 // Only a frame with the interface's own MAC and address passes (NET-02); it falls off the end otherwise and is dropped.
+// In the device table: an ingress chain of the inet family never sees ARP.
 void put_spoof_chain(Batch& batch) {
-    Rule dhcp = of_family(kV4);
-    batch.append("spoof", std::move(protocol(dhcp, IPPROTO_UDP)
-                                            .payload(Layer::transport, 0, 2)
-                                            .equals_u16(kDhcpServer)
-                                            .payload(Layer::transport, 2, 2)
-                                            .equals_u16(kDhcpClient)
-                                            .counter()
-                                            .drop()));
+    Rule dhcp = of_ethertype(ETH_P_IP);
+    protocol(dhcp, IPPROTO_UDP).payload(Layer::transport, 0, 2).equals_u16(kDhcpServer);
+    dhcp.payload(Layer::transport, 2, 2).equals_u16(kDhcpClient).counter().drop();
+    batch.append("spoof", std::move(dhcp));
     for (const std::uint8_t type : {kRouterAdvertisement, kRedirect}) {
-        Rule rule = of_family(kV6);
+        Rule rule = of_ethertype(ETH_P_IPV6);
         batch.append("spoof", std::move(icmp6_type(rule, type).counter().drop()));
     }
-    const auto ethertype = [](Rule& rule, std::uint16_t type) -> Rule& {
-        return rule.meta(NFT_META_PROTOCOL).equals_u16(type);
-    };
     for (const Family& family : {kV4, kV6}) {
-        Rule rule;
-        ethertype(rule, family.ethertype)
-                .meta(NFT_META_IIFNAME)
+        Rule rule = of_ethertype(family.ethertype);
+        rule.meta(NFT_META_IIFNAME)
                 .payload(Layer::link, 6, 6, NFT_REG32_04)
                 .payload(Layer::network, family.source, family.length, NFT_REG32_06)
                 .in_set(family.bound)
@@ -177,9 +178,8 @@ void put_spoof_chain(Batch& batch) {
         batch.append("spoof", std::move(rule));
     }
     // ARP: both the frame and the claim inside must be the container's own.
-    Rule arp;
-    ethertype(arp, ETH_P_ARP)
-            .meta(NFT_META_IIFNAME)
+    Rule arp = of_ethertype(ETH_P_ARP);
+    arp.meta(NFT_META_IIFNAME)
             .payload(Layer::link, 6, 6, NFT_REG32_04)
             .payload(Layer::network, 14, 4, NFT_REG32_06)
             .in_set(kV4.bound)
@@ -267,42 +267,62 @@ void put_host_policy(Batch& batch, const HostPolicy& policy) {
     batch.add_base_chain("input", {.hook = NF_INET_LOCAL_IN, .priority = kFilterPriority}, false);
     batch.add_base_chain("forward", {.hook = NF_INET_FORWARD, .priority = kFilterPriority}, false);
     batch.add_base_chain("postrouting", {.hook = NF_INET_POST_ROUTING, .priority = kSourceNatPriority, .type = "nat"}, false);
-    for (const char* chain : {"spoof", "to_host", "from_container", "to_container", "default"}) batch.add_chain(chain, false);
+    for (const char* chain : {"to_host", "from_container", "to_container", "default"}) batch.add_chain(chain, false);
     // Rebuilt at every start, in the same transaction: changed settings apply to living containers, without a gap.
-    for (const char* chain : {"input", "forward", "postrouting", "spoof", "to_host", "from_container", "to_container", "default"}) {
+    for (const char* chain : {"input", "forward", "postrouting", "to_host", "from_container", "to_container", "default"}) {
         batch.flush_chain(chain);
     }
+    batch.in(TableFamily::device);
+    batch.add_table();
+    batch.add_chain("spoof", false);
+    batch.flush_chain("spoof");
+    batch.in(TableFamily::inet);
     put_sets(batch, policy);
+    batch.in(TableFamily::device);
     put_spoof_chain(batch);
+    batch.in(TableFamily::inet);
     put_input(batch, policy);
     put_forward(batch, policy);
     const std::uint32_t group = interface_group(policy.tag);
-    batch.append("postrouting", std::move(Rule().meta(NFT_META_IIFGROUP).equals_u32(group).meta(NFT_META_OIFGROUP).differs_u32(group).masquerade()));
+    Rule outward;
+    outward.meta(NFT_META_IIFGROUP).equals_u32(group).meta(NFT_META_OIFGROUP).differs_u32(group).masquerade();
+    batch.append("postrouting", std::move(outward));
 }
 
 void put_container(Batch& batch, const Binding& binding) {
     const std::string ingress = ingress_chain(binding.id), egress = egress_chain(binding.id);
+    const BindingElements elements = elements_of(binding);
     batch.add_chain(egress, true);
+    if (binding.group) {
+        std::uint32_t network = 0;
+        std::memcpy(&network, binding.group->network.bytes.data(), sizeof network);
+        Rule rule = of_family(kV4);
+        destination(rule, kV4).masked_u32(htonl(~std::uint32_t{0} << (32 - binding.group->prefix)), network).accept();
+        batch.append(egress, std::move(rule));
+    }
     batch.append(egress, std::move(Rule().go_to("default")));
+    batch.add_elements(kV4.egress, elements.egress4);
+    batch.add_elements(kV6.egress, elements.egress6);
+    batch.in(TableFamily::device);
     batch.add_base_chain(
-            ingress, {.hook = NF_INET_INGRESS, .priority = kIngressPriority, .device = binding.host_interface}, true);
+            ingress, {.hook = NF_NETDEV_INGRESS, .priority = kIngressPriority, .device = binding.host_interface}, true);
     batch.append(ingress, std::move(Rule().jump("spoof")));
     batch.append(ingress, std::move(Rule().counter().drop()));
-    const BindingElements elements = elements_of(binding);
-    batch.add_elements(kV4.egress, elements.egress4);
     batch.add_elements(kV4.bound, elements.bound4);
-    batch.add_elements(kV6.egress, elements.egress6);
     batch.add_elements(kV6.bound, elements.bound6);
+    batch.in(TableFamily::inet);
 }
 
 void remove_container(Batch& batch, const Binding& binding) {
     const BindingElements elements = elements_of(binding);
     batch.delete_elements(kV4.egress, elements.egress4);
-    batch.delete_elements(kV4.bound, elements.bound4);
     batch.delete_elements(kV6.egress, elements.egress6);
+    batch.delete_chain(egress_chain(binding.id));
+    batch.in(TableFamily::device);
+    batch.delete_elements(kV4.bound, elements.bound4);
     batch.delete_elements(kV6.bound, elements.bound6);
     batch.delete_chain(ingress_chain(binding.id));
-    batch.delete_chain(egress_chain(binding.id));
+    batch.in(TableFamily::inet);
 }
 
 namespace {
@@ -315,19 +335,23 @@ std::string owner_of(const Element& element, const std::string& tag) {
     return id_of_interface(tag, name).value_or("");
 }
 
-// Each element and chain of a container with its owner.
-template <class Chain, class Found>
-base::Result<void> walk(Netlink& netfilter, const std::string& tag, Chain chain, Found found) {
+// Each chain and element of a container with its owner.
+template <class ChainFound, class ElementFound>
+base::Result<void> walk(Netlink& netfilter, const std::string& tag, ChainFound chain, ElementFound found) {
     const std::string table = table_name(tag);
-    const std::vector<std::string> chains = TRY(list_chains(netfilter, table));
-    for (const std::string& name : chains) {
-        if (auto id = id_of_chain(name)) chain(*id, name);
-    }
-    if (chains.empty()) return base::ok;  // no table of ours
-    for (const char* set : {kV4.egress, kV6.egress, kV4.bound, kV6.bound}) {
-        for (Element& element : TRY(list_elements(netfilter, table, set))) {
-            const std::string id = owner_of(element, tag);
-            if (!id.empty()) found(id, set, std::move(element));
+    for (const TableFamily family : {TableFamily::inet, TableFamily::device}) {
+        const std::vector<std::string> chains = TRY(list_chains(netfilter, family, table));
+        for (const std::string& name : chains) {
+            if (auto id = id_of_chain(name)) chain(*id, family, name);
+        }
+        if (chains.empty()) continue;  // no table of ours
+        for (const Family& version : {kV4, kV6}) {
+            const char* set = family == TableFamily::inet ? version.egress : version.bound;
+            std::vector<Element> elements = TRY(list_elements(netfilter, family, table, set));
+            for (Element& element : elements) {
+                const std::string id = owner_of(element, tag);
+                if (!id.empty()) found(id, set, std::move(element));
+            }
         }
     }
     return base::ok;
@@ -338,8 +362,9 @@ base::Result<void> walk(Netlink& netfilter, const std::string& tag, Chain chain,
 base::Result<Remains> find_remains(Netlink& netfilter, const std::string& tag, std::string_view id) {
     Remains remains;
     TRY(walk(netfilter, tag,
-             [&](const std::string& owner, const std::string& name) {
-                 if (owner == id) remains.chains.push_back(name);
+             [&](const std::string& owner, TableFamily family, const std::string& name) {
+                 if (owner != id) return;
+                 (family == TableFamily::inet ? remains.chains : remains.device_chains).push_back(name);
              },
              [&](const std::string& owner, std::string_view set, Element element) {
                  if (owner != id) return;
@@ -354,7 +379,7 @@ base::Result<Remains> find_remains(Netlink& netfilter, const std::string& tag, s
 
 base::Result<std::vector<std::string>> ids_in_table(Netlink& netfilter, const std::string& tag) {
     std::set<std::string> ids;
-    TRY(walk(netfilter, tag, [&](const std::string& id, const std::string&) { ids.insert(id); },
+    TRY(walk(netfilter, tag, [&](const std::string& id, TableFamily, const std::string&) { ids.insert(id); },
              [&](const std::string& id, std::string_view, const Element&) { ids.insert(id); }));
     return std::vector<std::string>(ids.begin(), ids.end());
 }
@@ -362,9 +387,12 @@ base::Result<std::vector<std::string>> ids_in_table(Netlink& netfilter, const st
 void remove_remains(Batch& batch, const Remains& remains) {
     batch.delete_elements(kV4.egress, remains.egress4);
     batch.delete_elements(kV6.egress, remains.egress6);
+    for (const std::string& chain : remains.chains) batch.delete_chain(chain);
+    batch.in(TableFamily::device);
     batch.delete_elements(kV4.bound, remains.bound4);
     batch.delete_elements(kV6.bound, remains.bound6);
-    for (const std::string& chain : remains.chains) batch.delete_chain(chain);
+    for (const std::string& chain : remains.device_chains) batch.delete_chain(chain);
+    batch.in(TableFamily::inet);
 }
 
 }  // namespace garden::net

@@ -29,6 +29,7 @@ struct Binding {
     Mac mac{};
     Address address;
     std::optional<Address> address6;
+    std::optional<Cidr> group;           // the subnet whose containers are one group (isolate_shared_subnets = false)
 };
 
 // Makes the table or brings an existing one up to date; the chains of containers stay as they are.
@@ -38,15 +39,15 @@ void remove_container(Batch& batch, const Binding& binding);
 
 // What really exists of one container, for removal when the usual batch finds something missing.
 struct Remains {
-    std::vector<std::string> chains;
+    std::vector<std::string> chains;         // in the inet table
+    std::vector<std::string> device_chains;  // in the device table
     std::vector<Element> egress4, egress6, bound4, bound6;
 
     bool empty() const {
-        return chains.empty() && egress4.empty() && egress6.empty() && bound4.empty() && bound6.empty();
+        return chains.empty() && device_chains.empty() && egress4.empty() && egress6.empty() && bound4.empty() && bound6.empty();
     }
 };
 
-// Remains by lease id; "" asks for all ids (`ids` gets them).
 base::Result<Remains> find_remains(Netlink& netfilter, const std::string& tag, std::string_view id);
 base::Result<std::vector<std::string>> ids_in_table(Netlink& netfilter, const std::string& tag);
 void remove_remains(Batch& batch, const Remains& remains);
