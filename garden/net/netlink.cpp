@@ -134,6 +134,7 @@ base::Result<std::size_t> Netlink::receive() {
 base::Result<void> Netlink::transact(const Messages& messages, std::span<const int> tolerate) {
     std::size_t waiting = 0;
     for (const auto& entry : messages.entries()) waiting += entry.acknowledged ? 1U : 0U;
+    clean_ = false;
     TRY(send(messages));
     base::Result<void> result;
     while (waiting > 0) {
@@ -152,10 +153,12 @@ base::Result<void> Netlink::transact(const Messages& messages, std::span<const i
             if (!fine && result) result = refused(entry.what, error, extended_text(header));
         }
     }
+    clean_ = true;
     return result;
 }
 
 base::Result<bool> Netlink::dump_once(const Messages& request, const std::function<void(const nlmsghdr*)>& each) {
+    clean_ = false;
     TRY(send(request));
     bool consistent = true;
     for (;;) {
@@ -164,6 +167,7 @@ base::Result<bool> Netlink::dump_once(const Messages& request, const std::functi
         for (const nlmsghdr* header = reinterpret_cast<const nlmsghdr*>(buffer_.data());
              mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
             if ((header->nlmsg_flags & NLM_F_DUMP_INTR) != 0) consistent = false;
+            if (header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR) clean_ = true;
             if (header->nlmsg_type == NLMSG_DONE) return consistent;
             if (header->nlmsg_type == NLMSG_ERROR) {
                 const auto* answer = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(header));
@@ -204,6 +208,24 @@ base::Result<int> Netlink::interface_index(const char* name) {
         return failed;
     }
     return request.ifr_ifindex;
+}
+
+base::Result<SocketPool::Borrowed> SocketPool::take() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!free_.empty()) {
+            Netlink socket = std::move(free_.back());
+            free_.pop_back();
+            return Borrowed(*this, std::move(socket));
+        }
+    }
+    return Borrowed(*this, TRY(Netlink::open(protocol_)));
+}
+
+void SocketPool::give(Netlink socket) {
+    if (!socket.clean()) return;
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(socket));  // never more than calls ran at once
 }
 
 }  // namespace garden::net

@@ -1,5 +1,5 @@
 // A netlink socket and a buffer of messages: send all in one call, match every answer by sequence number. No policy.
-// Used by links.cpp (rtnetlink) and nft.cpp. One socket per call: sockets are cheap and keep the namespace they were born in.
+// Used by links.cpp (rtnetlink) and nft.cpp. A socket serves one call at a time and keeps the namespace it was born in.
 #pragma once
 
 #include "base/fd.hpp"
@@ -11,7 +11,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace garden::net {
@@ -67,6 +69,8 @@ class Netlink {
                             const std::function<void(const nlmsghdr*)>& each);
     // Index of an interface in the socket's namespace; Errc::not_found when there is none.
     base::Result<int> interface_index(const char* name);
+    // No answer is outstanding: the socket may be used again.
+    bool clean() const { return clean_; }
 
   private:
     explicit Netlink(base::Fd socket) : socket_(std::move(socket)), buffer_(64 * 1024) {}
@@ -76,6 +80,40 @@ class Netlink {
 
     base::Fd socket_;
     std::vector<char> buffer_;
+    bool clean_ = true;
+};
+
+// Sockets that stay open between calls. Closing an nf_tables socket waits until the kernel has freed what the last
+// transaction removed, an RCU grace period: 15 ms that a destroy must not pay.
+class SocketPool {
+  public:
+    explicit SocketPool(int protocol) : protocol_(protocol) {}
+
+    class Borrowed {
+      public:
+        Borrowed(SocketPool& pool, Netlink socket) : pool_(&pool), socket_(std::move(socket)) {}
+        Borrowed(Borrowed&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)), socket_(std::move(other.socket_)) {}
+        Borrowed& operator=(Borrowed&&) = delete;
+        Borrowed(const Borrowed&) = delete;
+        Borrowed& operator=(const Borrowed&) = delete;
+        ~Borrowed() {
+            if (pool_ != nullptr) pool_->give(std::move(socket_));
+        }
+        Netlink& operator*() { return socket_; }
+
+      private:
+        SocketPool* pool_;
+        Netlink socket_;
+    };
+
+    base::Result<Borrowed> take();
+
+  private:
+    void give(Netlink socket);
+
+    const int protocol_;
+    std::mutex mutex_;
+    std::vector<Netlink> free_;
 };
 
 }  // namespace garden::net

@@ -105,6 +105,7 @@ class BuiltIn final : public Network {
     Pool pool_;
     std::mutex bridges_;                 // a bridge appears with its first and goes with its last container
     std::atomic<std::uint64_t> next_id_{0};
+    SocketPool netfilter_{NETLINK_NETFILTER};
 };
 
 // A requested subnet must not take over a network that the host itself is in.
@@ -254,7 +255,8 @@ Result<void> BuiltIn::set_container_end(const Lease& lease, const Parsed& parsed
 Result<void> BuiltIn::connect(const Lease& lease, base::FdRef network_namespace) {
     const Parsed parsed = TRY(parse_lease(lease, config_.tag));
     Netlink route = TRY(Netlink::open(NETLINK_ROUTE));
-    Netlink netfilter = TRY(Netlink::open(NETLINK_NETFILTER));
+    auto borrowed = TRY(netfilter_.take());
+    Netlink& netfilter = *borrowed;
     base::Rollback undo;
     undo.add([&] { (void)remove_everything(lease.id); });
 
@@ -287,7 +289,8 @@ Result<void> BuiltIn::connect(const Lease& lease, base::FdRef network_namespace)
 
 // The usual batch knows what to remove without asking; when something of it is missing, we look what is there.
 Result<void> BuiltIn::remove_rules(const Binding& binding) {
-    Netlink netfilter = TRY(Netlink::open(NETLINK_NETFILTER));
+    auto borrowed = TRY(netfilter_.take());
+    Netlink& netfilter = *borrowed;
     Batch batch(table_name(config_.tag));
     remove_container(batch, binding);
     auto removed = batch.commit(netfilter);
@@ -300,7 +303,8 @@ Result<void> BuiltIn::remove_rules(const Binding& binding) {
 }
 
 Result<void> BuiltIn::remove_everything(std::string_view id) {
-    Netlink netfilter = TRY(Netlink::open(NETLINK_NETFILTER));
+    auto borrowed = TRY(netfilter_.take());
+    Netlink& netfilter = *borrowed;
     const Remains remains = TRY(find_remains(netfilter, config_.tag, id));
     if (!remains.empty()) {
         Batch batch(table_name(config_.tag));
@@ -356,7 +360,8 @@ Result<Counters> BuiltIn::counters(const Lease& lease) {
 
 Result<std::vector<std::string>> BuiltIn::present() {
     Netlink route = TRY(Netlink::open(NETLINK_ROUTE));
-    Netlink netfilter = TRY(Netlink::open(NETLINK_NETFILTER));
+    auto borrowed = TRY(netfilter_.take());
+    Netlink& netfilter = *borrowed;
     const auto in_table = TRY(ids_in_table(netfilter, config_.tag));
     std::set<std::string> ids(in_table.begin(), in_table.end());
     for (const Link& link : TRY(list_links(route))) {
@@ -391,7 +396,8 @@ Result<void> BuiltIn::tear_down() {
         if (id_of_interface(config_.tag, link.name) || is_bridge(config_.tag, link.name)) delete_link(remove, link.index);
     }
     if (!remove.empty()) TRY(route.transact(remove, kGone));
-    Netlink netfilter = TRY(Netlink::open(NETLINK_NETFILTER));
+    auto borrowed = TRY(netfilter_.take());
+    Netlink& netfilter = *borrowed;
     const std::string table = table_name(config_.tag);
     Batch batch(table);
     bool any = false;
