@@ -21,6 +21,7 @@ namespace garden::launch {
 struct ShimPrograms {
     std::string shim;   // absolute path of garden-shim
     std::string init;   // absolute path of garden-init
+    std::string copy;   // absolute path of garden-copy; empty: none, copy_program() is empty
 };
 
 struct ProcessState {
@@ -72,7 +73,7 @@ class Shim {
     struct Started {
         std::int32_t host_pid = 0;
         std::uint64_t attachment = 0;  // the caller's own view of the output, from the first byte
-        base::Fd input;                // write end of stdin (pipe, or terminal master)
+        base::Fd input;                // write end of stdin (pipe, or terminal master); empty once it has exited
     };
     // Returns after a successful exec, or says why it failed. Duplicate id: Errc::already_exists.
     virtual base::Result<Started> run(const ProcessPlan& plan, std::span<const base::FdRef> fds) = 0;
@@ -107,8 +108,18 @@ class ShimHub {
     virtual base::Result<std::shared_ptr<Shim>> rejoin(base::FdRef bundle) = 0;
     // Events of `shim`; set before create or right after rejoin (exits that happened meanwhile are replayed).
     virtual void listen(const std::shared_ptr<Shim>& shim, Events events) = 0;
+    // The sealed garden-copy, for ProcessPlan.exec: `garden-copy in DEST` and `garden-copy out SOURCE`.
+    virtual base::FdRef copy_program() const { return {}; }
 };
 
 inline constexpr std::chrono::seconds kRequestDeadline{30};
+// Bounds of one shim. Output above a bound is dropped, oldest first; a process above it is Errc::exhausted.
+inline constexpr std::size_t kTailBytes = 64U << 10;             // retained end of each stream
+inline constexpr std::size_t kAttachmentBytes = 1U << 20;        // of each stream, until connect_output
+inline constexpr std::size_t kMaxProcesses = 4096;               // running or remembered
+inline constexpr std::size_t kMaxAttachments = 256;              // of one process
+
+// The exit codes that a shim wrote into its bundle, for one that has been killed since. Missing file: none.
+base::Result<std::vector<ProcessState>> read_exits(base::FdRef bundle);
 
 }  // namespace garden::launch
