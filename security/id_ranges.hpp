@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace security {
@@ -28,6 +29,7 @@ struct IdRangesConfig {
     std::string subgid = "/etc/subgid";
     std::uint32_t first = kIdRangeFirst;
     std::uint32_t last = kIdRangeLast;
+    std::string reservation = "cloche";   // subordinate ids of this name are kept for us, not taken from us
 };
 
 class IdRanges {
@@ -43,6 +45,8 @@ class IdRanges {
     virtual base::Result<void> release(std::string_view owner) = 0;      // idempotent
     virtual base::Result<IdRange> find(std::string_view owner) = 0;
     virtual std::vector<std::pair<std::string, IdRange>> list() = 0;
+    // Ranges whose record is unreadable: nobody's, and never given out again until somebody has looked (ID-04).
+    virtual std::vector<IdRange> damaged() = 0;
 };
 
 }  // namespace security
