@@ -9,8 +9,9 @@
 
 #include <string>
 
-// <sys/mount.h> of glibc 2.36 clashes with <linux/mount.h>; umount2 is the one thing we need from it.
+// <sys/mount.h> of glibc 2.36 clashes with <linux/mount.h>; these two are all we need from it.
 extern "C" int umount2(const char* target, int flags) noexcept;
+extern "C" int mount(const char* source, const char* target, const char* type, unsigned long flags, const void* data) noexcept;
 
 namespace base::sys {
 
@@ -97,6 +98,13 @@ Result<void> idmap_mount(FdRef tree, FdRef user_namespace, bool recursive) {
     return setattr(tree, attributes, recursive).context("map the ids of a mount");
 }
 
+Result<void> idmap_mount_with(FdRef tree, FdRef user_namespace, std::uint64_t set) {
+    mount_attr attributes = {};
+    attributes.attr_set = set | MOUNT_ATTR_IDMAP;
+    attributes.userns_fd = static_cast<unsigned>(user_namespace.get());
+    return setattr(tree, attributes, false).context("map the ids of a mount");
+}
+
 Result<void> attach_mount(FdRef tree, FdRef target_parent, CStr target) {
     const unsigned flags =
             MOVE_MOUNT_F_EMPTY_PATH | (*target.c_str() == '\0' ? MOVE_MOUNT_T_EMPTY_PATH : 0U);
@@ -109,6 +117,13 @@ Result<void> attach_mount(FdRef tree, FdRef target_parent, CStr target) {
 Result<void> detach_mount(CStr host_path) {
     if (::umount2(host_path.c_str(), kDetach | kUmountNoFollow) != 0) {
         return errno_error(with("unmount", host_path.c_str()));
+    }
+    return ok;
+}
+
+Result<void> mount_by_path(CStr type, CStr host_path, unsigned long flags, CStr options) {
+    if (::mount(type.c_str(), host_path.c_str(), type.c_str(), flags, options.c_str()) != 0) {
+        return errno_error(with(with("mount", type.c_str()) + " at", host_path.c_str()));
     }
     return ok;
 }

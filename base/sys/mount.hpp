@@ -23,7 +23,11 @@ Result<void> set_mount_attributes(FdRef tree, std::uint64_t set, std::uint64_t c
 Result<void> set_mount_private(FdRef tree);
 // MOUNT_ATTR_IDMAP with the mapping of `user_namespace` (Linux 5.12; overlay mounts themselves refuse it).
 Result<void> idmap_mount(FdRef tree, FdRef user_namespace, bool recursive);
+// The same together with further attributes, in one system call: what a lower layer of an overlay gets (FS-01).
+Result<void> idmap_mount_with(FdRef tree, FdRef user_namespace, std::uint64_t set);
 Result<void> attach_mount(FdRef tree, FdRef target_parent, CStr target);    // move_mount; "" = `target_parent` itself
 Result<void> detach_mount(CStr host_path);                                  // umount2(MNT_DETACH | UMOUNT_NOFOLLOW)
+// mount(2), for kernels whose overlay takes no layers by descriptor (before 6.5). `target` is a path of ours alone.
+Result<void> mount_by_path(CStr type, CStr host_path, unsigned long flags, CStr options);
 
 }  // namespace base::sys

@@ -1,0 +1,121 @@
+#include "rootfs/volume/trash.hpp"
+
+#include "base/fail.hpp"
+#include "base/sys/file.hpp"
+
+#include <linux/fs.h>
+#include <sys/random.h>
+#include <fcntl.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace rootfs {
+
+using base::Errc;
+using base::Result;
+
+namespace {
+
+constexpr std::chrono::seconds kRetryAfter(30);
+
+std::uint64_t random_start() {
+    std::uint64_t value = 0;
+    (void)::getrandom(&value, sizeof value, 0);  // only spreads names; a collision is retried
+    return value >> 16;
+}
+
+}  // namespace
+
+Trash::Trash(base::Fd directory, Remove remove)
+    : directory_(std::move(directory)), remove_(std::move(remove)), next_(random_start()) {
+    auto left = base::sys::list_directory(directory_);
+    if (left) {  // else the thread meets the same error; nothing is lost, it stays on disk
+        for (const auto& entry : *left) {
+            auto name = base::sys::read_file_at(directory_, entry + "/name", 256);
+            entries_[entry] = name ? *name : entry;
+        }
+    }
+    thread_ = std::thread([this] { work(); });
+}
+
+Trash::~Trash() {
+    {
+        const std::lock_guard lock(mutex_);
+        stop_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+}
+
+Result<void> Trash::take(base::FdRef from, const std::string& name) {
+    for (int tries = 0; tries < 100; ++tries) {
+        // Short numbers only: a volume's name may already be as long as a file name can be, so it is kept inside (`name` file).
+        const std::string entry = base::format("{:x}", next_++);
+        {
+            // Noted first: nobody may see the volume neither in its place nor here.
+            const std::lock_guard lock(mutex_);
+            if (!entries_.try_emplace(entry, name).second) continue;
+        }
+        auto moved = base::sys::rename_at(from, name, directory_, entry, RENAME_NOREPLACE);
+        if (moved) {
+            retry();
+            return base::ok;
+        }
+        const std::lock_guard lock(mutex_);
+        entries_.erase(entry);
+        if (moved.error().kind != Errc::already_exists) return moved;
+    }
+    return base::fail(Errc::internal, "move volume {} away: no free name", name);
+}
+
+void Trash::retry() {
+    {
+        const std::lock_guard lock(mutex_);
+        pending_ = true;
+    }
+    wake_.notify_one();
+}
+
+bool Trash::holds(std::string_view name) {
+    const std::lock_guard lock(mutex_);
+    if (name.empty()) return !entries_.empty();
+    return std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.second == name; });
+}
+
+void Trash::wait_until_empty() {
+    std::unique_lock lock(mutex_);
+    idle_.wait(lock, [this] { return stop_ || (!pending_ && !busy_); });
+}
+
+void Trash::work() {
+    std::unique_lock lock(mutex_);
+    while (!stop_) {
+        if (!pending_) {
+            idle_.notify_all();
+            const bool woken = wake_.wait_for(lock, kRetryAfter, [this] { return stop_ || pending_; });
+            if (!woken && !entries_.empty()) pending_ = true;  // something would not go: perhaps it does now
+            continue;
+        }
+        pending_ = false;
+        busy_ = true;
+        lock.unlock();
+        work_once();
+        lock.lock();
+        busy_ = false;
+    }
+    idle_.notify_all();
+}
+
+void Trash::work_once() {
+    auto here = base::sys::list_directory(directory_);
+    if (!here) return;  // tried again with the next volume; entries_ still tells that something is left
+    for (const auto& entry : *here) {
+        auto removed = remove_(directory_, entry, stop_);
+        if (!removed && removed.error().kind == Errc::cancelled) return;
+        const std::lock_guard lock(mutex_);
+        if (removed) entries_.erase(entry);
+    }
+}
+
+}  // namespace rootfs
