@@ -129,6 +129,8 @@ base::Result<std::unique_ptr<Forest>> plant(std::string_view parent) {
         if (tree.unified && forest->layout == Layout::v2) TRY(prepare_unified(tree, own.empty()));
         forest->trees.push_back(std::move(tree));
     }
+    // v2 is entered first and killed first: whoever is in any group of a container is reached by cgroup.kill.
+    std::ranges::stable_partition(forest->trees, &Tree::unified);
     if (const auto* memory = forest->with("memory"); memory != nullptr && !memory->unified) {
         forest->memsw = TRY(sys::exists_at(memory->parent, "memory.memsw.limit_in_bytes"));
     }

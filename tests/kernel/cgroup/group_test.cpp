@@ -208,6 +208,7 @@ TEST_CASE("removal waits for exiting processes, happens twice, and keeps others"
         for (;;) (void)::pause();
         return 0;
     });
+    REQUIRE(test::soon([&] { return group->processes()->size() == 1; }));
     REQUIRE(ok(group->kill()));
     REQUIRE(ok(group->remove()));
     REQUIRE(ok(group->remove()));
