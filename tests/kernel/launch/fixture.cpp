@@ -40,7 +40,7 @@ launch::Confinement confinement(std::uint32_t uid) {
 
 launch::ShimPrograms programs() {
     const std::string bin = std::string(CLOCHE_BINARY_DIR) + "/bin/";
-    return {.shim = bin + "garden-shim", .init = bin + "garden-init"};
+    return {.shim = bin + "garden-shim", .init = bin + "garden-init", .copy = bin + "garden-copy"};
 }
 
 std::string read_end(base::FdRef fd) {
@@ -88,6 +88,11 @@ bool Heard::lost(std::chrono::milliseconds patience) {
 int Heard::count(const std::string& id) {
     const std::lock_guard lock(mutex_);
     return static_cast<int>(exits_[id].size());
+}
+
+void Heard::clear(const std::string& id) {
+    const std::lock_guard lock(mutex_);
+    exits_.erase(id);
 }
 
 Box::Box(bool with_user_namespace) : user_namespace(with_user_namespace) {
@@ -230,6 +235,7 @@ Output Box::run(launch::ProcessPlan plan, const std::string& input) {
     output.started = true;
     output.code = heard->exit_of(plan.id);
     REQUIRE(shim->forget(plan.id));
+    heard->clear(plan.id);
     return output;
 }
 

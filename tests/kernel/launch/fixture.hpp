@@ -23,6 +23,7 @@ class Heard {
     bool died(std::chrono::milliseconds patience);
     bool lost(std::chrono::milliseconds patience);
     int count(const std::string& id);
+    void clear(const std::string& id);         // the id is used again
 
   private:
     std::mutex mutex_;
