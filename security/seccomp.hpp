@@ -15,6 +15,8 @@ struct Filter {
     std::string hash;        // "sha256:…" of `program` (SC-10)
     std::string listing;     // readable, stored with the container (SC-10)
     bool log = false;        // SECCOMP_FILTER_FLAG_LOG (SC-08)
+    std::string listener_path;      // of an OCI profile with SCMP_ACT_NOTIFY: who loads the filter must serve it or refuse
+    std::string listener_metadata;
 };
 
 struct ProfileContext {      // what OCI `includes`/`excludes` look at (SC-09)

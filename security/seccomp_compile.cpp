@@ -241,6 +241,8 @@ base::Result<Filter> compile(const Policy& policy) {
     filter.hash = TRY(hash_of(filter.program));
     filter.listing = base::format("# {}, {} instructions\n", filter.hash, program.size()) + list_policy(policy);
     filter.log = policy.log;
+    filter.listener_path = policy.listener_path;
+    filter.listener_metadata = policy.listener_metadata;
     return filter;
 }
 

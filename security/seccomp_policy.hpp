@@ -62,6 +62,8 @@ struct Policy {
     std::vector<ArchitecturePolicy> architectures;   // the native one first
     bool log = false;
     std::vector<std::string> notes;      // lines of the listing
+    std::string listener_path;
+    std::string listener_metadata;
 };
 
 base::Result<Filter> compile(const Policy& policy);
