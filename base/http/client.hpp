@@ -64,9 +64,10 @@ class ClientStream {
     // Makes a blocked read_some of another thread return Errc::cancelled.
     void cancel();
 
+    struct Impl;                             // client_connection.hpp
+
   private:
     friend class Client;
-    struct Impl;
     explicit ClientStream(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };
@@ -106,9 +107,9 @@ class Client {
     Result<ClientStream> open(ClientRequest request);
 
     const Endpoint& endpoint() const;
+    struct Impl;                             // client_connection.hpp
 
   private:
-    struct Impl;
     std::shared_ptr<Impl> impl_;
 };
 

@@ -47,6 +47,8 @@ class BodySource {
     virtual Result<std::size_t> read_some(std::span<char> into) = 0;
     virtual bool complete() const = 0;      // the clean end was seen
     virtual bool peer_gone() const = 0;     // the client closed its side or vanished
+    // Makes a read_some that waits in another thread return Errc::cancelled.
+    virtual void interrupt() {}
 };
 
 class MemoryBody final : public BodySource {
