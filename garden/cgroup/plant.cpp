@@ -83,13 +83,11 @@ base::Result<void> move_to_leaf(base::FdRef base) {
 }
 
 base::Result<std::vector<std::string>> enable(base::FdRef group) {
-    const auto available = " " + TRY(sys::read_file_at(group, "cgroup.controllers"));
+    std::string available = " " + TRY(sys::read_file_at(group, "cgroup.controllers"));
+    std::ranges::replace(available, '\n', ' ');
     std::vector<std::string> enabled;
     for (const std::string controller : {"cpu", "memory", "pids", "io", "cpuset"}) {
-        const auto at = available.find(" " + controller);
-        if (at == std::string::npos) continue;
-        const char after = available[at + controller.size() + 1];
-        if (after != ' ' && after != '\n') continue;  // "cpu" of "cpuset"
+        if (available.find(" " + controller + " ") == std::string::npos) continue;
         TRY(sys::write_kernel_file_at(group, "cgroup.subtree_control", "+" + controller));
         enabled.push_back(controller);
     }
