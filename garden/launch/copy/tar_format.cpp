@@ -187,7 +187,10 @@ base::Result<std::optional<Entry>> Reader::next() {
     std::string long_link;
     for (;;) {
         Block header;
-        if (!TRY(block(header))) return std::optional<Entry>{};
+        if (!TRY(block(header))) {
+            if (!records.empty() || !long_name.empty() || !long_link.empty()) return bad("it ends after an extended header");
+            return std::optional<Entry>{};
+        }
         if (std::all_of(header.begin(), header.end(), [](char c) { return c == '\0'; })) return std::optional<Entry>{};
         if (!checksum_matches(header.data())) return bad("a header's checksum is wrong");
         Entry entry;

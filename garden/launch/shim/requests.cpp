@@ -248,6 +248,7 @@ base::Result<void> ShimLoop::destroy(const Frame& frame) {
 }
 
 Process* ShimLoop::find(const std::string& id, std::uint64_t* serial) {
+    if (id.empty()) return nullptr;
     const auto place = std::find_if(processes_.begin(), processes_.end(), [&](const auto& entry) { return entry.second.id == id; });
     if (place == processes_.end()) return nullptr;
     if (serial != nullptr) *serial = place->first;
@@ -266,7 +267,7 @@ base::Result<Process*> ShimLoop::by_attachment(std::uint64_t attachment, std::ui
 ShimState ShimLoop::state() const {
     ShimState out{.created = created_, .init_alive = prepared_ && !init_dead_, .init_pid = init_pid_, .processes = {}};
     for (const auto& [serial, process] : processes_) {
-        if (process.channel) continue;  // not a process yet
+        if (process.channel || process.id.empty()) continue;  // not a process yet, or forgotten
         out.processes.push_back(
                 {.id = process.id, .exited = process.exited, .exit_code = process.code, .internal = process.internal, .host_pid = process.pid});
     }

@@ -105,7 +105,7 @@ void ShimLoop::accept_gardend() {
     (void)::setsockopt(control_.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
     if (!watch(control_, key(Watched::control, connection_), EPOLLIN)) return control_.reset();
     for (const auto& [serial, process] : processes_) {
-        if (process.told && !process.internal) send(MessageKind::exited, 0, to_bytes(Exit{.id = process.id, .code = process.code}));
+        if (process.told && !process.internal && !process.id.empty()) send(MessageKind::exited, 0, to_bytes(Exit{.id = process.id, .code = process.code}));
     }
     if (init_dead_ && !destroying_) send(MessageKind::container_died, 0, {});
 }

@@ -83,7 +83,11 @@ void ShimLoop::flush_sink(std::uint64_t attachment, int stream) {
         sink.drop();  // only a hang-up wakes a sink that waits for nothing
     }
     settle(serial);
-    if ((*process)->exited && !(*process)->told) (void)tell_if_done(serial, Clock::now());
+    if ((*process)->id.empty()) {
+        forget(serial);  // again: perhaps this was its last client
+    } else if ((*process)->exited && !(*process)->told) {
+        (void)tell_if_done(serial, Clock::now());
+    }
 }
 
 void ShimLoop::settle(std::uint64_t serial) {
@@ -185,7 +189,7 @@ void ShimLoop::record_exit(const Process& process) {
     if (::lseek(exits_.get(), 0, SEEK_END) > kMaxExitsFile && ::ftruncate(exits_.get(), 0) == 0) {
         lines.clear();  // only what is still remembered goes into the new one, this exit included
         for (const auto& [serial, other] : processes_) {
-            if (other.exited && !other.internal) lines += std::to_string(other.code) + " " + other.id + "\n";
+            if (other.exited && !other.internal && !other.id.empty()) lines += std::to_string(other.code) + " " + other.id + "\n";
         }
     }
     (void)sys::write_all(exits_, lines);
@@ -194,6 +198,20 @@ void ShimLoop::record_exit(const Process& process) {
 void ShimLoop::forget(std::uint64_t serial) {
     const auto place = processes_.find(serial);
     auto& process = place->second;
+    bool pending = false;
+    for (auto& [id, attachment] : process.attachments) {
+        for (auto& sink : attachment.sinks) {
+            if (!sink.once_connected()) sink.drop();
+            pending = pending || sink.pending();
+        }
+    }
+    if (pending && process.exited) {
+        // A slow client still gets what it was promised; for everybody else the process is gone.
+        process.id.clear();
+        process.told = true;
+        ending_.erase(serial);
+        return;
+    }
     for (const auto& [id, attachment] : process.attachments) attachments_.erase(id);
     if (process.pidfd) unwatch(process.pidfd);
     if (process.channel) unwatch(process.channel);

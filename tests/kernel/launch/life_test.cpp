@@ -136,6 +136,23 @@ TEST_CASE("the end of garden-init is told") {
     CHECK_FALSE(box.shim->state()->init_alive);
 }
 
+TEST_CASE("a shim is destroyed at any stage") {
+    NEEDS(root, userns);
+    Box box;
+    SECTION("nothing prepared") {
+        auto shim = box.hub->spawn();
+        REQUIRE(shim);
+        CHECK((*shim)->create({}, {}, box.bundle).error().kind == base::Errc::conflict);
+        CHECK((*shim)->destroy(2s));
+    }
+    SECTION("prepared") {
+        REQUIRE(box.prepare());
+        CHECK(box.shim->prepare({.user = false}).error().kind == base::Errc::conflict);
+        CHECK(box.shim->destroy(2s));
+        CHECK(ends(box.prepared.init, 0ms));
+    }
+}
+
 TEST_CASE("orphans are reaped") {
     NEEDS(root, userns);
     Box box;

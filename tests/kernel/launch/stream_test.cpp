@@ -201,6 +201,23 @@ TEST_CASE("a slow client holds the process back and memory stays bounded") {
     CHECK(box.heard->exit_of("yes") == 137);
 }
 
+TEST_CASE("a slow client gets all of its output although the process is forgotten") {
+    NEEDS(root, userns);
+    Box box;
+    box.must_create();
+    auto started = box.shim->run(box.process("slow", {"/bin/sh", "-c", "dd if=/dev/zero bs=1k count=600 2>/dev/null"}), {});
+    REQUIRE(started);
+    REQUIRE(box.heard->exit_of("slow") == 0);
+    auto pipe = base::sys::make_pipe();
+    REQUIRE(pipe);
+    REQUIRE(box.shim->connect_output(started->attachment, OutputStream::out, pipe->write));
+    pipe->write.reset();
+    REQUIRE(box.shim->forget("slow"));
+    CHECK(box.shim->state()->processes.empty());
+    CHECK(box.shim->run(box.process("slow", {"/bin/true"}), {}));  // the id is free
+    CHECK(test::read_end(pipe->read).size() == 600 * 1024);
+}
+
 TEST_CASE("a background child that holds the output does not hold the exit") {
     NEEDS(root, userns);
     Box box;
