@@ -1,0 +1,177 @@
+// bench-client: the Garden API as a client sees it. One JSON line with microseconds per call.
+//   bench-client SOCKET ping 1 -                          succeeds when gardend answers
+//   bench-client SOCKET cycle ROUNDS ROOTFS              create, run /bin/true, destroy
+//   bench-client SOCKET run ROUNDS ROOTFS                /bin/true in one living container
+//   bench-client SOCKET rate SECONDS ROOTFS PARALLEL     cycles per second with PARALLEL in flight
+//   bench-client SOCKET stream MEGABYTES ROOTFS          stdout of a process to an attached client
+//   bench-client SOCKET hold COUNT ROOTFS PARALLEL       creates, prints, waits for the end of stdin, destroys
+#include "base/parse.hpp"
+#include "tests/bench/client_http.hpp"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double microseconds(Clock::time_point from) {
+    return std::chrono::duration<double, std::micro>(Clock::now() - from).count();
+}
+
+// The benchmark ends at the first failure: a number with failures in it is no number.
+template <class T>
+T must(base::Result<T> result) {
+    if (!result) {
+        std::fprintf(stderr, "bench-client: %s\n", result.error().text.c_str());
+        std::exit(1);
+    }
+    if constexpr (!std::is_void_v<T>) return std::move(result).value();
+}
+
+void print(const char* name, const std::vector<double>& values) {
+    std::printf("\"%s\":[", name);
+    for (std::size_t i = 0; i < values.size(); ++i) std::printf("%s%.0f", i == 0 ? "" : ",", values[i]);
+    std::printf("]");
+}
+
+void check_exit(int code) {
+    if (code != 0) {
+        std::fprintf(stderr, "bench-client: the program ended with %d\n", code);
+        std::exit(1);
+    }
+}
+
+void cycle(const bench::Garden& garden, int rounds, const std::string& rootfs) {
+    std::vector<double> create, run, destroy, total;
+    for (int i = 0; i < rounds; ++i) {
+        const auto start = Clock::now();
+        const std::string handle = must(garden.create(rootfs));
+        create.push_back(microseconds(start));
+        const auto created = Clock::now();
+        check_exit(must(garden.run(handle, {"/bin/true"}, nullptr)));
+        run.push_back(microseconds(created));
+        const auto ran = Clock::now();
+        must(garden.destroy(handle));
+        destroy.push_back(microseconds(ran));
+        total.push_back(microseconds(start));
+    }
+    std::printf("{");
+    print("create", create);
+    std::printf(",");
+    print("run", run);
+    std::printf(",");
+    print("destroy", destroy);
+    std::printf(",");
+    print("us", total);
+    std::printf("}\n");
+}
+
+void run(const bench::Garden& garden, int rounds, const std::string& rootfs) {
+    const std::string handle = must(garden.create(rootfs));
+    std::vector<double> times;
+    for (int i = 0; i < rounds; ++i) {
+        const auto start = Clock::now();
+        check_exit(must(garden.run(handle, {"/bin/true"}, nullptr)));
+        times.push_back(microseconds(start));
+    }
+    must(garden.destroy(handle));
+    std::printf("{");
+    print("us", times);
+    std::printf("}\n");
+}
+
+void rate(const bench::Garden& garden, int seconds, const std::string& rootfs, int parallel) {
+    std::atomic<int> done{0};
+    const auto start = Clock::now();
+    const auto end = start + std::chrono::seconds(seconds);
+    std::mutex mutex;
+    std::vector<double> creates;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < parallel; ++t) {
+        threads.emplace_back([&] {
+            while (Clock::now() < end) {
+                const auto before = Clock::now();
+                const std::string handle = must(garden.create(rootfs));
+                const double took = microseconds(before);
+                check_exit(must(garden.run(handle, {"/bin/true"}, nullptr)));
+                must(garden.destroy(handle));
+                ++done;
+                const std::lock_guard lock(mutex);
+                creates.push_back(took);
+            }
+        });
+    }
+    for (auto& thread : threads) thread.join();
+    std::printf("{\"per_second\":%.1f,", done.load() / (microseconds(start) / 1e6));
+    print("create", creates);
+    std::printf("}\n");
+}
+
+void stream(const bench::Garden& garden, int megabytes, const std::string& rootfs) {
+    const std::string handle = must(garden.create(rootfs));
+    std::uint64_t bytes = 0;
+    const auto start = Clock::now();
+    check_exit(must(garden.run(
+            handle, {"/bin/dd", "if=/dev/zero", "bs=1048576", "count=" + std::to_string(megabytes)}, &bytes)));
+    const double us = microseconds(start);
+    must(garden.destroy(handle));
+    std::printf("{\"bytes\":%llu,\"us\":[%.0f]}\n", static_cast<unsigned long long>(bytes), us);
+}
+
+void hold(const bench::Garden& garden, int count, const std::string& rootfs, int parallel) {
+    std::vector<std::string> handles(static_cast<std::size_t>(count));
+    std::vector<double> creates(handles.size());
+    const auto in_parallel = [&](auto work) {
+        std::atomic<std::size_t> next{0};
+        std::vector<std::thread> threads;
+        for (int t = 0; t < parallel; ++t) {
+            threads.emplace_back([&] {
+                for (std::size_t i = next++; i < handles.size(); i = next++) work(i);
+            });
+        }
+        for (auto& thread : threads) thread.join();
+    };
+    const auto start = Clock::now();
+    in_parallel([&](std::size_t i) {
+        const auto before = Clock::now();
+        handles[i] = must(garden.create(rootfs));
+        creates[i] = microseconds(before);
+    });
+    std::printf("{\"total_us\":%.0f,", microseconds(start));
+    print("create", creates);
+    std::printf("}\n");
+    std::fflush(stdout);
+    char byte = 0;
+    while (::read(0, &byte, 1) > 0) {
+    }
+    in_parallel([&](std::size_t i) { must(garden.destroy(handles[i])); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc < 5) {
+        std::fprintf(stderr, "usage: bench-client SOCKET cycle|run|rate|stream|hold NUMBER ROOTFS [PARALLEL]\n");
+        return 2;
+    }
+    const bench::Garden garden(argv[1]);
+    const std::string mode = argv[2];
+    const int number = must(base::parse_number<int>(argv[3], "NUMBER"));
+    const int parallel = argc > 5 ? must(base::parse_number<int>(argv[5], "PARALLEL")) : 8;
+    if (mode == "ping") (void)must(garden.call("GET", "/ping", ""));
+    if (mode == "cycle") cycle(garden, number, argv[4]);
+    if (mode == "run") run(garden, number, argv[4]);
+    if (mode == "rate") rate(garden, number, argv[4], parallel);
+    if (mode == "stream") stream(garden, number, argv[4]);
+    if (mode == "hold") hold(garden, number, argv[4], parallel);
+    return 0;
+}
