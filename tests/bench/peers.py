@@ -3,8 +3,10 @@
 import ctypes
 import json
 import os
+import resource
 import shutil
 import subprocess
+import tempfile
 import time
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -34,16 +36,17 @@ def unmount_overlay(scratch):
 
 
 def seccomp_profile():
-    """The unconditional allow-list of the distribution's default profile, in the form that OCI runtimes read."""
+    """The allow-list of the distribution's default profile, in the form that OCI runtimes read."""
     names = []
     if os.path.exists(DEFAULT_PROFILE):
         with open(DEFAULT_PROFILE, encoding="utf-8") as file:
             for entry in json.load(file)["syscalls"]:
-                plain = not entry.get("args") and not entry.get("includes") and not entry.get("excludes")
-                if entry["action"] == "SCMP_ACT_ALLOW" and plain:
+                only_here = "amd64" in (entry.get("includes") or {}).get("arches", []) or not entry.get("includes")
+                if entry["action"] == "SCMP_ACT_ALLOW" and only_here and not entry.get("args"):
                     names += entry["names"]
     if not names:
         return None
+    names += ["clone", "clone3", "personality"]   # allowed by argument there
     return {"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64"],
             "syscalls": [{"names": sorted(set(names)), "action": "SCMP_ACT_ALLOW"}]}
 
@@ -95,11 +98,14 @@ class OciPeer:
         os.makedirs(f"{self.work}/state", exist_ok=True)
 
     def call(self, *arguments, check=True):
-        done = subprocess.run([self.program, "--root", f"{self.work}/state", *arguments], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
-        if check and done.returncode != 0:
-            raise RuntimeError(f"{self.name} {arguments[0]}: {done.stderr.decode(errors='replace').strip()[-200:]}")
-        return done.returncode
+        # To a file: a detached container keeps the descriptor, and a pipe would never end.
+        with tempfile.TemporaryFile() as errors:
+            code = subprocess.run([self.program, "--root", f"{self.work}/state", *arguments], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=errors, timeout=60, check=False).returncode
+            if check and code != 0:
+                errors.seek(0)
+                raise RuntimeError(f"{self.name} {arguments[0]}: {errors.read().decode(errors='replace').strip()[-200:]}")
+        return code
 
     def bundle(self, argv):
         self.count += 1
@@ -143,6 +149,12 @@ class OciPeer:
                     pass
 
 
+def own_limits():
+    """podman raises limits by default, which root without CAP_SYS_RESOURCE may not."""
+    return [f"--ulimit={name}={soft}:{hard}" for name, (soft, hard) in (
+        ("nofile", resource.getrlimit(resource.RLIMIT_NOFILE)), ("nproc", resource.getrlimit(resource.RLIMIT_NPROC)))]
+
+
 class PodmanPeer:
     """podman with its own storage and conmon, without network."""
 
@@ -150,13 +162,14 @@ class PodmanPeer:
         self.name, self.rootfs, self.why = "podman", rootfs, ""
         self.work = f"{work}/podman"
         program = shutil.which("podman")
+        self.had_parent = os.path.exists("/sys/fs/cgroup/memory/libpod_parent")   # another podman's, then not ours to remove
         os.makedirs(self.work, exist_ok=True)
         if not program:
             self.why = "not installed (tools/packages.bench)"
             return
         self.base = [program, "--root", f"{self.work}/root", "--runroot", f"{self.work}/run", "--tmpdir", f"{self.work}/tmp",
                      "--cgroup-manager=cgroupfs", "--events-backend=none", "--storage-driver=overlay"]
-        self.limits = ["--memory=256m", "--cpu-shares=512", "--pids-limit=1024", "--network=none"]
+        self.limits = ["--memory=256m", "--cpu-shares=512", "--pids-limit=1024", "--network=none", *own_limits()]
         tar = subprocess.run(["tar", "-C", rootfs, "-c", "."], stdout=subprocess.PIPE, check=True).stdout
         done = subprocess.run([*self.base, "import", "-", "bench"], input=tar, stdout=subprocess.DEVNULL,
                               stderr=subprocess.PIPE, check=False)
@@ -195,5 +208,12 @@ class PodmanPeer:
         return time.monotonic() - start
 
     def clean(self):
-        for path in (f"{self.work}/root/overlay",):
-            LIBC.umount2(path.encode(), MNT_DETACH)
+        LIBC.umount2(f"{self.work}/root/overlay".encode(), MNT_DETACH)
+        if self.had_parent:
+            return
+        for controller in os.listdir("/sys/fs/cgroup"):
+            for base, _, _ in os.walk(f"/sys/fs/cgroup/{controller}/libpod_parent", topdown=False):
+                try:
+                    os.rmdir(base)
+                except OSError:
+                    pass
