@@ -151,7 +151,7 @@ class OciPeer:
 
 def own_limits():
     """podman raises limits by default, which root without CAP_SYS_RESOURCE may not."""
-    return [f"--ulimit={name}={soft}:{hard}" for name, (soft, hard) in (
+    return [f"--ulimit={name}={min(soft, 1024)}:{min(hard, 1024)}" for name, (soft, hard) in (
         ("nofile", resource.getrlimit(resource.RLIMIT_NOFILE)), ("nproc", resource.getrlimit(resource.RLIMIT_NPROC)))]
 
 
