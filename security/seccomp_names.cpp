@@ -23,6 +23,15 @@ constexpr std::array<Named, 21> kYoung = {{
         {"rseq_slice_yield", 471},
 }};
 
+// libseccomp answers the multiplexed number for these on i386; the direct calls are what a filter can see into.
+constexpr std::array<Named, 25> kDirectI386 = {{
+        {"socket", 359},      {"socketpair", 360},  {"bind", 361},     {"connect", 362},  {"listen", 363},
+        {"accept4", 364},     {"getsockopt", 365},  {"setsockopt", 366}, {"getsockname", 367}, {"getpeername", 368},
+        {"sendto", 369},      {"sendmsg", 370},     {"recvfrom", 371}, {"recvmsg", 372},  {"shutdown", 373},
+        {"semget", 393},      {"semctl", 394},      {"shmget", 395},   {"shmctl", 396},   {"shmat", 397},
+        {"shmdt", 398},       {"msgget", 399},      {"msgsnd", 400},   {"msgrcv", 401},   {"msgctl", 402},
+}};
+
 constexpr std::array<Named, 2> kYoungX86 = {{{"uretprobe", 335}, {"uprobe", 336}}};
 
 // SC-06: bit n = argument n has 32 bits in the kernel, whatever the register holds.
@@ -54,6 +63,11 @@ Resolved resolve_call(std::uint32_t architecture, const std::string& name) {
         if (young != name) continue;
         if (architecture == SCMP_ARCH_X86_64) return {.known = true, .number = number};
         return {.known = true, .number = {}};
+    }
+    if (architecture == SCMP_ARCH_X86) {
+        for (const auto& [direct, number] : kDirectI386) {
+            if (direct == name) return {.known = true, .number = number};
+        }
     }
     const int number = ::seccomp_syscall_resolve_name_arch(architecture, name.c_str());
     if (number == __NR_SCMP_ERROR) return {};
