@@ -1,23 +1,13 @@
 #include "garden/engine/seat.hpp"
 
-#include "base/fail.hpp"
+#include "garden/engine/uuid.hpp"
 #include "garden/plan/launch_plan.hpp"
-
-#include <unistd.h>
-
-#include <ctime>
 
 namespace garden {
 
 namespace {
 
 constexpr std::chrono::seconds kShimDeadline{5};
-
-// Unique over restarts: a range of a dead daemon must never look like one of ours.
-std::string range_name(std::uint64_t number) {
-    static const auto start = std::time(nullptr);
-    return base::format("{:x}-{}-{}", start, ::getpid(), number);
-}
 
 }  // namespace
 
@@ -32,7 +22,7 @@ base::Result<Seat> Seats::make(security::Class container_class, const std::strin
 base::Result<void> Seats::prepare(Seat& seat, security::Class container_class, const std::string& network) {
     plan::ContainerFacts facts{.container_class = container_class, .id_base = 0, .id_length = 0, .filter = {}, .bind_source_is_file = {}};
     if (plan::has_user_namespace(container_class)) {
-        seat.range_owner = range_name(next_.fetch_add(1));
+        seat.range_owner = random_uuid();   // unique over restarts: a dead daemon's range never looks like ours
         seat.range = TRY(ranges_.allocate(seat.range_owner));   // ID-03: recorded before use
         facts.id_base = seat.range.base;
         facts.id_length = seat.range.length;

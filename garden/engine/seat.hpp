@@ -41,7 +41,6 @@ class Seats {
     launch::ShimHub& hub_;
     security::IdRanges& ranges_;
     net::Network& network_;
-    std::atomic<std::uint64_t> next_{1};
 };
 
 }  // namespace garden
