@@ -1,16 +1,21 @@
-// The layer store: "trees/<id>" holds whole layers only, "records/<id>" what is known of them, "making/" what is on its way.
 #include "rootfs/store/layers.hpp"
 
+#include "base/defer.hpp"
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
-#include "rootfs/image/digest.hpp"
-#include "rootfs/image/json.hpp"
+#include "rootfs/store/layer_record.hpp"
 #include "rootfs/store/tree.hpp"
+#include "rootfs/store/unpacker.hpp"
 
+#include <linux/fs.h>
+#include <sys/random.h>
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <condition_variable>
 #include <mutex>
+#include <set>
 
 namespace rootfs {
 
@@ -22,154 +27,217 @@ namespace sys = base::sys;
 
 namespace {
 
-constexpr std::size_t kRecordBytes = 4096;
-constexpr std::uint32_t kIdLimit = 65'536;   // ID-06
+constexpr std::size_t kMaxRecord = 8'192;
+constexpr std::chrono::milliseconds kTick(100);
 
-Result<Fd> place(FdRef parent, const char* name) {
-    auto made = sys::make_directory_at(parent, name, 0700);
-    if (!made && made.error().kind != Errc::already_exists) return std::move(made).error();
-    return sys::open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+Result<Fd> place(FdRef root, base::CStr name) {
+    if (::mkdirat(root.get(), name.c_str(), 0700) != 0 && errno != EEXIST) {
+        return base::fail_errno("make directory {}", name.c_str());
+    }
+    return sys::open_at(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 
-// "sha256:ab…" -> "sha256-ab…": a colon would end a lower directory in overlay's option string.
-std::string file_name(std::string_view diff_id) {
-    std::string name(diff_id);
-    for (char& c : name) c = c == ':' ? '-' : c;
-    return name;
+Result<std::string> random_name() {
+    std::uint64_t value = 0;
+    if (::getrandom(&value, sizeof value, 0) != sizeof value) return base::fail_errno("read random bytes");
+    return base::format("{:016x}", value);
 }
 
-std::string diff_id_of(std::string name) {
-    const auto dash = name.find('-');
-    if (dash != std::string::npos) name[dash] = ':';
-    return name;
-}
-
-class LayersOnDisk final : public LayerStore {
+// On disk:  layers/<diff id>/tree + record   whole layers only: they get there by one rename
+//           tmp/<random>/tree + record       being made, or on the way out; emptied by recover()
+class LayersOnDisk : public LayerStore {
   public:
-    LayersOnDisk(std::string directory, Fd trees, Fd records, Fd making, UnpackLimits limits)
-        : directory_(std::move(directory)),
-          trees_(std::move(trees)),
-          records_(std::move(records)),
-          making_(std::move(making)),
-          limits_(limits) {}
+    LayersOnDisk(std::string directory, std::string program, UnpackLimits limits, Fd layers, Fd temporary)
+        : directory_(std::move(directory)), program_(std::move(program)), limits_(limits), layers_(std::move(layers)),
+          temporary_(std::move(temporary)) {}
 
     Result<LayerInfo> unpack(
-            const UnpackRequest& request, const std::function<void(std::uint64_t)>&, const std::atomic<bool>&) override {
-        if (!request.diff_id.empty()) {
-            auto known = find(request.diff_id);
-            if (known || known.error().kind != Errc::not_found) return known;
-        }
-        return base::fail(Errc::unsupported, "layer archives cannot be unpacked yet");
-    }
-
-    Result<LayerInfo> import_directory(FdRef source, const std::string& key) override {
-        TRY(parse_digest(key));
-        const std::lock_guard lock(mutex_);
-        auto known = find(key);
-        if (known || known.error().kind != Errc::not_found) return known;
-        const auto name = file_name(key);
-        TRY(remove_tree(making_, name));   // of an import that failed half-way
-        const auto target = TRY(place(making_, name.c_str()));
-        auto counts = copy_tree(
-                source, target, {.bytes = limits_.layer_bytes, .entries = limits_.entries, .id_limit = kIdLimit});
-        if (!counts) {
-            (void)remove_tree(making_, name);
-            return std::move(counts).error();
-        }
-        LayerInfo info{.diff_id = key,
-                       .bytes = counts->bytes,
-                       .entries = counts->entries,
-                       .skipped_devices = counts->skipped_devices,
-                       .dropped_xattrs = counts->dropped_xattrs};
-        TRY(publish(target, name, info));
-        return info;
-    }
-
-    Result<LayerInfo> find(std::string_view diff_id) override {
-        const auto text = sys::read_file_at(records_, file_name(diff_id), kRecordBytes);
-        if (!text) {
-            if (text.error().kind == Errc::not_found) return base::fail(Errc::not_found, "no layer {}", diff_id);
-            return text.error();
-        }
-        const auto json = TRY(parse_json(*text, "layer record"));
-        LayerInfo info{.diff_id = std::string(diff_id)};
-        info.bytes = TRY(size_member(json, "bytes", "layer record"));
-        info.entries = TRY(size_member(json, "entries", "layer record"));
-        info.skipped_devices = TRY(size_member(json, "skipped_devices", "layer record"));
-        info.dropped_xattrs = TRY(size_member(json, "dropped_xattrs", "layer record"));
-        return info;
-    }
-
-    std::string directory_of(std::string_view diff_id) const override {
-        return directory_ + "/trees/" + file_name(diff_id);
-    }
-
-    Result<std::vector<std::string>> list() override {
-        std::vector<std::string> ids;
-        for (auto& name : TRY(names_in(records_))) ids.push_back(diff_id_of(std::move(name)));
-        return ids;
-    }
-
-    Result<std::uint64_t> remove(std::string_view diff_id) override {
-        const std::lock_guard lock(mutex_);
-        auto known = find(diff_id);
-        if (!known) {
-            if (known.error().kind == Errc::not_found) return std::uint64_t{0};
-            return std::move(known).error();
-        }
-        // The record goes first: a tree without one is not a layer, and is removed by the next recover().
-        const auto name = file_name(diff_id);
-        TRY(sys::remove_at(records_, name));
-        TRY(remove_tree(trees_, name));
-        return known->bytes;
-    }
-
-    Result<void> recover() override {
-        const std::lock_guard lock(mutex_);
-        for (const auto& name : TRY(names_in(making_))) TRY(remove_tree(making_, name));
-        for (const auto& name : TRY(names_in(trees_))) {
-            if (!TRY(sys::exists_at(records_, name))) TRY(remove_tree(trees_, name));
-        }
-        return base::ok;
-    }
+            const UnpackRequest& request, const std::function<void(std::uint64_t)>& progress,
+            const std::atomic<bool>& cancelled) override;
+    Result<LayerInfo> import_directory(FdRef source, const std::string& key) override;
+    Result<LayerInfo> find(std::string_view diff_id) override;
+    std::string directory_of(std::string_view diff_id) const override;
+    Result<std::vector<std::string>> list() override;
+    Result<std::uint64_t> remove(std::string_view diff_id) override;
+    Result<void> recover() override;
 
   private:
-    // Whole or not at all, also after a power cut: data, then the tree under its name, then the record that makes it count.
-    Result<void> publish(FdRef tree, const std::string& name, const LayerInfo& info) {
-        if (::syncfs(tree.get()) != 0) return base::fail_errno("write the layer {} to disk", info.diff_id);
-        TRY(remove_tree(trees_, name));
-        TRY(sys::rename_at(making_, name, trees_, name));
-        if (::fsync(trees_.get()) != 0) return base::fail_errno("write the name of layer {} to disk", info.diff_id);
-        const Json record{{"bytes", info.bytes},
-                          {"entries", info.entries},
-                          {"skipped_devices", info.skipped_devices},
-                          {"dropped_xattrs", info.dropped_xattrs}};
-        return sys::write_atomic_at(records_, name, record.dump(), 0600, sys::Durable::yes);
-    }
+    struct Draft {
+        std::string name;
+        Fd directory;
+        Fd tree;
+    };
 
-    static Result<std::vector<std::string>> names_in(FdRef directory) {
-        const auto listing = TRY(sys::open_at(directory, ".", O_RDONLY | O_DIRECTORY));
-        return sys::list_directory(listing);
-    }
+    // One thread at a time makes a layer; whoever comes meanwhile waits and then finds it.
+    Result<LayerInfo> once(
+            const std::string& diff_id, const std::atomic<bool>& cancelled, const std::function<Result<LayerInfo>()>& make);
+    Result<LayerInfo> unpack_now(
+            const UnpackRequest& request, const std::function<void(std::uint64_t)>& progress, const std::atomic<bool>& cancelled);
+    Result<LayerInfo> import_now(FdRef source, const std::string& key);
+    Result<Draft> draft();
+    // From here on the layer exists, also after a power cut.
+    Result<void> publish(const Draft& draft, const LayerInfo& info);
 
     std::string directory_;
-    Fd trees_;
-    Fd records_;
-    Fd making_;
+    std::string program_;
     UnpackLimits limits_;
+    Fd layers_;
+    Fd temporary_;
     std::mutex mutex_;
+    std::condition_variable finished_;
+    std::set<std::string> making_;
 };
+
+Result<LayerInfo> LayersOnDisk::once(
+        const std::string& diff_id, const std::atomic<bool>& cancelled, const std::function<Result<LayerInfo>()>& make) {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        auto found = find(diff_id);
+        if (found || found.error().kind != Errc::not_found) return found;
+        if (making_.insert(diff_id).second) break;
+        if (cancelled.load(std::memory_order_relaxed)) return base::fail(Errc::cancelled, "layer {}: cancelled", diff_id);
+        (void)finished_.wait_for(lock, kTick);  // the flag has no signal of its own
+    }
+    lock.unlock();
+    auto made = make();
+    lock.lock();
+    making_.erase(diff_id);
+    finished_.notify_all();
+    return made;
+}
+
+Result<LayerInfo> LayersOnDisk::unpack(
+        const UnpackRequest& request, const std::function<void(std::uint64_t)>& progress, const std::atomic<bool>& cancelled) {
+    const auto make = [&] { return unpack_now(request, progress, cancelled); };
+    if (request.diff_id.empty()) return make().context("unpack a layer");
+    TRY(layer_directory_name(request.diff_id));
+    return once(request.diff_id, cancelled, make).context("unpack layer " + request.diff_id);
+}
+
+Result<LayerInfo> LayersOnDisk::unpack_now(
+        const UnpackRequest& request, const std::function<void(std::uint64_t)>& progress, const std::atomic<bool>& cancelled) {
+    const Draft draft = TRY(this->draft());
+    base::Defer clean([&] { (void)remove_tree(temporary_, draft.name); });  // what stays is recover()'s
+    const Unpacked unpacked = TRY(run_unpacker(program_, request, limits_, draft.tree, progress, cancelled));
+    if (!request.diff_id.empty() && unpacked.digest != request.diff_id) {  // IMG-29
+        return base::fail(Errc::corrupt, "the content has the diff id {}", unpacked.digest);
+    }
+    const LayerInfo info{
+            .diff_id = unpacked.digest,
+            .bytes = unpacked.bytes,
+            .entries = unpacked.entries,
+            .skipped_devices = unpacked.skipped_devices,
+            .dropped_xattrs = unpacked.dropped_xattrs};
+    TRY(publish(draft, info));
+    return info;
+}
+
+Result<LayerInfo> LayersOnDisk::import_directory(FdRef source, const std::string& key) {
+    TRY(layer_directory_name(key));
+    const std::atomic<bool> never{false};
+    return once(key, never, [&] { return import_now(source, key); }).context("import a directory as layer " + key);
+}
+
+Result<LayerInfo> LayersOnDisk::import_now(FdRef source, const std::string& key) {
+    const Draft draft = TRY(this->draft());
+    base::Defer clean([&] { (void)remove_tree(temporary_, draft.name); });
+    constexpr std::uint32_t kIdLimit = 65'536;  // ID-06
+    const CopyLimits limits{.bytes = limits_.layer_bytes, .entries = limits_.entries, .id_limit = kIdLimit};
+    const CopyCounts counts = TRY(copy_tree(source, draft.tree, limits));
+    const LayerInfo info{
+            .diff_id = key,
+            .bytes = counts.bytes,
+            .entries = counts.entries,
+            .skipped_devices = counts.skipped_devices,
+            .dropped_xattrs = counts.dropped_xattrs};
+    TRY(publish(draft, info));
+    return info;
+}
+
+Result<LayersOnDisk::Draft> LayersOnDisk::draft() {
+    Draft draft;
+    draft.name = TRY(random_name());
+    TRY(sys::make_directory_at(temporary_, draft.name, 0700));
+    draft.directory = TRY(sys::open_at(temporary_, draft.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    TRY(sys::make_directory_at(draft.directory, "tree", 0755));
+    draft.tree = TRY(sys::open_at(draft.directory, "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    if (::fchmod(draft.tree.get(), 0755) != 0) return base::fail_errno("chmod a layer");  // whatever our umask is
+    return draft;
+}
+
+Result<void> LayersOnDisk::publish(const Draft& draft, const LayerInfo& info) {
+    const std::string name = TRY(layer_directory_name(info.diff_id));
+    TRY(sys::write_atomic_at(draft.directory, "record", print_layer_record(info), 0600, sys::Durable::no));
+    // One sync of the file system instead of one per file, before the rename that makes the layer exist.
+    if (::syncfs(draft.tree.get()) != 0) return base::fail_errno("write the layer to disk");
+    auto renamed = sys::rename_at(temporary_, draft.name, layers_, name, RENAME_NOREPLACE);
+    // Without an expected diff id two threads may have unpacked the same: the first one's is as good.
+    if (!renamed && renamed.error().kind != Errc::already_exists) return renamed;
+    if (::fsync(layers_.get()) != 0) return base::fail_errno("write the list of layers to disk");
+    return base::ok;
+}
+
+Result<LayerInfo> LayersOnDisk::find(std::string_view diff_id) {
+    const std::string name = TRY(layer_directory_name(diff_id));
+    auto text = sys::read_file_at(layers_, name + "/record", kMaxRecord);
+    if (!text) {
+        if (text.error().kind != Errc::not_found) return std::move(text).error();
+        return base::fail(Errc::not_found, "layer {}: not in the store", diff_id);
+    }
+    return parse_layer_record(*text).context(base::format("layer {}", diff_id));
+}
+
+std::string LayersOnDisk::directory_of(std::string_view diff_id) const {
+    auto name = layer_directory_name(diff_id);
+    return directory_ + "/layers/" + (name ? *name : std::string("invalid")) + "/tree";
+}
+
+Result<std::vector<std::string>> LayersOnDisk::list() {
+    std::vector<std::string> ids;
+    for (const auto& name : TRY(sys::list_directory(layers_))) ids.push_back(diff_id_of(name));
+    return ids;
+}
+
+Result<std::uint64_t> LayersOnDisk::remove(std::string_view diff_id) {
+    auto info = find(diff_id);
+    if (!info) return info.error().kind == Errc::not_found ? Result<std::uint64_t>(std::uint64_t{0}) : std::move(info).error();
+    const std::string name = TRY(layer_directory_name(diff_id));
+    const std::string gone = TRY(random_name());
+    // Away first, whole: a half-deleted layer must never be found.
+    TRY(sys::rename_at(layers_, name, temporary_, gone, RENAME_NOREPLACE).context(base::format("remove layer {}", diff_id)));
+    if (::fsync(layers_.get()) != 0) return base::fail_errno("write the list of layers to disk");
+    TRY(remove_tree(temporary_, gone).context(base::format("remove layer {}", diff_id)));
+    return info->bytes;
+}
+
+Result<void> LayersOnDisk::recover() {
+    Result<void> first;
+    for (const auto& name : TRY(sys::list_directory(temporary_))) {
+        auto removed = remove_tree(temporary_, name);
+        if (!removed && first) first = std::move(removed);
+    }
+    for (const auto& name : TRY(sys::list_directory(layers_))) {
+        // Cannot happen by us; a file system that lost the record lost perhaps more.
+        if (TRY(sys::exists_at(layers_, name + "/record"))) continue;
+        auto removed = remove_tree(layers_, name);
+        if (!removed && first) first = std::move(removed);
+    }
+    return first;
+}
 
 }  // namespace
 
-Result<std::unique_ptr<LayerStore>> LayerStore::open(std::string directory, std::string, UnpackLimits limits) {
+Result<std::unique_ptr<LayerStore>> LayerStore::open(std::string directory, std::string program, UnpackLimits limits) {
+    if (limits.ratio == 0 || limits.layer_bytes == 0 || limits.entries == 0) {
+        return base::fail(Errc::invalid, "layer store: limits of 0 ({} bytes, ratio {}, {} entries)", limits.layer_bytes, limits.ratio, limits.entries);
+    }
     TRY(sys::ensure_directory(directory, 0700));
-    const auto root = TRY(sys::open_host(directory, O_RDONLY | O_DIRECTORY));
-    auto trees = TRY(place(root, "trees"));
-    auto records = TRY(place(root, "records"));
-    auto making = TRY(place(root, "making"));
+    Fd root = TRY(sys::open_host(directory, O_RDONLY | O_DIRECTORY));
+    if (::fchmod(root.get(), 0700) != 0) return base::fail_errno("chmod {}", directory);  // NNP-05
+    Fd layers = TRY(place(root, "layers"));
+    Fd temporary = TRY(place(root, "tmp"));
     return std::unique_ptr<LayerStore>(std::make_unique<LayersOnDisk>(
-            std::move(directory), std::move(trees), std::move(records), std::move(making), limits));
+            std::move(directory), std::move(program), limits, std::move(layers), std::move(temporary)));
 }
 
 }  // namespace rootfs
