@@ -1,0 +1,85 @@
+#include "garden/api/extensions.hpp"
+
+#include "garden/api/describe.hpp"
+
+namespace garden::api {
+
+namespace {
+
+template <class V>
+void describe(V& v, ImageConfig& o) {
+    v.always("env", o.env);
+    v.always("user", o.user);
+    v.always("working_dir", o.working_dir);
+    v.always("entrypoint", o.entrypoint);
+    v.always("cmd", o.cmd);
+    v.always("stop_signal", o.stop_signal);
+}
+
+template <class V>
+void describe(V& v, Image& o) {
+    v.always("reference", o.reference);
+    v.always("digest", o.digest);
+    v.always("layers", o.layers);
+    v.always("size", o.size);
+    v.always("config", o.config);
+}
+
+template <class V>
+void describe(V& v, ImageRow& o) {
+    v.always("reference", o.reference);
+    v.always("digest", o.digest);
+    v.always("size", o.size);
+    v.always("created_at", o.created_at);
+    v.always("used_by", o.used_by);
+    v.always("layers", o.layers);
+}
+
+template <class V>
+void describe(V& v, PruneAnswer& o) {
+    v.always("freed_bytes", o.freed_bytes);
+}
+
+template <class V>
+void describe(V& v, PullProgress& o) {
+    v.always("step", o.step);
+    v.always("layer", o.layer);
+    v.always("current", o.current);
+    v.always("total", o.total);
+}
+
+template <class V>
+void describe(V& v, PullError& o) {
+    v.always("kind", o.kind);
+    v.always("message", o.message);
+}
+
+template <class V>
+void describe(V& v, ProcessRow& o) {
+    v.always("id", o.id);
+    v.always("user", o.user);
+    v.always("argv", o.argv);
+    v.always("exited", o.exited);
+    v.always("exit_code", o.exit_code);
+    v.always("host_pid", o.host_pid);
+}
+
+template <class V>
+void describe(V& v, Orphan& o) {
+    v.always("kind", o.kind);
+    v.always("name", o.name);
+    v.always("reason", o.reason);
+}
+
+}  // namespace
+
+GARDEN_API_JSON(ImageConfig)
+GARDEN_API_JSON(Image)
+GARDEN_API_JSON(ImageRow)
+GARDEN_API_JSON(PruneAnswer)
+GARDEN_API_JSON(PullProgress)
+GARDEN_API_JSON(PullError)
+GARDEN_API_JSON(ProcessRow)
+GARDEN_API_JSON(Orphan)
+
+}  // namespace garden::api
