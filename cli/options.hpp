@@ -1,0 +1,89 @@
+// What was asked for on the command line, as values: one struct per command. Made by arguments.cpp, used by the commands.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace cli {
+
+struct Global {
+    std::string host = "unix:///run/cloche/garden.sock";
+    std::string tls_ca, tls_certificate, tls_key;
+    bool json = false;
+    bool no_color = false;
+};
+
+struct VolumeOption {
+    std::string source;
+    std::string destination;
+    bool writable = false;
+};
+
+// What run and container create|plan have in common.
+struct ContainerOptions {
+    std::string name;
+    bool privileged = false;
+    bool userns_privileged = false;
+    std::vector<std::string> env;
+    std::vector<VolumeOption> volumes;
+    std::uint64_t memory = 0;
+    std::uint64_t cpu_shares = 0;
+    std::uint64_t pids = 0;
+    std::uint64_t disk = 0;
+    std::string network;
+    std::string seccomp_file;
+    std::string image;
+    std::map<std::string, std::string> properties;
+    std::uint64_t grace_seconds = 0;
+};
+
+struct ProcessOptions {
+    bool detach = false;
+    bool interactive = false;
+    bool tty = false;
+    std::string working_directory;
+    std::string user;
+    std::vector<std::string> env;
+    std::vector<std::string> command;
+};
+
+struct RunOptions {
+    ContainerOptions container;
+    ProcessOptions process;    // env is the container's
+    bool remove = false;
+};
+
+struct CreateOptions { ContainerOptions container; };
+struct PlanOptions { ContainerOptions container; };
+struct ListOptions { std::vector<std::string> filters; bool all = false; bool quiet = false; };
+struct InspectOptions { std::string handle; };
+struct DestroyOptions { std::vector<std::string> handles; bool ignore_missing = false; };
+struct ExecOptions { std::string handle; ProcessOptions process; };
+struct AttachOptions { std::string handle, process; bool no_stdin = false; };
+struct LogsOptions { std::string handle, process; bool follow = false; };
+struct PsOptions { std::vector<std::string> handles; };
+struct StatsOptions { std::vector<std::string> handles; };
+struct CopyOptions { std::string source, destination, user; };
+struct ImagePullOptions { std::string image, username; bool password_stdin = false; };
+struct ImageListOptions {};
+struct ImageInspectOptions { std::string image; };
+struct ImageRemoveOptions { std::vector<std::string> images; };
+struct ImagePruneOptions {};
+struct DoctorOptions {};
+struct FeaturesOptions {};
+
+using Command = std::variant<
+        std::monostate, RunOptions, CreateOptions, PlanOptions, ListOptions, InspectOptions, DestroyOptions, ExecOptions,
+        AttachOptions, LogsOptions, PsOptions, StatsOptions, CopyOptions, ImagePullOptions, ImageListOptions,
+        ImageInspectOptions, ImageRemoveOptions, ImagePruneOptions, DoctorOptions, FeaturesOptions>;
+
+struct Arguments {
+    Global global;
+    Command command;
+};
+
+}  // namespace cli
