@@ -212,7 +212,8 @@ std::vector<IdRange> RecordedRanges::damaged() {
 
 base::Result<std::unique_ptr<IdRanges>> IdRanges::open(IdRangesConfig config) {
     TRY(check_config(config));
-    auto record = TRY(IdRecord::open(config.directory));
+    auto record = TRY(IdRecord::open(
+            config.directory, config.first / kIdRangeLength, config.last / kIdRangeLength));
     auto ranges = std::make_unique<RecordedRanges>(std::move(config), std::move(record));
     TRY(ranges->load());
     return std::unique_ptr<IdRanges>(std::move(ranges));

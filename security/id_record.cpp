@@ -11,6 +11,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <vector>
 
 namespace security {
 
@@ -38,8 +39,25 @@ std::uint64_t checksum(std::uint32_t slot, std::string_view owner) {
     return hash;
 }
 
-bool is_empty(const Sector& sector) {
-    return std::all_of(sector.begin(), sector.end(), [](char c) { return c == 0; });
+constexpr Sector kFree = {};
+constexpr off_t kSector = static_cast<off_t>(kIdSlotBytes);
+constexpr off_t kFileSize = off_t{kIdSlots} * kSector;
+constexpr std::size_t kChunk = std::size_t{1} << 20;
+
+// Zeroes, not only space: turning unwritten space into written space would be a journal commit with every allocation.
+base::Result<void> fill(base::FdRef file, std::uint32_t first, std::uint32_t last) {
+    const std::vector<char> zeroes(kChunk);
+    const off_t end = (off_t{last} + 1) * kSector;
+    for (off_t at = off_t{first} * kSector; at < end;) {
+        const auto wanted = static_cast<std::size_t>(std::min<off_t>(end - at, static_cast<off_t>(kChunk)));
+        const ssize_t n = ::pwrite(file.get(), zeroes.data(), wanted, at);
+        if (n <= 0) return base::fail_errno("fill the record of id ranges");
+        at += n;
+    }
+    if (::fdatasync(file.get()) != 0 || ::ftruncate(file.get(), kFileSize) != 0 || ::fsync(file.get()) != 0) {
+        return base::fail_errno("size the record of id ranges");
+    }
+    return base::ok;
 }
 
 IdRecord::Slot decode(std::uint32_t number, const Sector& sector) {
@@ -54,49 +72,45 @@ IdRecord::Slot decode(std::uint32_t number, const Sector& sector) {
 
 }  // namespace
 
-base::Result<IdRecord> IdRecord::open(const std::string& directory) {
+base::Result<IdRecord> IdRecord::open(const std::string& directory, std::uint32_t first, std::uint32_t last) {
     TRY(base::sys::ensure_directory(directory, 0700));
     base::Fd parent = TRY(base::sys::open_host(directory, O_RDONLY | O_DIRECTORY));
-    const bool existed = TRY(base::sys::exists_at(parent, kFileName));
     // O_DSYNC makes the write itself the durable step: one system call for one allocation (ID-03).
     base::Fd file = TRY(base::sys::open_at(parent, kFileName, O_RDWR | O_CREAT | O_DSYNC | O_NOFOLLOW, 0600));
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) return base::fail_errno("lock {}/{}", directory, kFileName);
         return base::fail(base::Errc::conflict, "{}/{} is in use by another process", directory, kFileName);
     }
-    constexpr off_t kSize = off_t{kIdSlots} * static_cast<off_t>(kIdSlotBytes);
     const auto status = TRY(base::sys::stat_fd(file));
-    if (!S_ISREG(status.st_mode) || status.st_size > kSize) {
+    if (!S_ISREG(status.st_mode) || status.st_size > kFileSize) {
         return base::fail(base::Errc::corrupt, "{}/{} is not a record of id ranges", directory, kFileName);
     }
-    // Sparse: only sectors in use take space. A crash between creating and sizing it is repaired here, too.
-    if (status.st_size < kSize && ::ftruncate(file.get(), kSize) != 0) {
-        return base::fail_errno("size {}/{}", directory, kFileName);
-    }
-    if (!existed || status.st_size < kSize) {
-        if (::fsync(file.get()) != 0 || ::fsync(parent.get()) != 0) return base::fail_errno("sync {}", directory);
+    // Its full size is the last thing a new record gets, so a shorter one was never used: a crash came between.
+    if (status.st_size < kFileSize) {
+        base::Fd plain = TRY(base::sys::open_at(parent, kFileName, O_RDWR | O_NOFOLLOW));
+        TRY(fill(plain, first, last).context(directory));
+        if (::fsync(parent.get()) != 0) return base::fail_errno("sync {}", directory);
     }
     return IdRecord(std::move(file));
 }
 
 base::Result<void> IdRecord::each(const std::function<void(Slot)>& use) const {
-    constexpr off_t kSector = static_cast<off_t>(kIdSlotBytes);
-    constexpr off_t kEnd = off_t{kIdSlots} * kSector;
+    std::vector<char> chunk(kChunk);
     off_t at = 0;
-    while (at < kEnd) {
-        // Holes are skipped: a host with few containers reads few sectors.
+    while (at < kFileSize) {
+        // Holes are skipped: slots outside the configured numbers have no bytes.
         const off_t data = ::lseek(file_.get(), at, SEEK_DATA);
         if (data < 0) {
             if (errno == ENXIO) return base::ok;
             return base::fail_errno("read the record of id ranges");
         }
-        const off_t hole = ::lseek(file_.get(), data, SEEK_HOLE);
-        if (hole < 0) return base::fail_errno("read the record of id ranges");
-        for (at = data - data % kSector; at < std::min(hole, kEnd); at += kSector) {
-            Sector sector = {};
-            const ssize_t n = ::pread(file_.get(), sector.data(), sector.size(), at);
-            if (n != static_cast<ssize_t>(sector.size())) return base::fail_errno("read the record of id ranges");
-            if (!is_empty(sector)) use(decode(static_cast<std::uint32_t>(at / kSector), sector));
+        at = data - data % kSector;
+        const ssize_t n = ::pread(file_.get(), chunk.data(), chunk.size(), at);
+        if (n < static_cast<ssize_t>(kIdSlotBytes)) return base::fail_errno("read the record of id ranges");
+        for (std::size_t i = 0; i + kIdSlotBytes <= static_cast<std::size_t>(n); i += kIdSlotBytes, at += kSector) {
+            Sector sector;
+            std::memcpy(sector.data(), chunk.data() + i, sector.size());
+            if (sector != kFree) use(decode(static_cast<std::uint32_t>(at / kSector), sector));
         }
     }
     return base::ok;

@@ -20,7 +20,8 @@ inline constexpr std::uint32_t kIdSlots = 1U << 16;    // slot n = ids n * 65,53
 class IdRecord {
   public:
     // Makes the file when missing and locks it: two daemons with one record would be two owners of one range.
-    static base::Result<IdRecord> open(const std::string& directory);
+    // The sectors of slots first to last exist from the start: writing one later changes nothing but itself.
+    static base::Result<IdRecord> open(const std::string& directory, std::uint32_t first, std::uint32_t last);
 
     struct Slot {
         std::uint32_t number = 0;
