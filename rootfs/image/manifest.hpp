@@ -28,6 +28,7 @@ struct Descriptor {
     Digest digest;
     std::uint64_t size = 0;
     Packing packing = Packing::unknown;   // layers only
+    std::string member;                   // docker archives only: where in the archive
 };
 
 struct Platform {
