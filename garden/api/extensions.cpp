@@ -71,6 +71,21 @@ void describe(V& v, Orphan& o) {
     v.always("reason", o.reason);
 }
 
+template <class V>
+void describe(V& v, ImageList& o) {
+    v.always("images", o.images);
+}
+
+template <class V>
+void describe(V& v, ProcessList& o) {
+    v.always("processes", o.processes);
+}
+
+template <class V>
+void describe(V& v, DoctorAnswer& o) {
+    v.always("orphans", o.orphans);
+}
+
 }  // namespace
 
 GARDEN_API_JSON(ImageConfig)
@@ -81,5 +96,8 @@ GARDEN_API_JSON(PullProgress)
 GARDEN_API_JSON(PullError)
 GARDEN_API_JSON(ProcessRow)
 GARDEN_API_JSON(Orphan)
+GARDEN_API_JSON(ImageList)
+GARDEN_API_JSON(ProcessList)
+GARDEN_API_JSON(DoctorAnswer)
 
 }  // namespace garden::api

@@ -68,6 +68,18 @@ struct Orphan {
     std::string reason;
 };
 
+struct ImageList {                   // GET /cloche/v1/images
+    std::vector<ImageRow> images;
+};
+
+struct ProcessList {                 // GET /cloche/v1/containers/:handle/processes
+    std::vector<ProcessRow> processes;
+};
+
+struct DoctorAnswer {                // GET /cloche/v1/doctor; empty = nothing is wrong
+    std::vector<Orphan> orphans;
+};
+
 void to_json(base::json::Writer& w, const ImageConfig& v);
 void to_json(base::json::Writer& w, const Image& v);
 void to_json(base::json::Writer& w, const ImageRow& v);
@@ -76,6 +88,9 @@ void to_json(base::json::Writer& w, const PullProgress& v);
 void to_json(base::json::Writer& w, const PullError& v);
 void to_json(base::json::Writer& w, const ProcessRow& v);
 void to_json(base::json::Writer& w, const Orphan& v);
+void to_json(base::json::Writer& w, const ImageList& v);
+void to_json(base::json::Writer& w, const ProcessList& v);
+void to_json(base::json::Writer& w, const DoctorAnswer& v);
 
 base::Result<void> from_json(const base::json::Node& node, ImageConfig& v);
 base::Result<void> from_json(const base::json::Node& node, Image& v);
@@ -85,5 +100,8 @@ base::Result<void> from_json(const base::json::Node& node, PullProgress& v);
 base::Result<void> from_json(const base::json::Node& node, PullError& v);
 base::Result<void> from_json(const base::json::Node& node, ProcessRow& v);
 base::Result<void> from_json(const base::json::Node& node, Orphan& v);
+base::Result<void> from_json(const base::json::Node& node, ImageList& v);
+base::Result<void> from_json(const base::json::Node& node, ProcessList& v);
+base::Result<void> from_json(const base::json::Node& node, DoctorAnswer& v);
 
 }  // namespace garden::api
