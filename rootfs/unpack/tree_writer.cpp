@@ -59,7 +59,9 @@ Result<void> TreeWriter::add(const Entry& entry, const DataSource& data) {
     if (name.kind == NameKind::opaque) return add_opaque(name.directory);
     auto parent = parent_of(name.directory);
     if (!parent) return std::move(parent).error().context(base::format("entry {}", printable(entry.path)));
-    const Place place{.parent = *parent, .name = name.name, .path = path};
+    // Of a whiteout this is the path that it hides.
+    const std::string shown = name.directory.empty() ? name.name : name.directory + "/" + name.name;
+    const Place place{.parent = *parent, .name = name.name, .path = shown};
     auto added = name.kind == NameKind::whiteout ? add_whiteout(place) : add_plain(entry, place, data);
     // `data` errors name the archive, the others the entry.
     return std::move(added).context(base::format("entry {}", printable(entry.path)));
