@@ -188,8 +188,11 @@ base::Result<std::optional<PasswdEntry>> find_user(std::string_view name, std::s
 }  // namespace
 
 base::Result<AccountFiles> read_account_files(base::FdRef root) {
-    return AccountFiles{
-            .passwd = TRY(read_account_file(root, "etc/passwd")), .group = TRY(read_account_file(root, "etc/group"))};
+    // One TRY a statement: GCC 12 forgets what an unfinished aggregate already holds when the second one returns.
+    AccountFiles files;
+    files.passwd = TRY(read_account_file(root, "etc/passwd"));
+    files.group = TRY(read_account_file(root, "etc/group"));
+    return files;
 }
 
 base::Result<User> resolve_user(std::string_view text, const AccountFiles& files) {

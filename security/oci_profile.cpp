@@ -216,11 +216,11 @@ base::Result<OciProfile> parse_oci_profile(std::string_view json) {
     OciProfile profile;
     if (!m[0]) return base::fail(base::Errc::invalid, "defaultAction: is missing");
     profile.default_action = TRY(parse_action(*m[0], m[1]));
-    if (m[2] && m[3] && !TRY(m[2]->elements(kMaxWords)).empty() && !TRY(m[3]->elements(kMaxWords)).empty()) {
-        return m[3]->refuse("stands beside architectures");
-    }
     if (m[2]) profile.architectures = TRY(words(*m[2]));
-    if (m[3] && profile.architectures.empty()) profile.architectures = TRY(parse_architecture_map(*m[3]));
+    if (m[3]) {
+        if (!profile.architectures.empty()) return m[3]->refuse("stands beside architectures");
+        profile.architectures = TRY(parse_architecture_map(*m[3]));
+    }
     if (m[4]) profile.flags = TRY(words(*m[4]));
     if (m[5]) profile.listener_path = TRY(word(*m[5], kMaxPathBytes));
     if (m[6]) profile.listener_metadata = TRY(word(*m[6], kMaxPathBytes));
