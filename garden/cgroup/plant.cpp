@@ -38,6 +38,14 @@ bool is_delegated(const std::vector<Mount>& mounts, const std::map<std::string, 
     });
 }
 
+// systemd starts a service in the service's own group, which v2 forbids once controllers are on below it: restarted with living
+// containers there, the service fails (219/CGROUP, measured with systemd 252). Nesting is for those that can come back:
+// scopes, and services that systemd puts into the leaf (DelegateSubgroup=supervisor, from 254 on).
+bool survives_restart(const std::map<std::string, std::string>& groups) {
+    const auto found = groups.find("");
+    return found == groups.end() || !found->second.ends_with(".service");
+}
+
 std::string joined(const std::vector<std::string>& words) {
     std::string text;
     for (const auto& word : words) text += (text.empty() ? "" : ",") + word;
@@ -108,16 +116,17 @@ base::Result<std::unique_ptr<Forest>> plant(std::string_view parent) {
     const auto groups = parse_own_groups(TRY(sys::read_host_file("/proc/self/cgroup")));
     if (mounts.empty()) return base::fail(base::Errc::unsupported, "no cgroup hierarchy is mounted");
     auto forest = std::make_unique<Forest>();
+    const bool any_unified = std::ranges::any_of(mounts, &Mount::unified);
+    const bool any_v1 = !std::ranges::all_of(mounts, &Mount::unified);
+    forest->layout = !any_unified ? Layout::v1 : any_v1 ? Layout::hybrid : Layout::v2;
     // "/name": below the top of every hierarchy, whoever started us.
-    const bool at_top = parent.starts_with('/') || !is_delegated(mounts, groups);
+    const bool at_top = parent.starts_with('/') || !is_delegated(mounts, groups) ||
+                        (forest->layout == Layout::v2 && !survives_restart(groups));
     if (parent.starts_with('/')) parent.remove_prefix(1);
     if (parent.empty() || parent.size() > 200 || parent.find('/') != std::string_view::npos || parent.starts_with('.') || parent == kLeaf) {
         return base::fail(base::Errc::invalid, "cgroup parent '{}' is not one name of at most 200 characters", parent);
     }
     forest->parent_name = parent;
-    const bool any_unified = std::ranges::any_of(mounts, &Mount::unified);
-    const bool any_v1 = !std::ranges::all_of(mounts, &Mount::unified);
-    forest->layout = !any_unified ? Layout::v1 : any_v1 ? Layout::hybrid : Layout::v2;
     for (const auto& mount : mounts) {
         Tree tree{.name = mount.unified ? "unified" : joined(mount.controllers), .controllers = mount.controllers, .unified = mount.unified,
                   .above = base::Fd(), .parent = base::Fd(), .parent_path = ""};

@@ -3,6 +3,8 @@
 #include "garden/cgroup/text.hpp"
 #include "tests/kernel/cgroup/support.hpp"
 
+#include <iostream>
+
 using test::Field;
 
 TEST_CASE("v2: the daemon leaves its own delegated group and controllers are on below it", "[root][cgroup2]") {
@@ -38,4 +40,26 @@ TEST_CASE("v2: swap is off under a limit, and one OOM kill takes one process", "
     CHECK(*group->processes() == std::vector<std::int32_t>{bystander});
     REQUIRE(group->kill());
     (void)test::status_of(bystander);
+}
+
+// Hidden: run as the program of a service, by hand or by a test of the packaging, to prove that the service restarts.
+TEST_CASE("a service keeps one container and waits", "[.service]") {
+    auto driver = test::cg::Driver::probe("cloche-service-test");
+    REQUIRE(driver);
+    auto group = (*driver)->open("kept");
+    if (group) {
+        CHECK((*group)->processes()->size() == 1);
+        std::cout << "found the container alive" << std::endl;
+    } else {
+        group = (*driver)->create("kept");
+        REQUIRE(group);
+        REQUIRE((*group)->limit({.memory_bytes = 64 << 20}));
+        (void)test::enter(**group, [] {
+            (void)::setsid();
+            for (;;) (void)::pause();
+            return 0;
+        });
+        std::cout << "made the container" << std::endl;
+    }
+    for (;;) (void)::pause();
 }
