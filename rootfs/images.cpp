@@ -1,160 +1,465 @@
-// The facade over reference, store and records. Sources so far: directories and raw directories; the others say so.
+// The facade: which source a reference means, what is here already, and what may go. The work is in pull, flights and records.
 #include "rootfs/images.hpp"
 
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
+#include "rootfs/fetch/directory_key.hpp"
+#include "rootfs/fetch/layout.hpp"
+#include "rootfs/fetch/registries.hpp"
+#include "rootfs/flights.hpp"
 #include "rootfs/image/records.hpp"
 #include "rootfs/image/reference.hpp"
+#include "rootfs/pull.hpp"
 #include "rootfs/store/layers.hpp"
 
 #include <fcntl.h>
+#include <sys/random.h>
 
 #include <algorithm>
 #include <ctime>
-#include <mutex>
-#include <set>
+#include <utility>
 
 namespace rootfs {
 
 namespace {
 
+constexpr std::size_t kAccessKey = 32;
+constexpr std::size_t kShortestDigest = 12;   // hex digits that may stand for a whole digest
+
+// The key that makes remembered credentials useless to who copies the records alone.
+base::Result<std::string> access_key(base::FdRef directory) {
+    auto known = base::sys::read_file_at(directory, "access-key", kAccessKey);
+    if (known && known->size() == kAccessKey) return known;
+    std::string key(kAccessKey, '\0');
+    if (::getrandom(key.data(), key.size(), 0) != static_cast<ssize_t>(key.size())) return base::fail_errno("get random bytes");
+    TRY(base::sys::write_atomic_at(directory, "access-key", key, 0600, base::sys::Durable::yes));
+    return key;
+}
+
 class ImagesOnDisk final : public Images {
   public:
-    ImagesOnDisk(ImagesConfig config, ImageRecords records, std::unique_ptr<LayerStore> layers)
-        : config_(std::move(config)), records_(std::move(records)), layers_(std::move(layers)) {}
+    struct Parts {
+        ImagesConfig config;
+        base::Fd scratch;
+        std::string access_key;
+        std::unique_ptr<ImageRecords> records;
+        std::unique_ptr<LayerStore> layers;
+        std::unique_ptr<Registries> registries;
+    };
+    explicit ImagesOnDisk(Parts parts) : parts_(std::move(parts)), flights_(parts_.config.pull_timeout) {}
 
     base::Result<Image> ensure(
             const ImageRequest& request, const std::function<void(const Progress&)>& progress,
-            const std::atomic<bool>&) override {
-        if (progress) progress({.step = Progress::Step::resolving, .layer = "", .current = 0, .total = 0});
-        auto reference = TRY(parse_reference(request.uri));
-        if (reference.source == Source::preloaded) reference = TRY(preloaded(reference.name));
-        auto image = TRY(from_disk(request.uri, reference));
-        if (progress) progress({.step = Progress::Step::done, .layer = "", .current = image.size, .total = image.size});
+            const std::atomic<bool>& cancelled) override {
+        if (progress) progress({.step = Progress::Step::resolving});
+        const Caller caller{.request = request, .progress = progress, .cancelled = cancelled};
+        auto image = find_or_pull(caller);
+        if (!image) return std::move(image).context("image " + request.uri);
+        image->reference = request.uri;
+        if (progress) progress({.step = Progress::Step::done, .current = image->size, .total = image->size});
         return image;
     }
 
-    base::Result<std::vector<ImageRow>> list() override {
-        const auto holds = TRY(records_.holds());
-        std::vector<ImageRow> rows;
-        for (const auto& record : TRY(records_.list())) {
-            const auto uses = std::count_if(
-                    holds.begin(), holds.end(), [&](const auto& hold) { return hold.digest == record.image.digest; });
-            rows.push_back(
-                    {.reference = record.image.reference,
-                     .digest = record.image.digest,
-                     .size = record.image.size,
-                     .created_at = record.created_at,
-                     .used_by = static_cast<std::uint32_t>(uses),
-                     .layers = record.image.layers.size()});
-        }
-        return rows;
+    base::Result<std::vector<ImageRow>> list() override;
+    base::Result<Image> inspect(std::string_view reference_or_digest) override;
+    base::Result<void> remove(std::string_view reference_or_digest) override;
+    base::Result<std::uint64_t> prune() override;
+    base::Result<void> recover() override;
+
+    base::Result<void> hold(const Image& image, std::string_view owner) override {
+        return parts_.records->hold(owner, image);
     }
-
-    base::Result<Image> inspect(std::string_view reference_or_digest) override {
-        return TRY(records_.find(reference_or_digest)).image;
-    }
-
-    base::Result<void> remove(std::string_view reference_or_digest) override {
-        const std::lock_guard lock(mutex_);
-        const auto record = TRY(records_.find(reference_or_digest));
-        for (const auto& hold : TRY(records_.holds())) {
-            if (hold.digest == record.image.digest) {
-                return base::fail(base::Errc::conflict, "image {} is used by container {}", reference_or_digest, hold.owner);
-            }
-        }
-        TRY(records_.remove(record));
-        TRY(drop_unused_layers());
-        return base::ok;
-    }
-
-    base::Result<std::uint64_t> prune() override {
-        const std::lock_guard lock(mutex_);
-        std::set<std::string> used;
-        for (auto& hold : TRY(records_.holds())) used.insert(std::move(hold.digest));
-        for (const auto& record : TRY(records_.list())) {
-            if (!used.contains(record.image.digest)) TRY(records_.remove(record));
-        }
-        return drop_unused_layers();
-    }
-
-    base::Result<void> hold(const Image& image, std::string_view owner) override { return records_.hold(owner, image.digest); }
-    base::Result<void> release(std::string_view owner) override { return records_.release(owner); }
-
+    base::Result<void> release(std::string_view owner) override { return parts_.records->release(owner); }
     base::Result<std::vector<std::string>> owners() override {
-        std::vector<std::string> owners;
-        for (auto& hold : TRY(records_.holds())) owners.push_back(std::move(hold.owner));
-        return owners;
+        std::vector<std::string> out;
+        for (auto& [owner, digest] : parts_.records->holds()) out.push_back(owner);
+        return out;
     }
-
-    base::Result<void> recover() override { return layers_->recover(); }
-    std::string layer_directory(std::string_view diff_id) const override { return layers_->directory_of(diff_id); }
+    std::string layer_directory(std::string_view diff_id) const override { return parts_.layers->directory_of(diff_id); }
 
   private:
-    base::Result<Reference> preloaded(const std::string& name) {
-        for (const auto& [known, uri] : config_.preloaded) {
-            if (known == name) return parse_reference(uri);
-        }
-        return base::fail(base::Errc::not_found, "preloaded:{}: no such name in the daemon's configuration", name);
+    struct Caller {
+        const ImageRequest& request;
+        const std::function<void(const Progress&)>& progress;
+        const std::atomic<bool>& cancelled;
+    };
+    // What a reference names in the records.
+    struct Named {
+        std::string digest;
+        std::string reference;   // canonical; "" when asked by digest
+    };
+
+    base::Result<Image> find_or_pull(const Caller& caller);
+    base::Result<Image> from_registry(const Caller& caller, const Reference& reference);
+    base::Result<Image> pull_from_registry(
+            const RegistryTarget& target, const ImageRequest& request, Report& report, std::atomic<bool>& cancel);
+    base::Result<std::optional<Image>> still_current(
+            const RegistryTarget& target, const Credentials& credentials, const std::string& access, Report& report,
+            const Cancelled& cancelled);
+    base::Result<Image> from_archive(const Caller& caller, const Reference& reference);
+    base::Result<Image> from_path(const Caller& caller, const Reference& reference);
+    base::Result<Image> from_directory(const Caller& caller, const std::string& path, base::Fd directory);
+    base::Result<Image> from_raw(const Reference& reference) const;
+    base::Result<Reference> preloaded(const std::string& name) const;
+
+    base::Result<Image> record(Image image, ReferenceRecord reference);
+    base::Result<void> name_again(ReferenceRecord reference);
+    std::string access_of(const Credentials& credentials) const;
+    base::Result<Named> look_up(std::string_view text) const;
+    base::Result<std::uint64_t> drop_unused_layers();
+    PullContext context() {
+        return {.store = *parts_.layers, .pins = pins_, .gate = gate_, .scratch = parts_.scratch,
+                .parallel = parts_.config.parallel_downloads};
     }
 
-    base::Result<Image> from_disk(const std::string& uri, const Reference& reference) {
-        if (reference.source != Source::local && reference.source != Source::raw) {
-            return base::fail(base::Errc::unsupported, "image {}: this kind of source is not supported yet", uri);
-        }
-        auto directory = TRY(base::sys::open_host(reference.path, O_RDONLY | O_CLOEXEC));
-        const auto status = TRY(base::sys::stat_fd(directory));
-        if (!S_ISDIR(status.st_mode)) {
-            return base::fail(base::Errc::unsupported, "image {}: archives are not supported yet", uri);
-        }
-        ImageRecord record{.image = {.reference = uri, .digest = "", .layers = {}, .config = {}, .size = 0, .raw_directory = ""},
-                           .created_at = std::time(nullptr)};
-        if (reference.source == Source::raw) {
-            record.image.digest = sha256(uri).get();
-            record.image.raw_directory = reference.path;
-            return record.image;   // nothing of it is in the store
-        }
-        // A directory is known by its path and its change time, as a tar file would be (garden-api 5.1).
-        const auto key = sha256(base::format(
-                "{}\n{}.{}", reference.path, status.st_ctim.tv_sec, status.st_ctim.tv_nsec)).get();
-        const std::lock_guard lock(mutex_);   // removing looks at the same records
-        auto known = records_.find(uri);
-        if (known && known->image.digest == key && layers_->find(key)) return known->image;
-        const auto layer = TRY(layers_->import_directory(directory, key));
-        record.image.digest = key;
-        record.image.layers = {key};
-        record.image.size = layer.bytes;
-        TRY(records_.save(record));
-        return record.image;
-    }
-
-    // Layers that no image names and no container holds. Bytes freed.
-    base::Result<std::uint64_t> drop_unused_layers() {
-        std::set<std::string> used;
-        for (const auto& record : TRY(records_.list())) used.insert(record.image.layers.begin(), record.image.layers.end());
-        for (auto& hold : TRY(records_.holds())) used.insert(std::move(hold.digest));
-        std::uint64_t freed = 0;
-        for (const auto& layer : TRY(layers_->list())) {
-            if (!used.contains(layer)) freed += TRY(layers_->remove(layer));
-        }
-        return freed;
-    }
-
-    ImagesConfig config_;
-    ImageRecords records_;
-    std::unique_ptr<LayerStore> layers_;
-    std::mutex mutex_;
+    Parts parts_;
+    Pins pins_;
+    KeyedGate gate_;
+    Flights flights_;   // last: its threads use all of the above
 };
+
+// An image and then its name, each durable: a kill in between leaves an image that can only be pruned.
+base::Result<Image> ImagesOnDisk::record(Image image, ReferenceRecord reference) {
+    reference.digest = image.digest;
+    reference.resolved_at = std::time(nullptr);
+    image.reference = reference.asked;
+    const auto before = parts_.records->reference(reference.name);
+    TRY(parts_.records->save(ImageRecord{.image = image, .created_at = reference.resolved_at}));
+    const bool local = !reference.stamp.empty();
+    TRY(parts_.records->save(reference));
+    // The old content of a local path can never be asked for again.
+    if (local && before && before->digest != image.digest && parts_.records->remove_image(before->digest)) {
+        (void)drop_unused_layers();   // only space is lost when it fails: prune() tries again
+    }
+    return image;
+}
+
+base::Result<void> ImagesOnDisk::name_again(ReferenceRecord reference) {
+    reference.resolved_at = std::time(nullptr);
+    return parts_.records->save(reference);
+}
+
+std::string ImagesOnDisk::access_of(const Credentials& credentials) const {
+    if (credentials.empty()) return "anonymous";
+    return keyed_hash(parts_.access_key, credentials.username + '\0' + credentials.password);
+}
+
+base::Result<Reference> ImagesOnDisk::preloaded(const std::string& name) const {
+    std::string known;
+    for (const auto& [have, uri] : parts_.config.preloaded) {
+        if (have == name) {
+            auto reference = TRY(parse_reference(uri));
+            if (reference.source != Source::preloaded) return reference;
+            return base::fail(base::Errc::invalid, "preloaded name {} stands for another preloaded name", name);
+        }
+        known += " " + have;
+    }
+    return base::fail(
+            base::Errc::not_found, "no preloaded root file system '{}'; there are:{}", name, known.empty() ? " none" : known);
+}
+
+base::Result<Image> ImagesOnDisk::find_or_pull(const Caller& caller) {
+    auto reference = TRY(parse_reference(caller.request.uri));
+    if (reference.source == Source::preloaded) reference = TRY(preloaded(reference.name));
+    switch (reference.source) {
+        case Source::registry: return from_registry(caller, reference);
+        case Source::oci_layout:
+        case Source::oci_archive:
+        case Source::docker_archive: return from_archive(caller, reference);
+        case Source::local: return from_path(caller, reference);
+        case Source::raw: return from_raw(reference);
+        case Source::preloaded: break;
+    }
+    return base::fail(base::Errc::internal, "a reference without a source");
+}
+
+base::Result<Image> ImagesOnDisk::from_raw(const Reference& reference) const {
+    // Symbolic links on the way are the operator's own.
+    (void)TRY(base::sys::open_host(reference.path, O_PATH | O_DIRECTORY));
+    return Image{.digest = sha256("raw " + reference.path).get(), .raw_directory = reference.path};
+}
+
+base::Result<Image> ImagesOnDisk::from_registry(const Caller& caller, const Reference& reference) {
+    if (parts_.config.require_digest && reference.digest.empty()) {
+        return base::fail(base::Errc::denied, "references must name a digest here (require_digest)");   // IMG-06
+    }
+    const auto target = TRY(parts_.registries->target(reference));
+    const auto access = access_of({.username = caller.request.username, .password = caller.request.password});
+    // A digest cannot change its meaning: who was let in once needs no registry.
+    if (const auto known = parts_.records->reference(target.name); known && !reference.digest.empty()) {
+        const bool let_in = std::find(known->access.begin(), known->access.end(), access) != known->access.end();
+        if (auto image = parts_.records->image(known->digest); let_in && image) return std::move(image->image);
+    }
+    return flights_.join(
+            target.name + " " + access,
+            [this, target, request = caller.request](Report& report, std::atomic<bool>& cancel) {
+                return pull_from_registry(target, request, report, cancel);
+            },
+            caller.progress, caller.cancelled);
+}
+
+// The copy that is here, if the registry says that it is what the reference names, or does not answer at all.
+base::Result<std::optional<Image>> ImagesOnDisk::still_current(
+        const RegistryTarget& target, const Credentials& credentials, const std::string& access, Report& report,
+        const Cancelled& cancelled) {
+    auto known = parts_.records->reference(target.name);
+    if (!known) return std::optional<Image>{};
+    const auto have = parts_.records->image(known->digest);
+    const bool let_in = std::find(known->access.begin(), known->access.end(), access) != known->access.end();
+    if (!have) return std::optional<Image>{};
+    base::Result<Digest> now = base::fail(base::Errc::unavailable, "the registry did not answer a moment ago");
+    if (!let_in || !parts_.registries->seems_down(target.home)) {
+        now = parts_.registries->current(target, credentials, let_in, cancelled);
+        if (!now && is_out_of_reach(now.error())) parts_.registries->note_down(target.home);
+    }
+    if (!now) {
+        if (!is_out_of_reach(now.error()) || !let_in) return std::move(now).error();
+        report.tell(
+                {.step = Progress::Step::resolving,
+                 .note = base::format("{}; using the copy {} that is here", now.error().text, known->digest)});
+        return std::optional(have->image);
+    }
+    const auto image = parts_.records->image(now->get());
+    if (!image) return std::optional<Image>{};
+    if (known->digest != now->get() || !let_in) {
+        known->digest = now->get();
+        if (!let_in) known->access.push_back(access);
+        if (known->access.size() > kMaxAccess) known->access.erase(known->access.begin());
+        TRY(name_again(*known));
+    }
+    return std::optional(image->image);
+}
+
+base::Result<Image> ImagesOnDisk::pull_from_registry(
+        const RegistryTarget& target, const ImageRequest& request, Report& report, std::atomic<bool>& cancel) {
+    const Credentials credentials{.username = request.username, .password = request.password};
+    const auto access = access_of(credentials);
+    if (auto image = TRY(still_current(target, credentials, access, report, cancel))) return std::move(*image);
+    auto pull = TRY(parts_.registries->resolve(target, credentials, cancel));
+    ReferenceRecord reference{.name = target.name, .asked = request.uri, .access = {access}};
+    if (const auto known = parts_.records->reference(target.name)) {
+        // Who was let in to the old content of a tag is let in again only by the registry.
+        if (known->digest == pull.resolved.digest.get()) reference.access = known->access;
+        if (std::find(reference.access.begin(), reference.access.end(), access) == reference.access.end()) {
+            reference.access.push_back(access);
+        }
+    }
+    PinSet pins(pins_);
+    auto image = TRY(pull_layers(context(), *pull.source, pull.resolved, pins, report, cancel));
+    return record(std::move(image), std::move(reference));
+}
+
+base::Result<Image> ImagesOnDisk::from_archive(const Caller& caller, const Reference& reference) {
+    std::shared_ptr<ImageSource> source;
+    std::string name;
+    switch (reference.source) {
+        case Source::oci_layout:
+            source = std::make_shared<LayoutSource>(TRY(open_directory_files(reference.path)), reference.tag);
+            name = "oci:";
+            break;
+        case Source::oci_archive:
+            source = std::make_shared<LayoutSource>(TRY(open_tar_files(reference.path)), reference.tag);
+            name = "oci-archive:";
+            break;
+        case Source::docker_archive:
+            source = std::make_shared<DockerArchiveSource>(TRY(open_tar_files(reference.path)), reference.tag);
+            name = "docker-archive:";
+            break;
+        case Source::registry:
+        case Source::local:
+        case Source::preloaded:
+        case Source::raw: return base::fail(base::Errc::internal, "not an archive");
+    }
+    name += reference.path + (reference.tag.empty() ? "" : ":" + reference.tag);
+    const auto resolved = TRY(source->resolve(caller.cancelled));
+    const auto& digest = resolved.digest.get();
+    const auto known = parts_.records->reference(name);
+    if (known && known->digest == digest) {
+        if (auto image = parts_.records->image(digest)) return std::move(image->image);
+    }
+    return flights_.join(
+            name + " " + digest,
+            [this, source, resolved, name, asked = caller.request.uri](
+                    Report& report, std::atomic<bool>& cancel) -> base::Result<Image> {
+                PinSet pins(pins_);
+                auto image = TRY(pull_layers(context(), *source, resolved, pins, report, cancel));
+                return record(std::move(image), {.name = name, .asked = asked, .stamp = resolved.digest.get()});
+            },
+            caller.progress, caller.cancelled);
+}
+
+base::Result<Image> ImagesOnDisk::from_path(const Caller& caller, const Reference& reference) {
+    auto file = TRY(base::sys::open_host(reference.path, O_RDONLY | O_NONBLOCK));
+    const auto status = TRY(base::sys::stat_fd(file));
+    if (S_ISDIR(status.st_mode)) return from_directory(caller, reference.path, std::move(file));
+    // The file is read again when anything about it has changed (garden-api 5.1).
+    const auto stamp = base::format(
+            "{}.{}.{}.{}.{}.{}.{}", status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
+            status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
+    if (const auto known = parts_.records->reference(reference.path); known && known->stamp == stamp) {
+        if (auto image = parts_.records->image(known->digest)) return std::move(image->image);
+    }
+    return flights_.join(
+            reference.path + " " + stamp,
+            [this, path = reference.path, stamp, asked = caller.request.uri](
+                    Report& report, std::atomic<bool>& cancel) -> base::Result<Image> {
+                PinSet pins(pins_);
+                auto image = TRY(pull_tar(context(), path, pins, report, cancel));
+                return record(std::move(image), {.name = path, .asked = asked, .stamp = stamp});
+            },
+            caller.progress, caller.cancelled);
+}
+
+base::Result<Image> ImagesOnDisk::from_directory(const Caller& caller, const std::string& path, base::Fd directory) {
+    const auto key = TRY(directory_key(directory)).get();
+    const auto known = parts_.records->reference(path);
+    if (known && known->digest == key) {
+        if (auto image = parts_.records->image(key)) return std::move(image->image);
+    }
+    auto shared = std::make_shared<base::Fd>(std::move(directory));   // the flight may outlive this caller
+    return flights_.join(
+            path + " " + key,
+            [this, shared, path, key, asked = caller.request.uri](Report&, std::atomic<bool>&) -> base::Result<Image> {
+                PinSet pins(pins_);
+                pins.add(key);
+                const auto layer = TRY(parts_.layers->import_directory(*shared, key));
+                Image image{.digest = key, .layers = {key}, .size = layer.bytes};
+                return record(std::move(image), {.name = path, .asked = asked, .stamp = key});
+            },
+            caller.progress, caller.cancelled);
+}
+
+base::Result<std::vector<ImageRow>> ImagesOnDisk::list() {
+    std::map<std::string, std::uint32_t> uses;
+    for (const auto& [owner, digest] : parts_.records->holds()) ++uses[digest];
+    std::map<std::string, ImageRow> rows;
+    std::set<std::string> named;
+    for (const auto& record : parts_.records->images()) {
+        rows[record.image.digest] = ImageRow{
+                .reference = "",
+                .digest = record.image.digest,
+                .size = record.image.size,
+                .created_at = record.created_at,
+                .used_by = uses[record.image.digest],
+                .layers = record.image.layers.size()};
+    }
+    std::vector<ImageRow> out;
+    for (const auto& reference : parts_.records->references()) {
+        const auto found = rows.find(reference.digest);
+        if (found == rows.end()) continue;
+        out.push_back(found->second);
+        out.back().reference = reference.asked;
+        named.insert(reference.digest);
+    }
+    // What a tag once named and does not any more.
+    for (auto& [digest, row] : rows) {
+        if (!named.contains(digest)) out.push_back(std::move(row));
+    }
+    return out;
+}
+
+base::Result<ImagesOnDisk::Named> ImagesOnDisk::look_up(std::string_view text) const {
+    if (const auto image = parts_.records->image(text)) return Named{.digest = image->image.digest};
+    for (const auto& reference : parts_.records->references()) {
+        if (reference.asked == text || reference.name == text) return Named{.digest = reference.digest, .reference = reference.name};
+    }
+    if (const auto parsed = parse_reference(text); parsed && parsed->source == Source::registry) {
+        const auto target = TRY(parts_.registries->target(*parsed));
+        if (const auto known = parts_.records->reference(target.name)) {
+            return Named{.digest = known->digest, .reference = known->name};
+        }
+    }
+    auto digits = text.starts_with("sha256:") ? text.substr(7) : text;
+    std::vector<std::string> matches;
+    for (const auto& record : parts_.records->images()) {
+        const auto& digest = record.image.digest;
+        if (digits.size() >= kShortestDigest && std::string_view(digest).substr(digest.find(':') + 1).starts_with(digits)) {
+            matches.push_back(digest);
+        }
+    }
+    if (matches.size() == 1) return Named{.digest = matches.front()};
+    if (matches.size() > 1) return base::fail(base::Errc::invalid, "'{}' stands for {} images", text, matches.size());
+    return base::fail(base::Errc::not_found, "no image '{}' is here", text);
+}
+
+base::Result<Image> ImagesOnDisk::inspect(std::string_view reference_or_digest) {
+    const auto named = TRY(look_up(reference_or_digest));
+    auto record = parts_.records->image(named.digest);
+    if (!record) return base::fail(base::Errc::not_found, "no image '{}' is here", reference_or_digest);
+    return std::move(record->image);
+}
+
+base::Result<void> ImagesOnDisk::remove(std::string_view reference_or_digest) {
+    const auto named = TRY(look_up(reference_or_digest));
+    std::size_t names = 0;
+    for (const auto& reference : parts_.records->references()) names += reference.digest == named.digest ? 1U : 0U;
+    // One of several names: the image stays under the others.
+    if (!named.reference.empty() && names > 1) return parts_.records->remove_reference(named.reference);
+    TRY(parts_.records->remove_image(named.digest));
+    (void)TRY(drop_unused_layers());
+    return base::ok;
+}
+
+base::Result<std::uint64_t> ImagesOnDisk::prune() {
+    std::set<std::string> used;
+    for (const auto& [owner, digest] : parts_.records->holds()) used.insert(digest);
+    for (const auto& record : parts_.records->images()) {
+        if (used.contains(record.image.digest)) continue;
+        auto removed = parts_.records->remove_image(record.image.digest);
+        if (!removed && removed.error().kind != base::Errc::conflict) return std::move(removed).error();
+    }
+    return drop_unused_layers();
+}
+
+// Layers of no image that no pull relies on. Bytes freed.
+base::Result<std::uint64_t> ImagesOnDisk::drop_unused_layers() {
+    const std::atomic<bool> never{false};
+    std::uint64_t freed = 0;
+    if (parts_.records->has_unknown_holds()) return freed;
+    for (const auto& layer : TRY(parts_.layers->list())) {
+        const auto needed = [this, &layer] { return pins_.has(layer) || parts_.records->uses_layer(layer); };
+        if (needed()) continue;
+        // A pull pins first and then passes the gate: after passing it, what is not pinned stays unused until we leave.
+        const auto pass = TRY(gate_.enter(layer, never));
+        if (!needed()) freed += TRY(parts_.layers->remove(layer));
+    }
+    return freed;
+}
+
+base::Result<void> ImagesOnDisk::recover() {
+    for (const auto& name : TRY(base::sys::list_directory(parts_.scratch))) {
+        TRY(base::sys::remove_tree_at(parts_.scratch, name));
+    }
+    TRY(parts_.layers->recover());
+    TRY(parts_.records->sweep());
+    for (const auto& record : parts_.records->images()) {
+        const auto& layers = record.image.layers;
+        const bool whole = std::all_of(
+                layers.begin(), layers.end(), [this](const auto& layer) { return parts_.layers->find(layer).has_value(); });
+        if (whole) continue;
+        auto removed = parts_.records->remove_image(record.image.digest);
+        // Held by a container that lives: it keeps what it has mounted.
+        if (!removed && removed.error().kind != base::Errc::conflict) return std::move(removed).error();
+    }
+    (void)TRY(drop_unused_layers());
+    return base::ok;
+}
 
 }  // namespace
 
 base::Result<std::unique_ptr<Images>> Images::open(ImagesConfig config) {
     TRY(base::sys::ensure_directory(config.directory, 0700));
     auto directory = TRY(base::sys::open_host(config.directory, O_RDONLY | O_DIRECTORY));
-    auto records = TRY(ImageRecords::open(directory));
-    auto layers = TRY(LayerStore::open(config.directory + "/layers", config.unpack_program, {}));
-    return std::unique_ptr<Images>(
-            std::make_unique<ImagesOnDisk>(std::move(config), std::move(records), std::move(layers)));
+    auto made = base::sys::make_directory_at(directory, "incoming", 0700);
+    if (!made && made.error().kind != base::Errc::already_exists) return std::move(made).error();
+    ImagesOnDisk::Parts parts;
+    parts.scratch = TRY(base::sys::open_at(directory, "incoming", O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    parts.access_key = TRY(access_key(directory));
+    parts.records = TRY(ImageRecords::open(directory));
+    parts.layers = TRY(LayerStore::open(config.directory + "/layers", config.unpack_program, {}));
+    parts.registries = TRY(Registries::open(config));
+    parts.config = std::move(config);
+    return std::unique_ptr<Images>(std::make_unique<ImagesOnDisk>(std::move(parts)));
 }
 
 }  // namespace rootfs

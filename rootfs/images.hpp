@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -44,6 +45,7 @@ struct Progress {
     std::string layer;           // digest, "" for the image as a whole
     std::uint64_t current = 0;   // bytes
     std::uint64_t total = 0;     // 0 = unknown
+    std::string note;            // "" or a sentence for people: "registry … does not answer, using the copy of …"
 };
 
 struct ImageRow {
@@ -64,6 +66,11 @@ struct ImagesConfig {
     std::string ca_file;                          // "" = system
     std::vector<std::pair<std::string, std::string>> preloaded;   // NAME -> path or uri
     std::uint32_t parallel_downloads = 4;
+    bool require_digest = false;                  // IMG-06: refuse registry references without @digest
+    std::chrono::milliseconds connect_timeout{10'000};
+    std::chrono::milliseconds stall_timeout{20'000};   // no byte for so long: the registry hangs
+    std::chrono::milliseconds pull_timeout{3'600'000};
+    std::uint32_t attempts = 5;                   // of one request
 };
 
 class Images {
@@ -72,6 +79,9 @@ class Images {
     virtual ~Images() = default;
 
     // Resolves, downloads, verifies and unpacks what is missing. `cancelled` is looked at between blocks.
+    // A tag is resolved at its registry each time (one HEAD request when the image is here); when the registry does not answer, the
+    // copy is used if these credentials have been accepted for it before, and progress says so. A digest that is here needs no registry.
+    // `progress` is called on the caller's thread, some 20 times a second at most.
     virtual base::Result<Image> ensure(
             const ImageRequest& request,
             const std::function<void(const Progress&)>& progress,

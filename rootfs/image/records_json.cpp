@@ -1,0 +1,76 @@
+#include "rootfs/image/records_json.hpp"
+
+#include "base/fail.hpp"
+#include "rootfs/image/digest.hpp"
+#include "rootfs/image/json.hpp"
+
+namespace rootfs {
+
+namespace {
+
+// Image configs may hold bytes that are no UTF-8.
+std::string dump(const Json& document) { return document.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+}  // namespace
+
+std::string to_text(const ImageRecord& record) {
+    const auto& image = record.image;
+    return dump(Json{{"reference", image.reference},
+                     {"digest", image.digest},
+                     {"layers", image.layers},
+                     {"size", image.size},
+                     {"created_at", record.created_at},
+                     {"env", image.config.env},
+                     {"user", image.config.user},
+                     {"working_dir", image.config.working_dir},
+                     {"entrypoint", image.config.entrypoint},
+                     {"cmd", image.config.cmd},
+                     {"stop_signal", image.config.stop_signal}});
+}
+
+std::string to_text(const ReferenceRecord& record) {
+    return dump(Json{{"name", record.name},
+                     {"asked", record.asked},
+                     {"digest", record.digest},
+                     {"stamp", record.stamp},
+                     {"access", record.access},
+                     {"resolved_at", record.resolved_at}});
+}
+
+base::Result<ImageRecord> parse_image_record(std::string_view text) {
+    constexpr const char* what = "image record";
+    const auto json = TRY(parse_json(text, what));
+    ImageRecord record;
+    auto& image = record.image;
+    image.reference = TRY(text_member(json, "reference", what));
+    image.digest = TRY(text_member(json, "digest", what));
+    (void)TRY(parse_digest(image.digest));
+    image.layers = TRY(texts_member(json, "layers", what));
+    for (const auto& layer : image.layers) (void)TRY(parse_digest(layer));
+    if (image.layers.empty()) return base::fail(base::Errc::corrupt, "image record has no layers");
+    image.size = TRY(size_member(json, "size", what));
+    record.created_at = static_cast<std::int64_t>(TRY(size_member(json, "created_at", what)));
+    image.config.env = TRY(texts_member(json, "env", what));
+    image.config.user = TRY(text_member(json, "user", what));
+    image.config.working_dir = TRY(text_member(json, "working_dir", what));
+    image.config.entrypoint = TRY(texts_member(json, "entrypoint", what));
+    image.config.cmd = TRY(texts_member(json, "cmd", what));
+    image.config.stop_signal = TRY(text_member(json, "stop_signal", what));
+    return record;
+}
+
+base::Result<ReferenceRecord> parse_reference_record(std::string_view text) {
+    constexpr const char* what = "reference record";
+    const auto json = TRY(parse_json(text, what));
+    ReferenceRecord record;
+    record.name = TRY(text_member(json, "name", what));
+    record.asked = TRY(text_member(json, "asked", what));
+    record.digest = TRY(text_member(json, "digest", what));
+    record.stamp = TRY(text_member(json, "stamp", what));
+    record.access = TRY(texts_member(json, "access", what));
+    record.resolved_at = static_cast<std::int64_t>(TRY(size_member(json, "resolved_at", what)));
+    if (record.name.empty()) return base::fail(base::Errc::corrupt, "reference record has no name");
+    return record;
+}
+
+}  // namespace rootfs
