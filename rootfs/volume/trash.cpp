@@ -21,8 +21,8 @@ constexpr std::chrono::seconds kRetryAfter(30);
 
 std::uint64_t random_start() {
     std::uint64_t value = 0;
-    (void)::getrandom(&value, sizeof value, 0);  // only spreads names; a collision is retried
-    return value >> 16;
+    // It only spreads names: without it collisions are tried around, too.
+    return ::getrandom(&value, sizeof value, 0) == sizeof value ? value >> 16 : 0;
 }
 
 }  // namespace
