@@ -172,6 +172,20 @@ Result<bool> wait_ready(FdRef fd, Ready what, SteadyTime deadline) {
     }
 }
 
+Result<std::optional<std::size_t>> send_now(FdRef socket, std::string_view data) {
+    const auto count = ::send(socket.get(), data.data(), data.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (count >= 0) return std::optional<std::size_t>(static_cast<std::size_t>(count));
+    if (errno == EAGAIN || errno == EINTR) return std::optional<std::size_t>();
+    return errno_error("send");
+}
+
+Result<std::optional<std::size_t>> receive_now(FdRef socket, std::span<char> into) {
+    const auto count = ::recv(socket.get(), into.data(), into.size(), MSG_DONTWAIT);
+    if (count >= 0) return std::optional<std::size_t>(static_cast<std::size_t>(count));
+    if (errno == EAGAIN || errno == EINTR) return std::optional<std::size_t>();
+    return errno_error("receive");
+}
+
 bool hung_up(FdRef socket) {
     ::pollfd entry{.fd = socket.get(), .events = POLLRDHUP, .revents = 0};
     return ::poll(&entry, 1, 0) > 0 && (entry.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;

@@ -10,8 +10,12 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 namespace base::sys {
 
@@ -51,6 +55,9 @@ Result<SocketPair> stream_pair();        // blocking
 enum class Ready { read, write };
 // True when ready (or broken: the next call says how), false at the deadline. SteadyTime::max() waits for ever.
 Result<bool> wait_ready(FdRef fd, Ready what, SteadyTime deadline);
+// send and recv without waiting and without SIGPIPE: the bytes moved, nothing when it would block. 0 from receive: the end.
+Result<std::optional<std::size_t>> send_now(FdRef socket, std::string_view data);
+Result<std::optional<std::size_t>> receive_now(FdRef socket, std::span<char> into);
 // The other side has closed its direction or the connection.
 bool hung_up(FdRef socket);
 
