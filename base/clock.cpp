@@ -2,11 +2,11 @@
 
 #include "base/fail.hpp"
 
-#include <time.h>
-
 #include <array>
 #include <charconv>
 #include <cmath>
+
+#include <time.h>
 
 namespace base {
 
@@ -49,7 +49,9 @@ void ManualClock::advance(std::chrono::nanoseconds by) {
 
 Result<std::chrono::nanoseconds> parse_duration(std::string_view text) {
     const auto bad = [&](std::string_view why) {
-        return fail(Errc::invalid, "duration '{}': {} (examples: 0, 500ms, 90s, 1h30m)", text.substr(0, 64), why);
+        return fail(
+                Errc::invalid, "duration '{}': {} (examples: 0, 500ms, 90s, 1h30m)",
+                text.substr(0, 64), why);
     };
     if (text == "0") return std::chrono::nanoseconds(0);
     if (text.empty()) return bad("is empty");
@@ -57,8 +59,8 @@ Result<std::chrono::nanoseconds> parse_duration(std::string_view text) {
     std::string_view left = text;
     while (!left.empty()) {
         double amount = 0;
-        const auto [end, error] =
-                std::from_chars(left.data(), left.data() + left.size(), amount, std::chars_format::fixed);
+        const auto [end, error] = std::from_chars(
+                left.data(), left.data() + left.size(), amount, std::chars_format::fixed);
         if (error != std::errc{} || amount < 0) return bad("expected a number");
         left.remove_prefix(static_cast<std::size_t>(end - left.data()));
         const auto length = std::min(left.find_first_of("0123456789."), left.size());
@@ -67,7 +69,7 @@ Result<std::chrono::nanoseconds> parse_duration(std::string_view text) {
         left.remove_prefix(length);
         total += amount * static_cast<double>(unit->nanoseconds);
     }
-    constexpr double kMost = 9.2e18;   // 292 years
+    constexpr double kMost = 9.2e18;  // 292 years
     if (total > kMost) return bad("is longer than 292 years");
     return std::chrono::nanoseconds(std::llround(total));
 }
@@ -85,13 +87,14 @@ std::string to_text(std::chrono::nanoseconds duration) {
 }
 
 std::string to_rfc3339(std::chrono::system_clock::time_point time) {
-    const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
+    const auto micros =
+            std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
     const time_t seconds = micros / 1'000'000;
     tm parts{};
     (void)::gmtime_r(&seconds, &parts);
     return fmt::format(
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
-            parts.tm_hour, parts.tm_min, parts.tm_sec, micros % 1'000'000);
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+            parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, micros % 1'000'000);
 }
 
 }  // namespace base

@@ -1,4 +1,5 @@
-// Clock: where time comes from, so that tests own it; durations as text ("90s", "1h30m"). Used by daemons and configuration.
+// Clock: where time comes from, so that tests own it; durations as text ("90s", "1h30m"). Used by
+// daemons and configuration.
 #pragma once
 
 #include "base/result.hpp"
@@ -19,8 +20,13 @@ class Clock {
 
 class SystemClock final : public Clock {
   public:
-    std::chrono::steady_clock::time_point monotonic() const override { return std::chrono::steady_clock::now(); }
-    std::chrono::system_clock::time_point wall() const override { return std::chrono::system_clock::now(); }
+    std::chrono::steady_clock::time_point monotonic() const override {
+        return std::chrono::steady_clock::now();
+    }
+
+    std::chrono::system_clock::time_point wall() const override {
+        return std::chrono::system_clock::now();
+    }
 };
 
 // Stands still until a test moves it. Safe from any thread.
@@ -35,7 +41,8 @@ class ManualClock final : public Clock {
     std::chrono::nanoseconds passed_{0};
 };
 
-// "0", "500ms", "1.5s", "1h30m"; units ns us ms s m h. A bare number other than 0 is Errc::invalid: no guessing of units.
+// "0", "500ms", "1.5s", "1h30m"; units ns us ms s m h. A bare number other than 0 is Errc::invalid:
+// no guessing of units.
 Result<std::chrono::nanoseconds> parse_duration(std::string_view text);
 // The shortest form that parse_duration reads back: "1h30m", "500ms", "0".
 std::string to_text(std::chrono::nanoseconds duration);

@@ -47,7 +47,8 @@ std::vector<std::string> split(std::string_view text) {
 Result<void> check_choice(const Names& names, const std::vector<std::string>& values) {
     if (names.choices.empty()) return ok;
     for (const auto& value : values) {
-        if (std::find(names.choices.begin(), names.choices.end(), value) != names.choices.end()) continue;
+        if (std::find(names.choices.begin(), names.choices.end(), value) != names.choices.end())
+            continue;
         return fail(Errc::invalid, "'{}': expected {}", value, fmt::join(names.choices, ", "));
     }
     return ok;
@@ -70,9 +71,14 @@ std::string toml_value(const Item& item) {
 }  // namespace
 
 Item& Schema::keep(Names names, std::string type) {
-    items_.push_back(Item{
-            .names = std::move(names), .type = std::move(type), .list = false, .boolean = false, .set = {}, .get = {},
-            .origin = "default"});
+    items_.push_back(
+            Item{.names = std::move(names),
+                 .type = std::move(type),
+                 .list = false,
+                 .boolean = false,
+                 .set = {},
+                 .get = {},
+                 .origin = "default"});
     return items_.back();
 }
 
@@ -115,9 +121,17 @@ void Schema::add_number(Names names, T& target) {
     item.get = [&target] { return std::vector<std::string>{std::to_string(target)}; };
 }
 
-void Schema::add(Names names, std::uint16_t& target) { add_number(std::move(names), target); }
-void Schema::add(Names names, std::uint32_t& target) { add_number(std::move(names), target); }
-void Schema::add(Names names, std::uint64_t& target) { add_number(std::move(names), target); }
+void Schema::add(Names names, std::uint16_t& target) {
+    add_number(std::move(names), target);
+}
+
+void Schema::add(Names names, std::uint32_t& target) {
+    add_number(std::move(names), target);
+}
+
+void Schema::add(Names names, std::uint64_t& target) {
+    add_number(std::move(names), target);
+}
 
 void Schema::add(Names names, double& target) {
     auto& item = keep(std::move(names), "number");
@@ -137,9 +151,13 @@ void Schema::add(Names names, std::chrono::nanoseconds& target) {
     item.get = [&target] { return std::vector<std::string>{to_text(target)}; };
 }
 
-void Schema::ignore(std::string flag, bool values) { ignored_.emplace_back(std::move(flag), values); }
+void Schema::ignore(std::string flag, bool values) {
+    ignored_.emplace_back(std::move(flag), values);
+}
 
-void Schema::command(std::string name, std::string help) { commands_.emplace_back(std::move(name), std::move(help)); }
+void Schema::command(std::string name, std::string help) {
+    commands_.emplace_back(std::move(name), std::move(help));
+}
 
 std::string Schema::variable(const Item& item) const {
     std::string name = options_.environment;
@@ -155,9 +173,13 @@ struct Schema::Values {
 
 Result<void> Schema::apply(const Values& values) {
     for (const auto& entry : values.entries) {
-        const auto it = std::find_if(items_.begin(), items_.end(), [&](const Item& i) { return i.names.key == entry.key; });
-        if (it == items_.end()) return fail(Errc::invalid, "{}: unknown key {}", entry.where, entry.key);
-        TRY(check_choice(it->names, entry.values).context(fmt::format("{}: {}", entry.where, entry.key)));
+        const auto it = std::find_if(items_.begin(), items_.end(), [&](const Item& i) {
+            return i.names.key == entry.key;
+        });
+        if (it == items_.end())
+            return fail(Errc::invalid, "{}: unknown key {}", entry.where, entry.key);
+        TRY(check_choice(it->names, entry.values)
+                    .context(fmt::format("{}: {}", entry.where, entry.key)));
         TRY(it->set(entry.values).context(fmt::format("{}: {}", entry.where, entry.key)));
         it->origin = "file " + entry.where;
     }
@@ -191,47 +213,60 @@ struct Collected {
 void declare(CLI::App& app, const std::vector<Item>& items, const Schema& schema, Collected& out) {
     for (const auto& item : items) {
         auto& values = out.flags[item.names.flag];
-        auto help = fmt::format("{} [{}, {}]", item.names.help, item.names.key, schema.variable(item));
+        auto help =
+                fmt::format("{} [{}, {}]", item.names.help, item.names.key, schema.variable(item));
         const auto take = [&values](const CLI::results_t& given) {
             values.insert(values.end(), given.begin(), given.end());
             return true;
         };
         auto* option = app.add_option("--" + item.names.flag, take, help);
         const auto word = !item.names.value.empty() ? item.names.value
-                          : !item.names.choices.empty() ? fmt::format("{}", fmt::join(item.names.choices, "|"))
-                          : item.boolean                ? std::string("BOOL")
-                                                        : item.type;
+                          : !item.names.choices.empty()
+                                  ? fmt::format("{}", fmt::join(item.names.choices, "|"))
+                          : item.boolean ? std::string("BOOL")
+                                         : item.type;
         option->type_name(word);
         if (item.boolean) {
             // --x alone, --x=false; "--x false" would take the next argument, so it is not allowed.
             option->expected(0, 1)->default_str("true");
         } else if (item.list) {
-            option->expected(1)->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+            option->expected(1)->allow_extra_args(false)->multi_option_policy(
+                    CLI::MultiOptionPolicy::TakeAll);
         } else {
             option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
         }
     }
 }
 
-void declare_ignored(CLI::App& app, const std::vector<std::pair<std::string, bool>>& flags, Collected& out) {
+void declare_ignored(
+        CLI::App& app, const std::vector<std::pair<std::string, bool>>& flags, Collected& out) {
     for (const auto& [flag, takes_value] : flags) {
         auto& given = out.ignored[flag];
         const auto note = [&given](const CLI::results_t&) { return given = true; };
-        app.add_option("--" + flag, note, "")->expected(takes_value ? 1 : 0, 1)->group("");   // hidden from --help
+        app.add_option("--" + flag, note, "")
+                ->expected(takes_value ? 1 : 0, 1)
+                ->group("");  // hidden from --help
     }
 }
 
 }  // namespace
 
 Result<Loaded> Schema::load(
-        const std::vector<std::string>& arguments, const std::map<std::string, std::string>& environment) {
+        const std::vector<std::string>& arguments,
+        const std::map<std::string, std::string>& environment) {
     CLI::App app(options_.about, options_.program);
     Collected collected;
     bool version = false;
-    app.add_option("--config", collected.file, fmt::format("Configuration file, TOML or JSON [{}]", options_.default_file))
+    app.add_option(
+               "--config", collected.file,
+               fmt::format("Configuration file, TOML or JSON [{}]", options_.default_file))
             ->type_name("FILE");
-    app.add_flag("--check-config", collected.check, "Check configuration and flags, say what is wrong, exit");
-    app.add_flag("--print-config", collected.print, "Print the settings in force and where each comes from, exit");
+    app.add_flag(
+            "--check-config", collected.check,
+            "Check configuration and flags, say what is wrong, exit");
+    app.add_flag(
+            "--print-config", collected.print,
+            "Print the settings in force and where each comes from, exit");
     app.add_flag("--version", version, "Print the version, exit");
     declare(app, items_, *this, collected);
     declare_ignored(app, ignored_, collected);
@@ -239,20 +274,26 @@ Result<Loaded> Schema::load(
     app.require_subcommand(0, 1);
     try {
         auto reversed = arguments;
-        std::reverse(reversed.begin(), reversed.end());   // CLI11 takes a vector from its end
+        std::reverse(reversed.begin(), reversed.end());  // CLI11 takes a vector from its end
         app.parse(reversed);
     } catch (const CLI::CallForHelp&) {
         return Loaded{.next = Loaded::Next::done, .text = app.help(), .command = "", .file = ""};
     } catch (const CLI::ParseError& error) {
         return fail(Errc::invalid, "{} (see {} --help)", error.what(), options_.program);
     }
-    if (version) return Loaded{.next = Loaded::Next::done, .text = options_.version + "\n", .command = "", .file = ""};
+    if (version)
+        return Loaded{
+                .next = Loaded::Next::done,
+                .text = options_.version + "\n",
+                .command = "",
+                .file = ""};
 
     Loaded loaded;
     for (const auto* chosen : app.get_subcommands()) loaded.command = chosen->get_name();
     const bool named = !collected.file.empty();
     const auto path = named ? collected.file : options_.default_file;
-    auto text = path.empty() ? Result<std::string>(std::string()) : sys::read_host_file(path, kMaxFileBytes);
+    auto text = path.empty() ? Result<std::string>(std::string())
+                             : sys::read_host_file(path, kMaxFileBytes);
     if (text && !path.empty()) {
         loaded.file = path;
         TRY(apply({.entries = TRY(read_config_text(*text, path))}));
@@ -283,7 +324,7 @@ Result<Loaded> Schema::load(
 
 std::string Schema::print() const {
     std::string out;
-    std::vector<std::string> tables{""};   // keys without a table come first, as TOML wants
+    std::vector<std::string> tables{""};  // keys without a table come first, as TOML wants
     const auto table_of = [](const std::string& key) {
         const auto dot = key.rfind('.');
         return dot == std::string::npos ? std::string() : key.substr(0, dot);
@@ -300,7 +341,8 @@ std::string Schema::print() const {
             lines += fmt::format("{} = {}  # {}\n", name, toml_value(item), item.origin);
         }
         if (lines.empty()) continue;
-        out += table.empty() ? lines : fmt::format("{}[{}]\n{}", out.empty() ? "" : "\n", table, lines);
+        out += table.empty() ? lines
+                             : fmt::format("{}[{}]\n{}", out.empty() ? "" : "\n", table, lines);
     }
     return out;
 }

@@ -26,12 +26,19 @@ Result<std::string> scalar(const toml::node& node, const std::string& key, std::
     if (const auto* number = node.as_integer()) return std::to_string(number->get());
     if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
     if (const auto* flag = node.as_boolean()) return std::string(flag->get() ? "true" : "false");
-    return fail(Errc::invalid, "{}: {}: expected a text, number, boolean or list", line_of(path, node), key);
+    return fail(
+            Errc::invalid, "{}: {}: expected a text, number, boolean or list", line_of(path, node),
+            key);
 }
 
 Result<void> flatten(
-        const toml::table& table, const std::string& prefix, std::string_view path, int depth, std::vector<Entry>& out) {
-    if (depth > kMaxDepth) return fail(Errc::invalid, "{}: {}: tables are nested too deep", path, prefix);
+        const toml::table& table,
+        const std::string& prefix,
+        std::string_view path,
+        int depth,
+        std::vector<Entry>& out) {
+    if (depth > kMaxDepth)
+        return fail(Errc::invalid, "{}: {}: tables are nested too deep", path, prefix);
     for (const auto& [name, node] : table) {
         const auto key = joined(prefix, name.str());
         if (const auto* inner = node.as_table()) {
@@ -40,7 +47,8 @@ Result<void> flatten(
         }
         Entry entry{.key = key, .values = {}, .where = line_of(path, node)};
         if (const auto* list = node.as_array()) {
-            for (const auto& element : *list) entry.values.push_back(TRY(scalar(element, key, path)));
+            for (const auto& element : *list)
+                entry.values.push_back(TRY(scalar(element, key, path)));
         } else {
             entry.values.push_back(TRY(scalar(node, key, path)));
         }
@@ -51,7 +59,8 @@ Result<void> flatten(
 
 Result<std::string> scalar(const json::Node& node) {
     if (node.is_string()) return node.string();
-    if (node.is_object() || node.is_array() || node.is_null()) return node.wrong("a text, number or boolean");
+    if (node.is_object() || node.is_array() || node.is_null())
+        return node.wrong("a text, number or boolean");
     return node.dump();
 }
 
@@ -63,7 +72,8 @@ Result<void> flatten(const json::Node& node, std::string_view path, std::vector<
         }
         Entry entry{.key = member.path(), .values = {}, .where = std::string(path)};
         if (member.is_array()) {
-            for (const auto& element : TRY(member.elements())) entry.values.push_back(TRY(scalar(element)));
+            for (const auto& element : TRY(member.elements()))
+                entry.values.push_back(TRY(scalar(element)));
         } else {
             entry.values.push_back(TRY(scalar(member)));
         }
@@ -78,14 +88,18 @@ Result<std::vector<Entry>> read_config_text(std::string_view text, std::string_v
     std::vector<Entry> entries;
     const auto start = text.find_first_not_of(" \t\r\n");
     if (start != std::string_view::npos && text[start] == '{') {
-        const auto document = TRY(json::Document::parse(text, {.bytes = kMaxFileBytes, .depth = kMaxDepth}).context(path));
+        const auto document =
+                TRY(json::Document::parse(text, {.bytes = kMaxFileBytes, .depth = kMaxDepth})
+                            .context(path));
         TRY(flatten(document.root(), path, entries).context(path));
         return entries;
     }
     const auto parsed = toml::parse(text, path);
     if (!parsed) {
         const auto& error = parsed.error();
-        return fail(Errc::invalid, "{} line {}: {}", path, error.source().begin.line, error.description());
+        return fail(
+                Errc::invalid, "{} line {}: {}", path, error.source().begin.line,
+                error.description());
     }
     TRY(flatten(parsed.table(), "", path, 1, entries));
     return entries;

@@ -1,4 +1,5 @@
-// CStr: a borrowed NUL-terminated string for system calls; made from a literal or a std::string. Used by base/sys.
+// CStr: a borrowed NUL-terminated string for system calls; made from a literal or a std::string.
+// Used by base/sys.
 #pragma once
 
 #include <string>
@@ -7,8 +8,10 @@ namespace base {
 
 class CStr {
   public:
-    CStr(const char* text) : text_(text) {}                   // NOLINT: implicit by design
-    CStr(const std::string& text) : text_(text.c_str()) {}    // NOLINT: implicit by design
+    CStr(const char* text) : text_(text) {}  // NOLINT: implicit by design
+
+    CStr(const std::string& text) : text_(text.c_str()) {}  // NOLINT: implicit by design
+
     const char* c_str() const { return text_; }
 
   private:

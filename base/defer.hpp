@@ -1,4 +1,5 @@
-// Defer: one line to run at the end of the scope. Three lines or more deserve a type. Used anywhere.
+// Defer: one line to run at the end of the scope. Three lines or more deserve a type. Used
+// anywhere.
 #pragma once
 
 #include <utility>
@@ -9,11 +10,14 @@ template <class F>
 class [[nodiscard]] Defer {
   public:
     explicit Defer(F action) : action_(std::move(action)) {}
+
     Defer(const Defer&) = delete;
     Defer& operator=(const Defer&) = delete;
+
     ~Defer() {
         if (armed_) action_();
     }
+
     void dismiss() { armed_ = false; }
 
   private:

@@ -1,4 +1,5 @@
-// One failure as a value: what kind, which errno, a sentence, and where it was noticed; used by everything.
+// One failure as a value: what kind, which errno, a sentence, and where it was noticed; used by
+// everything.
 #pragma once
 
 #include "base/where.hpp"

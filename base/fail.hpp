@@ -1,5 +1,5 @@
-// fail() and fail_errno(): errors with a compile-time checked text; used wherever fmt may be linked.
-// The static programs (garden-shim, garden-init) build Error by hand instead: no fmt there.
+// fail() and fail_errno(): errors with a compile-time checked text; used wherever fmt may be
+// linked. The static programs (garden-shim, garden-init) build Error by hand instead: no fmt there.
 #pragma once
 
 #include "base/result.hpp"
@@ -17,7 +17,8 @@ struct TextAt {
     Where where;
 
     template <class S>
-    consteval TextAt(const S& s, Where at = Where::here()) : text(s), where(at) {}  // NOLINT: implicit by design
+    consteval TextAt(const S& s, Where at = Where::here())
+        : text(s), where(at) {}  // NOLINT: implicit by design
 };
 
 template <class... Args>
@@ -37,7 +38,10 @@ Error fail_errno(TextAt<std::type_identity_t<Args>...> format, Args&&... args) {
     text += ": ";
     text += errno_text(error);
     return Error{
-            .kind = errc_of_errno(error), .sys = error, .text = std::move(text), .where = format.where};
+            .kind = errc_of_errno(error),
+            .sys = error,
+            .text = std::move(text),
+            .where = format.where};
 }
 
 template <class... Args>

@@ -1,4 +1,5 @@
-// Fd owns a file descriptor, FdRef borrows one; nothing else in the house holds an int descriptor. Used by everything.
+// Fd owns a file descriptor, FdRef borrows one; nothing else in the house holds an int descriptor.
+// Used by everything.
 #pragma once
 
 #include <utility>
@@ -11,8 +12,11 @@ void close_descriptor(int fd) noexcept;
 class Fd {
   public:
     Fd() = default;
+
     explicit Fd(int fd) : fd_(fd) {}
+
     Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
     Fd& operator=(Fd&& other) noexcept {
         if (this != &other) {
             reset();
@@ -20,13 +24,18 @@ class Fd {
         }
         return *this;
     }
+
     Fd(const Fd&) = delete;
     Fd& operator=(const Fd&) = delete;
+
     ~Fd() { reset(); }
 
     explicit operator bool() const { return fd_ >= 0; }
+
     int get() const { return fd_; }
+
     int release() { return std::exchange(fd_, -1); }
+
     void reset() {
         if (fd_ >= 0) close_descriptor(std::exchange(fd_, -1));
     }
@@ -38,10 +47,13 @@ class Fd {
 class FdRef {
   public:
     FdRef() = default;
+
     explicit FdRef(int fd) : fd_(fd) {}
+
     FdRef(const Fd& fd) : fd_(fd.get()) {}  // NOLINT: borrowing is implicit by design
 
     explicit operator bool() const { return fd_ >= 0; }
+
     int get() const { return fd_; }
 
   private:

@@ -8,14 +8,16 @@ Result<Gate::Pass> Gate::enter(const std::string& key) {
     const std::lock_guard lock(mutex_);
     if (total_ >= config_.total) {
         ++refused_;
-        return fail(Errc::unavailable, "{}: {} are at work, the limit is {}; try again", config_.name, total_, config_.total);
+        return fail(
+                Errc::unavailable, "{}: {} are at work, the limit is {}; try again", config_.name,
+                total_, config_.total);
     }
     const auto it = inside_.try_emplace(key, 0).first;
     if (it->second >= config_.per_key) {
         ++refused_;
         return fail(
-                Errc::unavailable, "{}: {} are at work for '{}', the limit is {}; try again", config_.name, it->second,
-                key.substr(0, 128), config_.per_key);
+                Errc::unavailable, "{}: {} are at work for '{}', the limit is {}; try again",
+                config_.name, it->second, key.substr(0, 128), config_.per_key);
     }
     ++it->second;
     ++total_;

@@ -9,11 +9,17 @@ namespace base::json {
 
 namespace {
 
-// Length of the UTF-8 sequence at `at`, 0 when it is none (overlong forms, surrogates and cut ends included).
+// Length of the UTF-8 sequence at `at`, 0 when it is none (overlong forms, surrogates and cut ends
+// included).
 std::size_t sequence_length(std::string_view text, std::size_t at) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
     const unsigned char first = byte(0);
-    const std::size_t length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+    const std::size_t length = first < 0x80   ? 1
+                               : first < 0xC2 ? 0
+                               : first < 0xE0 ? 2
+                               : first < 0xF0 ? 3
+                               : first < 0xF5 ? 4
+                                              : 0;
     if (length == 0 || at + length > text.size()) return 0;
     for (std::size_t i = 1; i < length; ++i) {
         if ((byte(i) & 0xC0U) != 0x80U) return 0;
@@ -31,12 +37,22 @@ void append_escaped(std::string& out, std::string_view text) {
     for (std::size_t at = 0; at < text.size();) {
         const char c = text[at];
         switch (c) {
-            case '"': out += "\\\""; break;
-            case '\\': out += "\\\\"; break;
-            case '\n': out += "\\n"; break;
-            case '\r': out += "\\r"; break;
-            case '\t': out += "\\t"; break;
-            default: {   // a char, not an enum: everything else
+            case '"':
+                out += "\\\"";
+                break;
+            case '\\':
+                out += "\\\\";
+                break;
+            case '\n':
+                out += "\\n";
+                break;
+            case '\r':
+                out += "\\r";
+                break;
+            case '\t':
+                out += "\\t";
+                break;
+            default: {  // a char, not an enum: everything else
                 if (static_cast<unsigned char>(c) < 0x20) {
                     fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
                     break;
@@ -93,7 +109,9 @@ Writer& Writer::key(std::string_view name) {
     return *this;
 }
 
-Writer& Writer::null() { return raw("null"); }
+Writer& Writer::null() {
+    return raw("null");
+}
 
 Writer& Writer::raw(std::string_view json) {
     separate();
@@ -109,15 +127,21 @@ Writer& Writer::value(std::string_view text) {
     return *this;
 }
 
-Writer& Writer::value(bool flag) { return raw(flag ? "true" : "false"); }
+Writer& Writer::value(bool flag) {
+    return raw(flag ? "true" : "false");
+}
 
 Writer& Writer::value(double number) {
-    if (!std::isfinite(number)) return null();   // JSON has no word for these
+    if (!std::isfinite(number)) return null();  // JSON has no word for these
     return raw(fmt::format("{}", number));
 }
 
-Writer& Writer::unsigned_number(std::uint64_t number) { return raw(fmt::format("{}", number)); }
+Writer& Writer::unsigned_number(std::uint64_t number) {
+    return raw(fmt::format("{}", number));
+}
 
-Writer& Writer::signed_number(std::int64_t number) { return raw(fmt::format("{}", number)); }
+Writer& Writer::signed_number(std::int64_t number) {
+    return raw(fmt::format("{}", number));
+}
 
 }  // namespace base::json

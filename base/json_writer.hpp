@@ -1,4 +1,5 @@
-// Writing JSON text directly: members in the order written, integers exact, always valid UTF-8. Used by wire types and logs.
+// Writing JSON text directly: members in the order written, integers exact, always valid UTF-8.
+// Used by wire types and logs.
 #pragma once
 
 #include <concepts>
@@ -26,40 +27,47 @@ class Writer {
     Writer& end_array();
     Writer& key(std::string_view name);
     Writer& null();
-    Writer& raw(std::string_view json);   // text that is JSON already
+    Writer& raw(std::string_view json);  // text that is JSON already
 
     Writer& value(std::string_view text);
+
     Writer& value(const char* text) { return value(std::string_view(text)); }
+
     Writer& value(const std::string& text) { return value(std::string_view(text)); }
+
     Writer& value(bool flag);
     Writer& value(double number);
     template <std::unsigned_integral T>
-        requires(!std::same_as<T, bool>)
-    Writer& value(T number) {
-        return unsigned_number(number);
-    }
+
+    requires(!std::same_as<T, bool>) Writer& value(T number) { return unsigned_number(number); }
+
     template <std::signed_integral T>
     Writer& value(T number) {
         return signed_number(number);
     }
+
     template <class T>
     Writer& value(const std::vector<T>& values) {
         begin_array();
         for (const auto& v : values) value(v);
         return end_array();
     }
+
     template <class T>
     Writer& value(const std::map<std::string, T>& values) {
         begin_object();
         for (const auto& [name, v] : values) member(name, v);
         return end_object();
     }
+
     template <class T>
     Writer& value(const std::optional<T>& v) {
         return v ? value(*v) : null();
     }
     template <class T>
-        requires requires(Writer& w, const T& v) { to_json(w, v); }
+
+    requires requires(Writer& w, const T& v) { to_json(w, v); }
+
     Writer& value(const T& v) {
         to_json(*this, v);
         return *this;
@@ -69,7 +77,9 @@ class Writer {
     Writer& member(std::string_view name, const T& v) {
         return key(name).value(v);
     }
-    // Absent when it has the zero value (Go's omitempty): 0, false, "", empty list or map, no value.
+
+    // Absent when it has the zero value (Go's omitempty): 0, false, "", empty list or map, no
+    // value.
     template <class T>
     Writer& member_unless_zero(std::string_view name, const T& v) {
         if (is_zero(v)) return *this;
@@ -77,6 +87,7 @@ class Writer {
     }
 
     const std::string& text() const { return out_; }
+
     std::string take() { return std::move(out_); }
 
   private:
@@ -96,7 +107,7 @@ class Writer {
     }
 
     std::string out_;
-    bool comma_ = false;   // the next value or key needs one in front
+    bool comma_ = false;  // the next value or key needs one in front
 };
 
 // The JSON text of one value.

@@ -4,7 +4,7 @@ namespace base {
 
 KeyedLock::Guard KeyedLock::lock(const std::string& key) {
     std::unique_lock lock(mutex_);
-    Entry& entry = entries_[key];   // a map's nodes stay where they are
+    Entry& entry = entries_[key];  // a map's nodes stay where they are
     const auto ticket = entry.next_ticket++;
     entry.changed.wait(lock, [&] { return entry.serving == ticket; });
     return Guard(this, key);
@@ -23,8 +23,9 @@ std::optional<KeyedLock::Guard> KeyedLock::lock_until(
     std::unique_lock lock(mutex_);
     Entry& entry = entries_[key];
     const auto ticket = entry.next_ticket++;
-    if (entry.changed.wait_until(lock, deadline, [&] { return entry.serving == ticket; })) return Guard(this, key);
-    entry.given_up.emplace(ticket, true);   // whoever is before us skips the place
+    if (entry.changed.wait_until(lock, deadline, [&] { return entry.serving == ticket; }))
+        return Guard(this, key);
+    entry.given_up.emplace(ticket, true);  // whoever is before us skips the place
     return std::nullopt;
 }
 

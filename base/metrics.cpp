@@ -40,21 +40,28 @@ std::string number(double value) {
     return fmt::format("{}", value);
 }
 
-void line(std::string& out, std::string_view name, std::string_view labels, std::string_view value) {
+void line(
+        std::string& out, std::string_view name, std::string_view labels, std::string_view value) {
     out += name;
     if (!labels.empty()) out += fmt::format("{{{}}}", labels);
     out += fmt::format(" {}\n", value);
 }
 
-void histogram_lines(std::string& out, std::string_view name, std::string_view labels, const Histogram& histogram) {
+void histogram_lines(
+        std::string& out,
+        std::string_view name,
+        std::string_view labels,
+        const Histogram& histogram) {
     const auto figures = histogram.figures();
     const std::string separator = labels.empty() ? "" : ",";
     const auto bucket = fmt::format("{}_bucket", name);
     for (std::size_t i = 0; i < histogram.bounds().size(); ++i) {
-        const auto with = fmt::format("{}{}le=\"{}\"", labels, separator, number(histogram.bounds()[i]));
+        const auto with =
+                fmt::format("{}{}le=\"{}\"", labels, separator, number(histogram.bounds()[i]));
         line(out, bucket, with, fmt::format("{}", figures.cumulative[i]));
     }
-    line(out, bucket, fmt::format("{}{}le=\"+Inf\"", labels, separator), fmt::format("{}", figures.count));
+    line(out, bucket, fmt::format("{}{}le=\"+Inf\"", labels, separator),
+         fmt::format("{}", figures.count));
     line(out, fmt::format("{}_sum", name), labels, number(figures.sum));
     line(out, fmt::format("{}_count", name), labels, fmt::format("{}", figures.count));
 }
@@ -63,10 +70,12 @@ void histogram_lines(std::string& out, std::string_view name, std::string_view l
 
 void Gauge::add(double by) {
     double now = value();
-    while (!value_.compare_exchange_weak(now, now + by, std::memory_order_relaxed)) {}
+    while (!value_.compare_exchange_weak(now, now + by, std::memory_order_relaxed)) {
+    }
 }
 
-Histogram::Histogram(std::vector<double> bounds) : bounds_(std::move(bounds)), counts_(bounds_.size(), 0) {}
+Histogram::Histogram(std::vector<double> bounds)
+    : bounds_(std::move(bounds)), counts_(bounds_.size(), 0) {}
 
 void Histogram::observe(double value) {
     const auto at = std::lower_bound(bounds_.begin(), bounds_.end(), value);
@@ -79,7 +88,8 @@ void Histogram::observe(double value) {
 Histogram::Figures Histogram::figures() const {
     const std::lock_guard lock(mutex_);
     Figures figures{.cumulative = counts_, .count = count_, .sum = sum_};
-    for (std::size_t i = 1; i < figures.cumulative.size(); ++i) figures.cumulative[i] += figures.cumulative[i - 1];
+    for (std::size_t i = 1; i < figures.cumulative.size(); ++i)
+        figures.cumulative[i] += figures.cumulative[i - 1];
     return figures;
 }
 
@@ -91,11 +101,17 @@ Registry::Series& Registry::series(
         std::string_view name, std::string_view help, std::string_view kind, const Labels& labels) {
     auto it = families_.find(name);
     if (it == families_.end()) {
-        it = families_.emplace(std::string(name), Family{.help = std::string(help), .kind = std::string(kind), .series = {}}).first;
+        it = families_
+                     .emplace(
+                             std::string(name), Family{.help = std::string(help),
+                                                       .kind = std::string(kind),
+                                                       .series = {}})
+                     .first;
     }
     auto& family = it->second;
     auto rendered = render(labels, true);
-    if (family.series.size() >= kMaxSeries && !family.series.contains(rendered)) rendered = render(labels, false);
+    if (family.series.size() >= kMaxSeries && !family.series.contains(rendered))
+        rendered = render(labels, false);
     auto& found = family.series[rendered];
     found.labels = rendered;
     return found;
@@ -116,7 +132,10 @@ Gauge& Registry::gauge(std::string_view name, std::string_view help, const Label
 }
 
 Histogram& Registry::histogram(
-        std::string_view name, std::string_view help, const Labels& labels, const std::vector<double>& bounds) {
+        std::string_view name,
+        std::string_view help,
+        const Labels& labels,
+        const std::vector<double>& bounds) {
     const std::lock_guard lock(mutex_);
     auto& found = series(name, help, "histogram", labels);
     if (!found.histogram) found.histogram = std::make_unique<Histogram>(bounds);
@@ -124,7 +143,11 @@ Histogram& Registry::histogram(
 }
 
 void Registry::ask(
-        std::string_view name, std::string_view help, const Labels& labels, bool counter, std::function<double()> value) {
+        std::string_view name,
+        std::string_view help,
+        const Labels& labels,
+        bool counter,
+        std::function<double()> value) {
     const std::lock_guard lock(mutex_);
     series(name, help, counter ? "counter" : "gauge", labels).value = std::move(value);
 }
@@ -133,7 +156,9 @@ std::string Registry::text() const {
     std::string out;
     const std::lock_guard lock(mutex_);
     for (const auto& [name, family] : families_) {
-        out += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, escape(family.help, false), name, family.kind);
+        out += fmt::format(
+                "# HELP {} {}\n# TYPE {} {}\n", name, escape(family.help, false), name,
+                family.kind);
         for (const auto& [labels, series] : family.series) {
             if (series.counter) line(out, name, labels, fmt::format("{}", series.counter->value()));
             if (series.gauge) line(out, name, labels, number(series.gauge->value()));

@@ -1,5 +1,6 @@
-// Named<Tag, T>: a value that cannot be mixed up with another of the same representation (ids, quantities).
-// Used for Handle, ProcessId, Digest, Uid and the like; parsing makes them, so an invalid one cannot exist.
+// Named<Tag, T>: a value that cannot be mixed up with another of the same representation (ids,
+// quantities). Used for Handle, ProcessId, Digest, Uid and the like; parsing makes them, so an
+// invalid one cannot exist.
 #pragma once
 
 #include <compare>
@@ -15,22 +16,21 @@ class Named {
     using representation = T;
 
     Named() = default;
+
     explicit Named(T value) : value_(std::move(value)) {}
 
     const T& get() const& { return value_; }
+
     T&& get() && { return std::move(value_); }
 
     // Strings are passed to the kernel and to formatting often enough to have these.
-    const char* c_str() const
-        requires requires(const T& t) { t.c_str(); }
-    {
-        return value_.c_str();
-    }
-    bool empty() const
-        requires requires(const T& t) { t.empty(); }
-    {
-        return value_.empty();
-    }
+    const char* c_str() const requires requires(const T& t) { t.c_str(); }
+
+    { return value_.c_str(); }
+
+    bool empty() const requires requires(const T& t) { t.empty(); }
+
+    { return value_.empty(); }
 
     friend auto operator<=>(const Named&, const Named&) = default;
     friend bool operator==(const Named&, const Named&) = default;

@@ -8,7 +8,8 @@
 
 namespace base {
 
-// The whole of `text` as a decimal T: no sign for unsigned, no space, no prefix. Errc::invalid names `what` and the text.
+// The whole of `text` as a decimal T: no sign for unsigned, no space, no prefix. Errc::invalid
+// names `what` and the text.
 template <class T>
 Result<T> parse_number(std::string_view text, std::string_view what) {
     T value{};
@@ -16,8 +17,14 @@ Result<T> parse_number(std::string_view text, std::string_view what) {
     if (error != std::errc{} || end != text.data() + text.size() || text.empty()) {
         std::string message(what);
         message.append(": '").append(text.substr(0, 64));
-        message.append(error == std::errc::result_out_of_range ? "' is out of range" : "' is not a number");
-        return Error{.kind = Errc::invalid, .sys = 0, .text = std::move(message), .where = Where::here()};
+        message.append(
+                error == std::errc::result_out_of_range ? "' is out of range"
+                                                        : "' is not a number");
+        return Error{
+                .kind = Errc::invalid,
+                .sys = 0,
+                .text = std::move(message),
+                .where = Where::here()};
     }
     return value;
 }

@@ -1,4 +1,5 @@
-// Rollback: undo steps registered before each change of the world, run backwards unless committed. Used by appliers.
+// Rollback: undo steps registered before each change of the world, run backwards unless committed.
+// Used by appliers.
 #pragma once
 
 #include <functional>
@@ -11,15 +12,20 @@ namespace base {
 class Rollback {
   public:
     Rollback() = default;
+
     Rollback(Rollback&& other) noexcept : steps_(std::exchange(other.steps_, {})) {}
+
     Rollback& operator=(Rollback&&) = delete;
     Rollback(const Rollback&) = delete;
     Rollback& operator=(const Rollback&) = delete;
+
     ~Rollback() { run(); }
 
     // `undo` must succeed when the step it undoes never happened.
     void add(std::function<void()> undo) { steps_.push_back(std::move(undo)); }
+
     void commit() { steps_.clear(); }
+
     void run() {
         while (!steps_.empty()) {
             auto undo = std::move(steps_.back());

@@ -1,4 +1,5 @@
-// Quantities that must not be mixed up: bytes, host and container ids, ports. Used by specs and plans.
+// Quantities that must not be mixed up: bytes, host and container ids, ports. Used by specs and
+// plans.
 #pragma once
 
 #include "base/named.hpp"
@@ -14,6 +15,5 @@ using Uid = Named<struct UidTag, std::uint32_t>;
 using Gid = Named<struct GidTag, std::uint32_t>;
 using HostUid = Named<struct HostUidTag, std::uint32_t>;
 using HostGid = Named<struct HostGidTag, std::uint32_t>;
-
 
 }  // namespace base

@@ -14,7 +14,9 @@ Result<void> WorkerPool::submit(std::function<void()> job) {
         ++refused_;
         return fail(
                 Errc::exhausted, "pool {}: {}", config_.name,
-                stopping_ ? std::string("it stops") : fmt::format("{} jobs wait, the limit is {}", queue_.size(), config_.queue));
+                stopping_ ? std::string("it stops")
+                          : fmt::format(
+                                    "{} jobs wait, the limit is {}", queue_.size(), config_.queue));
     }
     queue_.push_back(std::move(job));
     if (queue_.size() > idle_ && threads_.size() < config_.threads) {
@@ -61,7 +63,7 @@ void WorkerPool::work() {
         queue_.pop_front();
         lock.unlock();
         job();
-        job = nullptr;   // what it holds is let go outside the lock
+        job = nullptr;  // what it holds is let go outside the lock
         lock.lock();
         ++done_;
     }

@@ -1,5 +1,5 @@
-// WorkerPool: a named, bounded pool of threads for blocking work. Used by daemons; one pool per kind of work, so that
-// one kind never waits for another.
+// WorkerPool: a named, bounded pool of threads for blocking work. Used by daemons; one pool per
+// kind of work, so that one kind never waits for another.
 #pragma once
 
 #include "base/result.hpp"
@@ -19,9 +19,10 @@ class WorkerPool {
   public:
     struct Config {
         std::string name;
-        std::size_t threads = 8;      // at most; made when needed
-        std::size_t queue = 256;      // jobs behind busy threads
+        std::size_t threads = 8;  // at most; made when needed
+        std::size_t queue = 256;  // jobs behind busy threads
     };
+
     struct Figures {
         std::size_t threads = 0;
         std::size_t busy = 0;
@@ -31,14 +32,19 @@ class WorkerPool {
     };
 
     explicit WorkerPool(Config config) : config_(std::move(config)) {}
+
     ~WorkerPool() { stop(); }
+
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
 
-    // Errc::exhausted with the pool's name when the queue is full or the pool stops; then the job is not taken.
+    // Errc::exhausted with the pool's name when the queue is full or the pool stops; then the job
+    // is not taken.
     Result<void> submit(std::function<void()> job);
     Figures figures() const;
+
     const std::string& name() const { return config_.name; }
+
     // Runs what is queued, then joins. Idempotent; not from a job.
     void stop();
 

@@ -12,8 +12,10 @@ namespace cli {
 namespace {
 
 constexpr const char* kFooter =
-        "\nThe daemon is reached at --host, else $CLOCHE_HOST, else unix:///run/cloche/garden.sock.\n"
-        "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 daemon not reachable. run, exec and attach return the code\n"
+        "\nThe daemon is reached at --host, else $CLOCHE_HOST, else "
+        "unix:///run/cloche/garden.sock.\n"
+        "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 daemon not reachable. run, exec and "
+        "attach return the code\n"
         "of the process (128 + signal when killed); 125, 126, 127 when it could not be started.";
 
 template <class T>
@@ -26,7 +28,9 @@ T checked(base::Result<T> result, const std::string& flag) {
 
 base::Result<VolumeOption> parse_volume(std::string_view text) {
     const auto bad = [&](std::string_view why) {
-        return base::fail(base::Errc::invalid, "volume '{}': {}. hint: write /host/path:/container/path[:rw]", text, why);
+        return base::fail(
+                base::Errc::invalid, "volume '{}': {}. hint: write /host/path:/container/path[:rw]",
+                text, why);
     };
     const auto first = text.find(':');
     if (first == std::string_view::npos) return bad("no ':'");
@@ -48,35 +52,53 @@ base::Result<VolumeOption> parse_volume(std::string_view text) {
 void add_container_flags(CLI::App& app, RawContainer& raw) {
     auto& options = raw.options;
     app.add_option("--name", options.name, "Handle of the container; a random one when left out");
-    auto* privileged = app.add_flag("--privileged", options.privileged, "Root of the host with a thin filter; no isolation from the host's root");
-    app.add_flag("--userns-privileged", options.userns_privileged, "All capabilities, but in a user namespace of its own")
+    auto* privileged = app.add_flag(
+            "--privileged", options.privileged,
+            "Root of the host with a thin filter; no isolation from the host's root");
+    app.add_flag(
+               "--userns-privileged", options.userns_privileged,
+               "All capabilities, but in a user namespace of its own")
             ->excludes(privileged);
-    app.add_option("-e,--env", options.env, "KEY=VALUE for every process; may be repeated")->take_all()->allow_extra_args(false);
-    app.add_option("-v,--volume", raw.volumes, "HOST:CONTAINER[:rw] bind mount, read-only by default; may be repeated")
+    app.add_option("-e,--env", options.env, "KEY=VALUE for every process; may be repeated")
+            ->take_all()
+            ->allow_extra_args(false);
+    app.add_option(
+               "-v,--volume", raw.volumes,
+               "HOST:CONTAINER[:rw] bind mount, read-only by default; may be repeated")
             ->allow_extra_args(false);
     app.add_option("-m,--memory", raw.memory, "Memory limit, as 512m or 2g");
-    app.add_option("--cpu-shares", options.cpu_shares, "Relative CPU shares (1024 = one usual share)");
+    app.add_option(
+            "--cpu-shares", options.cpu_shares, "Relative CPU shares (1024 = one usual share)");
     app.add_option("--pids", options.pids, "Limit of processes and threads");
     app.add_option("--disk", raw.disk, "Disk quota beyond the image, as 1g");
-    app.add_option("--net", options.network, "Subnet or address of the container, as 10.254.1.0/30");
-    app.add_option("--seccomp", options.seccomp_file, "OCI seccomp profile (JSON file) in place of the default");
-    app.add_option("--property", raw.properties, "KEY=VALUE kept with the container; may be repeated")
+    app.add_option(
+            "--net", options.network, "Subnet or address of the container, as 10.254.1.0/30");
+    app.add_option(
+            "--seccomp", options.seccomp_file,
+            "OCI seccomp profile (JSON file) in place of the default");
+    app.add_option(
+               "--property", raw.properties, "KEY=VALUE kept with the container; may be repeated")
             ->allow_extra_args(false);
-    app.add_option("--grace-time", options.grace_seconds, "Seconds without use after which it is destroyed; 0 = never");
+    app.add_option(
+            "--grace-time", options.grace_seconds,
+            "Seconds without use after which it is destroyed; 0 = never");
 }
 
 void add_process_flags(CLI::App& app, ProcessOptions& process) {
     app.add_flag("-i,--interactive", process.interactive, "Pass standard input on");
     app.add_flag("-t,--tty", process.tty, "Give the process a terminal");
     app.add_flag("-d,--detach", process.detach, "Leave the process running and print its name");
-    app.add_option("-w,--workdir", process.working_directory, "Working directory; created when missing");
+    app.add_option(
+            "-w,--workdir", process.working_directory, "Working directory; created when missing");
     app.add_option("-u,--user", process.user, "User or uid, with an optional :group");
 }
 
 ContainerOptions finish_container(RawContainer& raw) {
     auto options = raw.options;
-    for (const auto& text : raw.volumes) options.volumes.push_back(checked(parse_volume(text), "--volume"));
-    if (!raw.memory.empty()) options.memory = checked(parse_bytes(raw.memory, "memory"), "--memory");
+    for (const auto& text : raw.volumes)
+        options.volumes.push_back(checked(parse_volume(text), "--volume"));
+    if (!raw.memory.empty())
+        options.memory = checked(parse_bytes(raw.memory, "memory"), "--memory");
     if (!raw.disk.empty()) options.disk = checked(parse_bytes(raw.disk, "disk"), "--disk");
     for (const auto& text : raw.properties) {
         const auto equals = text.find('=');
@@ -90,14 +112,19 @@ ContainerOptions finish_container(RawContainer& raw) {
     return options;
 }
 
-base::Result<Parsed> parse_arguments(std::vector<std::string> arguments, std::string_view environment_host) {
+base::Result<Parsed> parse_arguments(
+        std::vector<std::string> arguments, std::string_view environment_host) {
     CLI::App app("Containers on this machine, by the Garden API of gardend.", "cloche");
     Slots slots;
     auto& global = slots.out.global;
     if (!environment_host.empty()) global.host = environment_host;
     app.set_version_flag("--version", std::string("cloche ") + CLOCHE_VERSION);
-    app.add_option("-H,--host", global.host, "Address of gardend: unix:///path, tcp://host:port or tls://host:port");
-    app.add_option("--tls-ca", global.tls_ca, "tls: PEM file of the authority that signed the daemon's certificate");
+    app.add_option(
+            "-H,--host", global.host,
+            "Address of gardend: unix:///path, tcp://host:port or tls://host:port");
+    app.add_option(
+            "--tls-ca", global.tls_ca,
+            "tls: PEM file of the authority that signed the daemon's certificate");
     app.add_option("--tls-cert", global.tls_certificate, "tls: PEM file of our certificate");
     app.add_option("--tls-key", global.tls_key, "tls: PEM file of our key");
     app.add_flag("--json", global.json, "Print JSON in place of tables");

@@ -12,12 +12,13 @@ namespace cli {
 
 struct Parsed {
     Arguments arguments;
-    std::string print;      // help or version: print this and exit with 0
+    std::string print;  // help or version: print this and exit with 0
 };
 
 // `arguments` without the program's name. Errc::invalid: a usage error that names the flag.
 // `environment_host` is CLOCHE_HOST, "" when unset.
-base::Result<Parsed> parse_arguments(std::vector<std::string> arguments, std::string_view environment_host);
+base::Result<Parsed> parse_arguments(
+        std::vector<std::string> arguments, std::string_view environment_host);
 
 // "src:dst[:ro|:rw]", both absolute.
 base::Result<VolumeOption> parse_volume(std::string_view text);

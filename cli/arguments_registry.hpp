@@ -1,4 +1,5 @@
-// The pieces of the command line, one function per group of commands. Private to cli/arguments*.cpp; includes CLI11.
+// The pieces of the command line, one function per group of commands. Private to
+// cli/arguments*.cpp; includes CLI11.
 #pragma once
 
 #include "cli/options.hpp"
@@ -41,7 +42,8 @@ void add_host(CLI::App& app, Slots& slots);
 
 void add_container_flags(CLI::App& app, RawContainer& raw);
 void add_process_flags(CLI::App& app, ProcessOptions& process);
-// Throws CLI::ValidationError with the text of the Result: CLI11 reports by exceptions, parse_arguments catches them.
+// Throws CLI::ValidationError with the text of the Result: CLI11 reports by exceptions,
+// parse_arguments catches them.
 ContainerOptions finish_container(RawContainer& raw);
 
 }  // namespace cli

@@ -10,10 +10,15 @@ base::Result<CopyPath> parse_copy_path(std::string_view text) {
     const auto slash = text.find('/');
     const bool local = colon == std::string_view::npos || slash < colon || text.front() == '.';
     if (local) return CopyPath{.handle = {}, .path = std::string(text)};
-    if (colon == 0) return base::fail(base::Errc::invalid, "copy path '{}': no handle before ':'", text);
+    if (colon == 0)
+        return base::fail(base::Errc::invalid, "copy path '{}': no handle before ':'", text);
     if (colon + 1 == text.size())
-        return base::fail(base::Errc::invalid, "copy path '{}': no path behind ':'. hint: write HANDLE:/path", text);
-    return CopyPath{.handle = std::string(text.substr(0, colon)), .path = std::string(text.substr(colon + 1))};
+        return base::fail(
+                base::Errc::invalid, "copy path '{}': no path behind ':'. hint: write HANDLE:/path",
+                text);
+    return CopyPath{
+            .handle = std::string(text.substr(0, colon)),
+            .path = std::string(text.substr(colon + 1))};
 }
 
 }  // namespace cli

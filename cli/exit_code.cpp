@@ -4,10 +4,13 @@ namespace cli {
 
 int exit_code(const base::Error& error) {
     switch (error.kind) {
-        case base::Errc::not_found: return kExitNotFound;
+        case base::Errc::not_found:
+            return kExitNotFound;
         case base::Errc::unavailable:
-        case base::Errc::timeout: return kExitUnavailable;
-        case base::Errc::invalid: return kExitUsage;
+        case base::Errc::timeout:
+            return kExitUnavailable;
+        case base::Errc::invalid:
+            return kExitUsage;
         case base::Errc::already_exists:
         case base::Errc::conflict:
         case base::Errc::denied:
@@ -15,15 +18,19 @@ int exit_code(const base::Error& error) {
         case base::Errc::cancelled:
         case base::Errc::unsupported:
         case base::Errc::corrupt:
-        case base::Errc::internal: return kExitFailed;
+        case base::Errc::internal:
+            return kExitFailed;
     }
     return kExitFailed;
 }
 
 int start_exit_code(const base::Error& error) {
     // garden-api §3: the texts are part of the wire.
-    const auto has = [&](std::string_view text) { return error.text.find(text) != std::string::npos; };
-    if (has("executable file not found") || (has("exec: ") && has("no such file or directory"))) return kExitNoExecutable;
+    const auto has = [&](std::string_view text) {
+        return error.text.find(text) != std::string::npos;
+    };
+    if (has("executable file not found") || (has("exec: ") && has("no such file or directory")))
+        return kExitNoExecutable;
     if (has("exec: ") && has("ermission denied")) return kExitNotExecutable;
     return kExitNotStarted;
 }

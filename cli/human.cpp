@@ -31,7 +31,8 @@ std::string human_age(std::chrono::nanoseconds age) {
 
 base::Result<std::uint64_t> parse_bytes(std::string_view text, std::string_view what) {
     const auto bad = [&](std::string_view why) {
-        return base::fail(base::Errc::invalid, "{}: '{}' {}. hint: write 512m or 2g", what, text, why);
+        return base::fail(
+                base::Errc::invalid, "{}: '{}' {}. hint: write 512m or 2g", what, text, why);
     };
     double number = 0;
     const auto* const last = text.data() + text.size();
@@ -53,8 +54,9 @@ base::Result<std::uint64_t> parse_bytes(std::string_view text, std::string_view 
 }
 
 std::size_t display_width(std::string_view text) {
-    return static_cast<std::size_t>(
-            std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    }));
 }
 
 std::string printable(std::string_view text) {

@@ -37,7 +37,8 @@ base::Result<std::string> image_uri(std::string_view name, std::string_view work
     name = name.substr(0, at);
     const auto colon = name.rfind(':');
     out += name.substr(0, colon);
-    if (colon != std::string_view::npos) out.append(digest.empty() ? "#" : ":").append(name.substr(colon + 1));
+    if (colon != std::string_view::npos)
+        out.append(digest.empty() ? "#" : ":").append(name.substr(colon + 1));
     return out.append(digest);
 }
 

@@ -1,4 +1,5 @@
-// From what people type as an image to the URI that the engine takes. Used by run, container create and image.
+// From what people type as an image to the URI that the engine takes. Used by run, container create
+// and image.
 #pragma once
 
 #include "base/result.hpp"
@@ -8,8 +9,9 @@
 
 namespace cli {
 
-// A URI ("docker://…", "oci:///…", "preloaded:x") or an absolute path stays; "./dir" becomes absolute; a docker-style name
-// "host:5000/team/app:1" or "busybox" becomes "docker://host:5000/team/app#1", "docker:///busybox".
+// A URI ("docker://…", "oci:///…", "preloaded:x") or an absolute path stays; "./dir" becomes
+// absolute; a docker-style name "host:5000/team/app:1" or "busybox" becomes
+// "docker://host:5000/team/app#1", "docker:///busybox".
 base::Result<std::string> image_uri(std::string_view name, std::string_view working_directory);
 
 }  // namespace cli

@@ -1,4 +1,5 @@
-// What was asked for on the command line, as values: one struct per command. Made by arguments.cpp, used by the commands.
+// What was asked for on the command line, as values: one struct per command. Made by arguments.cpp,
+// used by the commands.
 #pragma once
 
 #include <cstdint>
@@ -53,33 +54,102 @@ struct ProcessOptions {
 
 struct RunOptions {
     ContainerOptions container;
-    ProcessOptions process;    // env is the container's
+    ProcessOptions process;  // env is the container's
     bool remove = false;
 };
 
-struct CreateOptions { ContainerOptions container; };
-struct PlanOptions { ContainerOptions container; };
-struct ListOptions { std::vector<std::string> filters; bool all = false; bool quiet = false; };
-struct InspectOptions { std::string handle; };
-struct DestroyOptions { std::vector<std::string> handles; bool ignore_missing = false; };
-struct ExecOptions { std::string handle; ProcessOptions process; };
-struct AttachOptions { std::string handle, process; bool no_stdin = false; };
-struct LogsOptions { std::string handle, process; bool follow = false; };
-struct PsOptions { std::vector<std::string> handles; };
-struct StatsOptions { std::vector<std::string> handles; };
-struct CopyOptions { std::string source, destination, user; };
-struct ImagePullOptions { std::string image, username; bool password_stdin = false; };
+struct CreateOptions {
+    ContainerOptions container;
+};
+
+struct PlanOptions {
+    ContainerOptions container;
+};
+
+struct ListOptions {
+    std::vector<std::string> filters;
+    bool all = false;
+    bool quiet = false;
+};
+
+struct InspectOptions {
+    std::string handle;
+};
+
+struct DestroyOptions {
+    std::vector<std::string> handles;
+    bool ignore_missing = false;
+};
+
+struct ExecOptions {
+    std::string handle;
+    ProcessOptions process;
+};
+
+struct AttachOptions {
+    std::string handle, process;
+    bool no_stdin = false;
+};
+
+struct LogsOptions {
+    std::string handle, process;
+    bool follow = false;
+};
+
+struct PsOptions {
+    std::vector<std::string> handles;
+};
+
+struct StatsOptions {
+    std::vector<std::string> handles;
+};
+
+struct CopyOptions {
+    std::string source, destination, user;
+};
+
+struct ImagePullOptions {
+    std::string image, username;
+    bool password_stdin = false;
+};
+
 struct ImageListOptions {};
-struct ImageInspectOptions { std::string image; };
-struct ImageRemoveOptions { std::vector<std::string> images; };
+
+struct ImageInspectOptions {
+    std::string image;
+};
+
+struct ImageRemoveOptions {
+    std::vector<std::string> images;
+};
+
 struct ImagePruneOptions {};
+
 struct DoctorOptions {};
+
 struct FeaturesOptions {};
 
 using Command = std::variant<
-        std::monostate, RunOptions, CreateOptions, PlanOptions, ListOptions, InspectOptions, DestroyOptions, ExecOptions,
-        AttachOptions, LogsOptions, PsOptions, StatsOptions, CopyOptions, ImagePullOptions, ImageListOptions,
-        ImageInspectOptions, ImageRemoveOptions, ImagePruneOptions, DoctorOptions, FeaturesOptions>;
+        std::monostate,
+        RunOptions,
+        CreateOptions,
+        PlanOptions,
+        ListOptions,
+        InspectOptions,
+        DestroyOptions,
+        ExecOptions,
+        AttachOptions,
+        LogsOptions,
+        PsOptions,
+        StatsOptions,
+        CopyOptions,
+        ImagePullOptions,
+        ImageListOptions,
+        ImageInspectOptions,
+        ImageRemoveOptions,
+        ImagePruneOptions,
+        DoctorOptions,
+        FeaturesOptions>;
 
 struct Arguments {
     Global global;

@@ -16,14 +16,17 @@ constexpr std::size_t kMaxBar = 30;
 }  // namespace
 
 std::string short_digest(std::string_view digest) {
-    if (const auto colon = digest.find(':'); colon != std::string_view::npos) digest.remove_prefix(colon + 1);
+    if (const auto colon = digest.find(':'); colon != std::string_view::npos)
+        digest.remove_prefix(colon + 1);
     return printable(digest.substr(0, 12));
 }
 
 std::string progress_bar(std::uint64_t current, std::uint64_t total, std::size_t width) {
     if (width < 3) return {};
     const auto cells = width - 2;
-    const double share = total == 0 ? 0.0 : std::min(1.0, static_cast<double>(current) / static_cast<double>(total));
+    const double share =
+            total == 0 ? 0.0
+                       : std::min(1.0, static_cast<double>(current) / static_cast<double>(total));
     const auto full = static_cast<std::size_t>(share * static_cast<double>(cells));
     std::string bar(full, '=');
     if (full < cells) bar.push_back('>');
@@ -35,12 +38,14 @@ std::string PullProgress::layer_line(const Layer& layer) const {
     const auto& last = layer.last;
     auto line = fmt::format("{:<12}  {:<11}", short_digest(layer.digest), last.step);
     if (last.step == "downloading" || last.step == "unpacking") {
-        const auto amount = last.total > 0
-                                    ? fmt::format("{} / {}", human_bytes(last.current), human_bytes(last.total))
-                                    : human_bytes(last.current);
+        const auto amount =
+                last.total > 0
+                        ? fmt::format("{} / {}", human_bytes(last.current), human_bytes(last.total))
+                        : human_bytes(last.current);
         const std::size_t used = display_width(line) + display_width(amount) + 4;
         const auto room = columns_ > used ? std::min<std::size_t>(columns_ - used, kMaxBar) : 0;
-        if (last.total > 0 && room >= 10) line += " " + progress_bar(last.current, last.total, room);
+        if (last.total > 0 && room >= 10)
+            line += " " + progress_bar(last.current, last.total, room);
         line += " " + amount;
     }
     // One cell is left free: a full line would wrap, and the cursor arithmetic with it.
@@ -55,7 +60,8 @@ std::string PullProgress::redraw() {
         out += "\r\x1b[2K" + text + "\n";
         ++drawn_;
     };
-    line(fmt::format("pull {}: {}", printable(image_), stage_.empty() ? "running" : stage_).substr(0, columns_ - 1U));
+    line(fmt::format("pull {}: {}", printable(image_), stage_.empty() ? "running" : stage_)
+                 .substr(0, columns_ - 1U));
     for (const auto& layer : layers_) line(layer_line(layer));
     return out;
 }
@@ -64,7 +70,8 @@ std::string PullProgress::update_lines(const PullStep& step, bool changed) const
     if (!changed) return {};
     if (step.layer.empty()) return fmt::format("pull {}: {}\n", printable(image_), step.step);
     const auto size = step.total > 0 ? " (" + human_bytes(step.total) + ")" : std::string();
-    return fmt::format("pull {}: {} {}{}\n", printable(image_), step.step, short_digest(step.layer), size);
+    return fmt::format(
+            "pull {}: {} {}{}\n", printable(image_), step.step, short_digest(step.layer), size);
 }
 
 std::string PullProgress::update(const PullStep& given) {
@@ -75,8 +82,9 @@ std::string PullProgress::update(const PullStep& given) {
         changed = stage_ != step.step;
         stage_ = step.step;
     } else {
-        auto found = std::find_if(
-                layers_.begin(), layers_.end(), [&](const Layer& layer) { return layer.digest == step.layer; });
+        auto found = std::find_if(layers_.begin(), layers_.end(), [&](const Layer& layer) {
+            return layer.digest == step.layer;
+        });
         if (found == layers_.end()) {
             if (layers_.size() >= kMaxLayers) return {};
             found = layers_.insert(layers_.end(), Layer{.digest = step.layer, .last = {}});

@@ -1,4 +1,5 @@
-// Rendering of a pull: bars that are redrawn on a terminal, plain lines elsewhere. Text in, text out; used by pull and run.
+// Rendering of a pull: bars that are redrawn on a terminal, plain lines elsewhere. Text in, text
+// out; used by pull and run.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,8 @@
 namespace cli {
 
 struct PullStep {
-    std::string step;         // "resolving", "downloading", "unpacking", "verifying", "done"
-    std::string layer;        // digest; "" = the image as a whole
+    std::string step;   // "resolving", "downloading", "unpacking", "verifying", "done"
+    std::string layer;  // digest; "" = the image as a whole
     std::uint64_t current = 0;
     std::uint64_t total = 0;  // 0 = unknown
 };
@@ -18,7 +19,9 @@ struct PullStep {
 class PullProgress {
   public:
     // `columns`: width of the terminal, 0 = not a terminal.
-    PullProgress(std::string image, std::uint16_t columns) : image_(std::move(image)), columns_(columns) {}
+    PullProgress(std::string image, std::uint16_t columns)
+        : image_(std::move(image)), columns_(columns) {}
+
     // What to write for this step; "" when nothing new is to be seen.
     std::string update(const PullStep& step);
     // Leaves the last picture on the screen.
@@ -37,8 +40,8 @@ class PullProgress {
     std::string image_;
     std::uint16_t columns_;
     std::vector<Layer> layers_;
-    std::string stage_;       // of the image as a whole
-    std::size_t drawn_ = 0;   // lines on the screen
+    std::string stage_;      // of the image as a whole
+    std::size_t drawn_ = 0;  // lines on the screen
 };
 
 // "[=====>    ]", `width` cells with the brackets.

@@ -33,7 +33,8 @@ std::string Table::text(bool color) const {
     };
     const auto head = line([&](std::size_t i) -> const std::string& { return columns_[i].title; });
     out += color ? "\x1b[1m" + head + "\x1b[0m\n" : head + "\n";
-    for (const auto& row : rows_) out += line([&](std::size_t i) -> const std::string& { return row[i]; }) + "\n";
+    for (const auto& row : rows_)
+        out += line([&](std::size_t i) -> const std::string& { return row[i]; }) + "\n";
     return out;
 }
 

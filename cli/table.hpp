@@ -9,16 +9,19 @@ namespace cli {
 class Table {
   public:
     enum class Align { left, right };
+
     struct Column {
         std::string title;
         Align align = Align::left;
     };
 
     explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+
     // Missing cells are empty; an empty cell prints as "-", so that scripts can count columns.
     void add(std::vector<std::string> row);
     // One line per row, no trailing blanks; the head in bold when `color`.
     std::string text(bool color) const;
+
     bool empty() const { return rows_.empty(); }
 
   private:

@@ -1,4 +1,5 @@
-// The person's terminal: raw mode that is always undone, and its size. Used by sessions and progress.
+// The person's terminal: raw mode that is always undone, and its size. Used by sessions and
+// progress.
 #pragma once
 
 #include "base/fd.hpp"
@@ -20,8 +21,8 @@ bool is_terminal(base::FdRef fd);
 // Nothing when `fd` is no terminal or knows no size.
 std::optional<TerminalSize> terminal_size(base::FdRef fd);
 
-// Raw until the destructor. The program must not leave by _exit or an unhandled signal meanwhile: sessions block the
-// signals that would end it and read them as events.
+// Raw until the destructor. The program must not leave by _exit or an unhandled signal meanwhile:
+// sessions block the signals that would end it and read them as events.
 class RawTerminal {
   public:
     static base::Result<RawTerminal> enter(base::FdRef fd);
@@ -32,6 +33,7 @@ class RawTerminal {
 
   private:
     RawTerminal(base::FdRef fd, const ::termios& before) : fd_(fd), before_(before) {}
+
     base::FdRef fd_;
     std::optional<::termios> before_;
 };

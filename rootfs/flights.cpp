@@ -23,7 +23,8 @@ void Report::tell(Progress progress) {
 }
 
 void Report::deliver(
-        std::map<std::string, std::uint64_t>& seen, const std::function<void(const Progress&)>& progress) const {
+        std::map<std::string, std::uint64_t>& seen,
+        const std::function<void(const Progress&)>& progress) const {
     if (!progress) return;
     std::vector<Progress> news;
     {
@@ -35,7 +36,7 @@ void Report::deliver(
             news.push_back(entry.progress);
         }
     }
-    for (const auto& item : news) progress(item);   // without the lock: the callback is foreign
+    for (const auto& item : news) progress(item);  // without the lock: the callback is foreign
 }
 
 Flights::~Flights() {
@@ -48,7 +49,8 @@ Flights::~Flights() {
 void Flights::land(const std::shared_ptr<Flight>& flight, base::Result<Image> result) {
     const std::lock_guard lock(mutex_);
     if (!result && flight->timed_out) {
-        result = base::fail(base::Errc::timeout, "the pull took longer than {} s", deadline_.count() / 1000);
+        result = base::fail(
+                base::Errc::timeout, "the pull took longer than {} s", deadline_.count() / 1000);
     }
     flight->result = std::move(result);
     const auto found = open_.find(flight->key);
@@ -79,7 +81,7 @@ std::shared_ptr<Flights::Flight> Flights::board(const std::string& key, Work wor
         flight = entry;
         ++flight->callers;
     }
-    for (auto& thread : ended) thread.join();   // they are past their last statement
+    for (auto& thread : ended) thread.join();  // they are past their last statement
     return flight;
 }
 
@@ -92,7 +94,9 @@ void Flights::leave(const std::shared_ptr<Flight>& flight) {
 }
 
 base::Result<Image> Flights::join(
-        const std::string& key, Work work, const std::function<void(const Progress&)>& progress,
+        const std::string& key,
+        Work work,
+        const std::function<void(const Progress&)>& progress,
         const std::atomic<bool>& cancelled) {
     if (cancelled.load()) return cancelled_error();
     const auto flight = board(key, std::move(work));
@@ -120,7 +124,8 @@ base::Result<Image> Flights::join(
     return result;
 }
 
-base::Result<KeyedGate::Pass> KeyedGate::enter(const std::string& key, const std::atomic<bool>& cancelled) {
+base::Result<KeyedGate::Pass> KeyedGate::enter(
+        const std::string& key, const std::atomic<bool>& cancelled) {
     std::unique_lock lock(mutex_);
     while (taken_.contains(key)) {
         if (cancelled.load()) return cancelled_error();

@@ -1,5 +1,6 @@
-// One pull of an image at a time: who asks for the same image joins the flight. Used by rootfs/images.cpp.
-// The work has its own thread, so that each caller can leave alone; it is cancelled when the last one has left.
+// One pull of an image at a time: who asks for the same image joins the flight. Used by
+// rootfs/images.cpp. The work has its own thread, so that each caller can leave alone; it is
+// cancelled when the last one has left.
 #pragma once
 
 #include "base/result.hpp"
@@ -20,18 +21,22 @@
 
 namespace rootfs {
 
-// The newest state of each layer; told to the callers at their own pace, which bounds the number of events.
+// The newest state of each layer; told to the callers at their own pace, which bounds the number of
+// events.
 class Report {
   public:
     void tell(Progress progress);
     // Calls `progress` for what is newer than `seen` says.
-    void deliver(std::map<std::string, std::uint64_t>& seen, const std::function<void(const Progress&)>& progress) const;
+    void deliver(
+            std::map<std::string, std::uint64_t>& seen,
+            const std::function<void(const Progress&)>& progress) const;
 
   private:
     struct Entry {
         Progress progress;
         std::uint64_t version = 0;
     };
+
     mutable std::mutex mutex_;
     std::map<std::string, Entry> latest_;
     std::uint64_t version_ = 0;
@@ -43,12 +48,15 @@ class Flights {
     using Work = std::function<base::Result<Image>(Report& report, std::atomic<bool>& cancel)>;
 
     explicit Flights(std::chrono::milliseconds deadline) : deadline_(deadline) {}
+
     Flights(const Flights&) = delete;
     Flights& operator=(const Flights&) = delete;
     ~Flights();
 
     base::Result<Image> join(
-            const std::string& key, Work work, const std::function<void(const Progress&)>& progress,
+            const std::string& key,
+            Work work,
+            const std::function<void(const Progress&)>& progress,
             const std::atomic<bool>& cancelled);
 
   private:
@@ -70,8 +78,8 @@ class Flights {
     std::chrono::milliseconds deadline_;
     std::mutex mutex_;
     std::condition_variable landed_;
-    std::map<std::string, std::shared_ptr<Flight>> open_;    // may still be joined
-    std::list<std::thread> finished_;                        // to be joined by whoever comes next
+    std::map<std::string, std::shared_ptr<Flight>> open_;  // may still be joined
+    std::list<std::thread> finished_;                      // to be joined by whoever comes next
     unsigned flying_ = 0;
 };
 
@@ -81,10 +89,14 @@ class KeyedGate {
     class Pass {
       public:
         Pass(KeyedGate& gate, std::string key) : gate_(&gate), key_(std::move(key)) {}
-        Pass(Pass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)), key_(std::move(other.key_)) {}
+
+        Pass(Pass&& other) noexcept
+            : gate_(std::exchange(other.gate_, nullptr)), key_(std::move(other.key_)) {}
+
         Pass& operator=(Pass&&) = delete;
         Pass(const Pass&) = delete;
         Pass& operator=(const Pass&) = delete;
+
         ~Pass() {
             if (gate_ != nullptr) gate_->leave(key_);
         }
@@ -93,6 +105,7 @@ class KeyedGate {
         KeyedGate* gate_;
         std::string key_;
     };
+
     base::Result<Pass> enter(const std::string& key, const std::atomic<bool>& cancelled);
 
   private:

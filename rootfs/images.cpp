@@ -1,4 +1,5 @@
-// The facade: which source a reference means, what is here already, and what may go. The work is in pull, flights and records.
+// The facade: which source a reference means, what is here already, and what may go. The work is in
+// pull, flights and records.
 #include "rootfs/images.hpp"
 
 #include "base/fail.hpp"
@@ -24,14 +25,15 @@ namespace rootfs {
 namespace {
 
 constexpr std::size_t kAccessKey = 32;
-constexpr std::size_t kShortestDigest = 12;   // hex digits that may stand for a whole digest
+constexpr std::size_t kShortestDigest = 12;  // hex digits that may stand for a whole digest
 
 // The key that makes remembered credentials useless to who copies the records alone.
 base::Result<std::string> access_key(base::FdRef directory) {
     auto known = base::sys::read_file_at(directory, "access-key", kAccessKey);
     if (known && known->size() == kAccessKey) return known;
     std::string key(kAccessKey, '\0');
-    if (::getrandom(key.data(), key.size(), 0) != static_cast<ssize_t>(key.size())) return base::fail_errno("get random bytes");
+    if (::getrandom(key.data(), key.size(), 0) != static_cast<ssize_t>(key.size()))
+        return base::fail_errno("get random bytes");
     TRY(base::sys::write_atomic_at(directory, "access-key", key, 0600, base::sys::Durable::yes));
     return key;
 }
@@ -46,17 +48,21 @@ class ImagesOnDisk final : public Images {
         std::unique_ptr<LayerStore> layers;
         std::unique_ptr<Registries> registries;
     };
-    explicit ImagesOnDisk(Parts parts) : parts_(std::move(parts)), flights_(parts_.config.pull_timeout) {}
+
+    explicit ImagesOnDisk(Parts parts)
+        : parts_(std::move(parts)), flights_(parts_.config.pull_timeout) {}
 
     base::Result<Image> ensure(
-            const ImageRequest& request, const std::function<void(const Progress&)>& progress,
+            const ImageRequest& request,
+            const std::function<void(const Progress&)>& progress,
             const std::atomic<bool>& cancelled) override {
         if (progress) progress({.step = Progress::Step::resolving});
         const Caller caller{.request = request, .progress = progress, .cancelled = cancelled};
         auto image = find_or_pull(caller);
         if (!image) return std::move(image).context("image " + request.uri);
         image->reference = request.uri;
-        if (progress) progress({.step = Progress::Step::done, .current = image->size, .total = image->size});
+        if (progress)
+            progress({.step = Progress::Step::done, .current = image->size, .total = image->size});
         return image;
     }
 
@@ -69,13 +75,20 @@ class ImagesOnDisk final : public Images {
     base::Result<void> hold(const Image& image, std::string_view owner) override {
         return parts_.records->hold(owner, image);
     }
-    base::Result<void> release(std::string_view owner) override { return parts_.records->release(owner); }
+
+    base::Result<void> release(std::string_view owner) override {
+        return parts_.records->release(owner);
+    }
+
     base::Result<std::vector<std::string>> owners() override {
         std::vector<std::string> out;
         for (auto& [owner, digest] : parts_.records->holds()) out.push_back(owner);
         return out;
     }
-    std::string layer_directory(std::string_view diff_id) const override { return parts_.layers->directory_of(diff_id); }
+
+    std::string layer_directory(std::string_view diff_id) const override {
+        return parts_.layers->directory_of(diff_id);
+    }
 
   private:
     struct Caller {
@@ -83,22 +96,30 @@ class ImagesOnDisk final : public Images {
         const std::function<void(const Progress&)>& progress;
         const std::atomic<bool>& cancelled;
     };
+
     // What a reference names in the records.
     struct Named {
         std::string digest;
-        std::string reference;   // canonical; "" when asked by digest
+        std::string reference;  // canonical; "" when asked by digest
     };
 
     base::Result<Image> find_or_pull(const Caller& caller);
     base::Result<Image> from_registry(const Caller& caller, const Reference& reference);
     base::Result<Image> pull_from_registry(
-            const RegistryTarget& target, const ImageRequest& request, Report& report, std::atomic<bool>& cancel);
+            const RegistryTarget& target,
+            const ImageRequest& request,
+            Report& report,
+            std::atomic<bool>& cancel);
     base::Result<std::optional<Image>> still_current(
-            const RegistryTarget& target, const Credentials& credentials, const std::string& access, Report& report,
+            const RegistryTarget& target,
+            const Credentials& credentials,
+            const std::string& access,
+            Report& report,
             const Cancelled& cancelled);
     base::Result<Image> from_archive(const Caller& caller, const Reference& reference);
     base::Result<Image> from_path(const Caller& caller, const Reference& reference);
-    base::Result<Image> from_directory(const Caller& caller, const std::string& path, base::Fd directory);
+    base::Result<Image> from_directory(
+            const Caller& caller, const std::string& path, base::Fd directory);
     base::Result<Image> from_raw(const Reference& reference) const;
     base::Result<Reference> preloaded(const std::string& name) const;
 
@@ -107,18 +128,23 @@ class ImagesOnDisk final : public Images {
     std::string access_of(const Credentials& credentials) const;
     base::Result<Named> look_up(std::string_view text) const;
     base::Result<std::uint64_t> drop_unused_layers();
+
     PullContext context() {
-        return {.store = *parts_.layers, .pins = pins_, .gate = gate_, .scratch = parts_.scratch,
+        return {.store = *parts_.layers,
+                .pins = pins_,
+                .gate = gate_,
+                .scratch = parts_.scratch,
                 .parallel = parts_.config.parallel_downloads};
     }
 
     Parts parts_;
     Pins pins_;
     KeyedGate gate_;
-    Flights flights_;   // last: its threads use all of the above
+    Flights flights_;  // last: its threads use all of the above
 };
 
-// An image and then its name, each durable: a kill in between leaves an image that can only be pruned.
+// An image and then its name, each durable: a kill in between leaves an image that can only be
+// pruned.
 base::Result<Image> ImagesOnDisk::record(Image image, ReferenceRecord reference) {
     reference.digest = image.digest;
     reference.resolved_at = std::time(nullptr);
@@ -128,8 +154,9 @@ base::Result<Image> ImagesOnDisk::record(Image image, ReferenceRecord reference)
     const bool local = !reference.stamp.empty();
     TRY(parts_.records->save(reference));
     // The old content of a local path can never be asked for again.
-    if (local && before && before->digest != image.digest && parts_.records->remove_image(before->digest)) {
-        (void)drop_unused_layers();   // only space is lost when it fails: prune() tries again
+    if (local && before && before->digest != image.digest &&
+        parts_.records->remove_image(before->digest)) {
+        (void)drop_unused_layers();  // only space is lost when it fails: prune() tries again
     }
     return image;
 }
@@ -150,25 +177,33 @@ base::Result<Reference> ImagesOnDisk::preloaded(const std::string& name) const {
         if (have == name) {
             auto reference = TRY(parse_reference(uri));
             if (reference.source != Source::preloaded) return reference;
-            return base::fail(base::Errc::invalid, "preloaded name {} stands for another preloaded name", name);
+            return base::fail(
+                    base::Errc::invalid, "preloaded name {} stands for another preloaded name",
+                    name);
         }
         known += " " + have;
     }
     return base::fail(
-            base::Errc::not_found, "no preloaded root file system '{}'; there are:{}", name, known.empty() ? " none" : known);
+            base::Errc::not_found, "no preloaded root file system '{}'; there are:{}", name,
+            known.empty() ? " none" : known);
 }
 
 base::Result<Image> ImagesOnDisk::find_or_pull(const Caller& caller) {
     auto reference = TRY(parse_reference(caller.request.uri));
     if (reference.source == Source::preloaded) reference = TRY(preloaded(reference.name));
     switch (reference.source) {
-        case Source::registry: return from_registry(caller, reference);
+        case Source::registry:
+            return from_registry(caller, reference);
         case Source::oci_layout:
         case Source::oci_archive:
-        case Source::docker_archive: return from_archive(caller, reference);
-        case Source::local: return from_path(caller, reference);
-        case Source::raw: return from_raw(reference);
-        case Source::preloaded: break;
+        case Source::docker_archive:
+            return from_archive(caller, reference);
+        case Source::local:
+            return from_path(caller, reference);
+        case Source::raw:
+            return from_raw(reference);
+        case Source::preloaded:
+            break;
     }
     return base::fail(base::Errc::internal, "a reference without a source");
 }
@@ -181,14 +216,20 @@ base::Result<Image> ImagesOnDisk::from_raw(const Reference& reference) const {
 
 base::Result<Image> ImagesOnDisk::from_registry(const Caller& caller, const Reference& reference) {
     if (parts_.config.require_digest && reference.digest.empty()) {
-        return base::fail(base::Errc::denied, "references must name a digest here (require_digest)");   // IMG-06
+        return base::fail(
+                base::Errc::denied,
+                "references must name a digest here (require_digest)");  // IMG-06
     }
     const auto target = TRY(parts_.registries->target(reference));
-    const auto access = access_of({.username = caller.request.username, .password = caller.request.password});
+    const auto access =
+            access_of({.username = caller.request.username, .password = caller.request.password});
     // A digest cannot change its meaning: who was let in once needs no registry.
-    if (const auto known = parts_.records->reference(target.name); known && !reference.digest.empty()) {
-        const bool let_in = std::find(known->access.begin(), known->access.end(), access) != known->access.end();
-        if (auto image = parts_.records->image(known->digest); let_in && image) return std::move(image->image);
+    if (const auto known = parts_.records->reference(target.name);
+        known && !reference.digest.empty()) {
+        const bool let_in = std::find(known->access.begin(), known->access.end(), access) !=
+                            known->access.end();
+        if (auto image = parts_.records->image(known->digest); let_in && image)
+            return std::move(image->image);
     }
     return flights_.join(
             target.name + " " + access,
@@ -198,16 +239,22 @@ base::Result<Image> ImagesOnDisk::from_registry(const Caller& caller, const Refe
             caller.progress, caller.cancelled);
 }
 
-// The copy that is here, if the registry says that it is what the reference names, or does not answer at all.
+// The copy that is here, if the registry says that it is what the reference names, or does not
+// answer at all.
 base::Result<std::optional<Image>> ImagesOnDisk::still_current(
-        const RegistryTarget& target, const Credentials& credentials, const std::string& access, Report& report,
+        const RegistryTarget& target,
+        const Credentials& credentials,
+        const std::string& access,
+        Report& report,
         const Cancelled& cancelled) {
     auto known = parts_.records->reference(target.name);
     if (!known) return std::optional<Image>{};
     const auto have = parts_.records->image(known->digest);
-    const bool let_in = std::find(known->access.begin(), known->access.end(), access) != known->access.end();
+    const bool let_in =
+            std::find(known->access.begin(), known->access.end(), access) != known->access.end();
     if (!have) return std::optional<Image>{};
-    base::Result<Digest> now = base::fail(base::Errc::unavailable, "the registry did not answer a moment ago");
+    base::Result<Digest> now =
+            base::fail(base::Errc::unavailable, "the registry did not answer a moment ago");
     if (!let_in || !parts_.registries->seems_down(target.home)) {
         now = parts_.registries->current(target, credentials, let_in, cancelled);
         if (!now && is_out_of_reach(now.error())) parts_.registries->note_down(target.home);
@@ -216,7 +263,8 @@ base::Result<std::optional<Image>> ImagesOnDisk::still_current(
         if (!is_out_of_reach(now.error()) || !let_in) return std::move(now).error();
         report.tell(
                 {.step = Progress::Step::resolving,
-                 .note = base::format("{}; using the copy {} that is here", now.error().text, known->digest)});
+                 .note = base::format(
+                         "{}; using the copy {} that is here", now.error().text, known->digest)});
         return std::optional(have->image);
     }
     const auto image = parts_.records->image(now->get());
@@ -231,16 +279,21 @@ base::Result<std::optional<Image>> ImagesOnDisk::still_current(
 }
 
 base::Result<Image> ImagesOnDisk::pull_from_registry(
-        const RegistryTarget& target, const ImageRequest& request, Report& report, std::atomic<bool>& cancel) {
+        const RegistryTarget& target,
+        const ImageRequest& request,
+        Report& report,
+        std::atomic<bool>& cancel) {
     const Credentials credentials{.username = request.username, .password = request.password};
     const auto access = access_of(credentials);
-    if (auto image = TRY(still_current(target, credentials, access, report, cancel))) return std::move(*image);
+    if (auto image = TRY(still_current(target, credentials, access, report, cancel)))
+        return std::move(*image);
     auto pull = TRY(parts_.registries->resolve(target, credentials, cancel));
     ReferenceRecord reference{.name = target.name, .asked = request.uri, .access = {access}};
     if (const auto known = parts_.records->reference(target.name)) {
         // Who was let in to the old content of a tag is let in again only by the registry.
         if (known->digest == pull.resolved.digest.get()) reference.access = known->access;
-        if (std::find(reference.access.begin(), reference.access.end(), access) == reference.access.end()) {
+        if (std::find(reference.access.begin(), reference.access.end(), access) ==
+            reference.access.end()) {
             reference.access.push_back(access);
         }
     }
@@ -254,21 +307,25 @@ base::Result<Image> ImagesOnDisk::from_archive(const Caller& caller, const Refer
     std::string name;
     switch (reference.source) {
         case Source::oci_layout:
-            source = std::make_shared<LayoutSource>(TRY(open_directory_files(reference.path)), reference.tag);
+            source = std::make_shared<LayoutSource>(
+                    TRY(open_directory_files(reference.path)), reference.tag);
             name = "oci:";
             break;
         case Source::oci_archive:
-            source = std::make_shared<LayoutSource>(TRY(open_tar_files(reference.path)), reference.tag);
+            source = std::make_shared<LayoutSource>(
+                    TRY(open_tar_files(reference.path)), reference.tag);
             name = "oci-archive:";
             break;
         case Source::docker_archive:
-            source = std::make_shared<DockerArchiveSource>(TRY(open_tar_files(reference.path)), reference.tag);
+            source = std::make_shared<DockerArchiveSource>(
+                    TRY(open_tar_files(reference.path)), reference.tag);
             name = "docker-archive:";
             break;
         case Source::registry:
         case Source::local:
         case Source::preloaded:
-        case Source::raw: return base::fail(base::Errc::internal, "not an archive");
+        case Source::raw:
+            return base::fail(base::Errc::internal, "not an archive");
     }
     name += reference.path + (reference.tag.empty() ? "" : ":" + reference.tag);
     const auto resolved = TRY(source->resolve(caller.cancelled));
@@ -283,7 +340,9 @@ base::Result<Image> ImagesOnDisk::from_archive(const Caller& caller, const Refer
                     Report& report, std::atomic<bool>& cancel) -> base::Result<Image> {
                 PinSet pins(pins_);
                 auto image = TRY(pull_layers(context(), *source, resolved, pins, report, cancel));
-                return record(std::move(image), {.name = name, .asked = asked, .stamp = resolved.digest.get()});
+                return record(
+                        std::move(image),
+                        {.name = name, .asked = asked, .stamp = resolved.digest.get()});
             },
             caller.progress, caller.cancelled);
 }
@@ -294,9 +353,11 @@ base::Result<Image> ImagesOnDisk::from_path(const Caller& caller, const Referenc
     if (S_ISDIR(status.st_mode)) return from_directory(caller, reference.path, std::move(file));
     // The file is read again when anything about it has changed (garden-api 5.1).
     const auto stamp = base::format(
-            "{}.{}.{}.{}.{}.{}.{}", status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
-            status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
-    if (const auto known = parts_.records->reference(reference.path); known && known->stamp == stamp) {
+            "{}.{}.{}.{}.{}.{}.{}", status.st_dev, status.st_ino, status.st_size,
+            status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec,
+            status.st_ctim.tv_nsec);
+    if (const auto known = parts_.records->reference(reference.path);
+        known && known->stamp == stamp) {
         if (auto image = parts_.records->image(known->digest)) return std::move(image->image);
     }
     return flights_.join(
@@ -310,16 +371,19 @@ base::Result<Image> ImagesOnDisk::from_path(const Caller& caller, const Referenc
             caller.progress, caller.cancelled);
 }
 
-base::Result<Image> ImagesOnDisk::from_directory(const Caller& caller, const std::string& path, base::Fd directory) {
+base::Result<Image> ImagesOnDisk::from_directory(
+        const Caller& caller, const std::string& path, base::Fd directory) {
     const auto key = TRY(directory_key(directory)).get();
     const auto known = parts_.records->reference(path);
     if (known && known->digest == key) {
         if (auto image = parts_.records->image(key)) return std::move(image->image);
     }
-    auto shared = std::make_shared<base::Fd>(std::move(directory));   // the flight may outlive this caller
+    auto shared =
+            std::make_shared<base::Fd>(std::move(directory));  // the flight may outlive this caller
     return flights_.join(
             path + " " + key,
-            [this, shared, path, key, asked = caller.request.uri](Report&, std::atomic<bool>&) -> base::Result<Image> {
+            [this, shared, path, key, asked = caller.request.uri](
+                    Report&, std::atomic<bool>&) -> base::Result<Image> {
                 PinSet pins(pins_);
                 pins.add(key);
                 const auto layer = TRY(parts_.layers->import_directory(*shared, key));
@@ -361,7 +425,8 @@ base::Result<std::vector<ImageRow>> ImagesOnDisk::list() {
 base::Result<ImagesOnDisk::Named> ImagesOnDisk::look_up(std::string_view text) const {
     if (const auto image = parts_.records->image(text)) return Named{.digest = image->image.digest};
     for (const auto& reference : parts_.records->references()) {
-        if (reference.asked == text || reference.name == text) return Named{.digest = reference.digest, .reference = reference.name};
+        if (reference.asked == text || reference.name == text)
+            return Named{.digest = reference.digest, .reference = reference.name};
     }
     if (const auto parsed = parse_reference(text); parsed && parsed->source == Source::registry) {
         const auto target = TRY(parts_.registries->target(*parsed));
@@ -373,28 +438,33 @@ base::Result<ImagesOnDisk::Named> ImagesOnDisk::look_up(std::string_view text) c
     std::vector<std::string> matches;
     for (const auto& record : parts_.records->images()) {
         const auto& digest = record.image.digest;
-        if (digits.size() >= kShortestDigest && std::string_view(digest).substr(digest.find(':') + 1).starts_with(digits)) {
+        if (digits.size() >= kShortestDigest &&
+            std::string_view(digest).substr(digest.find(':') + 1).starts_with(digits)) {
             matches.push_back(digest);
         }
     }
     if (matches.size() == 1) return Named{.digest = matches.front()};
-    if (matches.size() > 1) return base::fail(base::Errc::invalid, "'{}' stands for {} images", text, matches.size());
+    if (matches.size() > 1)
+        return base::fail(base::Errc::invalid, "'{}' stands for {} images", text, matches.size());
     return base::fail(base::Errc::not_found, "no image '{}' is here", text);
 }
 
 base::Result<Image> ImagesOnDisk::inspect(std::string_view reference_or_digest) {
     const auto named = TRY(look_up(reference_or_digest));
     auto record = parts_.records->image(named.digest);
-    if (!record) return base::fail(base::Errc::not_found, "no image '{}' is here", reference_or_digest);
+    if (!record)
+        return base::fail(base::Errc::not_found, "no image '{}' is here", reference_or_digest);
     return std::move(record->image);
 }
 
 base::Result<void> ImagesOnDisk::remove(std::string_view reference_or_digest) {
     const auto named = TRY(look_up(reference_or_digest));
     std::size_t names = 0;
-    for (const auto& reference : parts_.records->references()) names += reference.digest == named.digest ? 1U : 0U;
+    for (const auto& reference : parts_.records->references())
+        names += reference.digest == named.digest ? 1U : 0U;
     // One of several names: the image stays under the others.
-    if (!named.reference.empty() && names > 1) return parts_.records->remove_reference(named.reference);
+    if (!named.reference.empty() && names > 1)
+        return parts_.records->remove_reference(named.reference);
     TRY(parts_.records->remove_image(named.digest));
     (void)TRY(drop_unused_layers());
     return base::ok;
@@ -406,7 +476,8 @@ base::Result<std::uint64_t> ImagesOnDisk::prune() {
     for (const auto& record : parts_.records->images()) {
         if (used.contains(record.image.digest)) continue;
         auto removed = parts_.records->remove_image(record.image.digest);
-        if (!removed && removed.error().kind != base::Errc::conflict) return std::move(removed).error();
+        if (!removed && removed.error().kind != base::Errc::conflict)
+            return std::move(removed).error();
     }
     return drop_unused_layers();
 }
@@ -417,9 +488,12 @@ base::Result<std::uint64_t> ImagesOnDisk::drop_unused_layers() {
     std::uint64_t freed = 0;
     if (parts_.records->has_unknown_holds()) return freed;
     for (const auto& layer : TRY(parts_.layers->list())) {
-        const auto needed = [this, &layer] { return pins_.has(layer) || parts_.records->uses_layer(layer); };
+        const auto needed = [this, &layer] {
+            return pins_.has(layer) || parts_.records->uses_layer(layer);
+        };
         if (needed()) continue;
-        // A pull pins first and then passes the gate: after passing it, what is not pinned stays unused until we leave.
+        // A pull pins first and then passes the gate: after passing it, what is not pinned stays
+        // unused until we leave.
         const auto pass = TRY(gate_.enter(layer, never));
         if (!needed()) freed += TRY(parts_.layers->remove(layer));
     }
@@ -434,12 +508,14 @@ base::Result<void> ImagesOnDisk::recover() {
     TRY(parts_.records->sweep());
     for (const auto& record : parts_.records->images()) {
         const auto& layers = record.image.layers;
-        const bool whole = std::all_of(
-                layers.begin(), layers.end(), [this](const auto& layer) { return parts_.layers->find(layer).has_value(); });
+        const bool whole = std::all_of(layers.begin(), layers.end(), [this](const auto& layer) {
+            return parts_.layers->find(layer).has_value();
+        });
         if (whole) continue;
         auto removed = parts_.records->remove_image(record.image.digest);
         // Held by a container that lives: it keeps what it has mounted.
-        if (!removed && removed.error().kind != base::Errc::conflict) return std::move(removed).error();
+        if (!removed && removed.error().kind != base::Errc::conflict)
+            return std::move(removed).error();
     }
     (void)TRY(drop_unused_layers());
     return base::ok;
@@ -453,7 +529,8 @@ base::Result<std::unique_ptr<Images>> Images::open(ImagesConfig config) {
     auto made = base::sys::make_directory_at(directory, "incoming", 0700);
     if (!made && made.error().kind != base::Errc::already_exists) return std::move(made).error();
     ImagesOnDisk::Parts parts;
-    parts.scratch = TRY(base::sys::open_at(directory, "incoming", O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    parts.scratch =
+            TRY(base::sys::open_at(directory, "incoming", O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
     parts.access_key = TRY(access_key(directory));
     parts.records = TRY(ImageRecords::open(directory));
     parts.layers = TRY(LayerStore::open(config.directory + "/layers", config.unpack_program, {}));

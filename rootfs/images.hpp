@@ -1,5 +1,6 @@
 // The image side of rootfs: from a reference to an unpacked, verified image. Used by garden/engine.
-// Blocking; run it on the pull pool. Safe from any thread; concurrent pulls of one image do the work once.
+// Blocking; run it on the pull pool. Safe from any thread; concurrent pulls of one image do the
+// work once.
 #pragma once
 
 #include "base/result.hpp"
@@ -16,12 +17,13 @@
 namespace rootfs {
 
 struct ImageRequest {
-    std::string uri;         // garden-api 5.1 forms, oci:///dir[:tag], oci-archive:, docker-archive:, /file.tar, /dir, preloaded:NAME, raw:///dir
+    std::string uri;  // garden-api 5.1 forms, oci:///dir[:tag], oci-archive:, docker-archive:,
+                      // /file.tar, /dir, preloaded:NAME, raw:///dir
     std::string username;
     std::string password;
 };
 
-struct ImageConfig {         // the honoured fields of IMG-07
+struct ImageConfig {  // the honoured fields of IMG-07
     std::vector<std::string> env;
     std::string user;
     std::string working_dir;
@@ -31,46 +33,49 @@ struct ImageConfig {         // the honoured fields of IMG-07
 };
 
 struct Image {
-    std::string reference;       // as asked for, without credentials
-    std::string digest;          // of the manifest, "sha256:…" (for a tar or directory: of its content key)
-    std::vector<std::string> layers;   // diff ids, lowest first; each has an unpacked tree in the store
+    std::string reference;  // as asked for, without credentials
+    std::string digest;  // of the manifest, "sha256:…" (for a tar or directory: of its content key)
+    std::vector<std::string>
+            layers;  // diff ids, lowest first; each has an unpacked tree in the store
     ImageConfig config;
-    std::uint64_t size = 0;      // unpacked bytes of all layers
-    std::string raw_directory;   // raw:///dir only: used as it is, no layers
+    std::uint64_t size = 0;     // unpacked bytes of all layers
+    std::string raw_directory;  // raw:///dir only: used as it is, no layers
 };
 
 struct Progress {
     enum class Step : std::uint8_t { resolving, downloading, unpacking, verifying, done };
     Step step = Step::resolving;
-    std::string layer;           // digest, "" for the image as a whole
-    std::uint64_t current = 0;   // bytes
-    std::uint64_t total = 0;     // 0 = unknown
-    std::string note;            // "" or a sentence for people: "registry … does not answer, using the copy of …"
+    std::string layer;          // digest, "" for the image as a whole
+    std::uint64_t current = 0;  // bytes
+    std::uint64_t total = 0;    // 0 = unknown
+    std::string
+            note;  // "" or a sentence for people: "registry … does not answer, using the copy of …"
 };
 
 struct ImageRow {
     std::string reference;
     std::string digest;
     std::uint64_t size = 0;
-    std::int64_t created_at = 0;    // when pulled, seconds since 1970
-    std::uint32_t used_by = 0;      // containers
+    std::int64_t created_at = 0;  // when pulled, seconds since 1970
+    std::uint32_t used_by = 0;    // containers
     std::size_t layers = 0;
 };
 
 struct ImagesConfig {
-    std::string directory;                        // the store, 0700 root; made when missing
-    std::string unpack_program;                   // absolute path of rootfs-unpack
-    std::string docker_registry = "registry-1.docker.io";   // for docker:///name; also "host:port", "http://host:port"
-    std::vector<std::string> insecure_registries; // "host:port"; plain HTTP allowed
-    std::vector<std::string> mirrors;             // tried before docker_registry
-    std::string ca_file;                          // "" = system
-    std::vector<std::pair<std::string, std::string>> preloaded;   // NAME -> path or uri
+    std::string directory;       // the store, 0700 root; made when missing
+    std::string unpack_program;  // absolute path of rootfs-unpack
+    std::string docker_registry =
+            "registry-1.docker.io";  // for docker:///name; also "host:port", "http://host:port"
+    std::vector<std::string> insecure_registries;                // "host:port"; plain HTTP allowed
+    std::vector<std::string> mirrors;                            // tried before docker_registry
+    std::string ca_file;                                         // "" = system
+    std::vector<std::pair<std::string, std::string>> preloaded;  // NAME -> path or uri
     std::uint32_t parallel_downloads = 4;
-    bool require_digest = false;                  // IMG-06: refuse registry references without @digest
+    bool require_digest = false;  // IMG-06: refuse registry references without @digest
     std::chrono::milliseconds connect_timeout{10'000};
-    std::chrono::milliseconds stall_timeout{20'000};   // no byte for so long: the registry hangs
+    std::chrono::milliseconds stall_timeout{20'000};  // no byte for so long: the registry hangs
     std::chrono::milliseconds pull_timeout{3'600'000};
-    std::uint32_t attempts = 5;                   // of one request
+    std::uint32_t attempts = 5;  // of one request
 };
 
 class Images {
@@ -78,9 +83,10 @@ class Images {
     static base::Result<std::unique_ptr<Images>> open(ImagesConfig config);
     virtual ~Images() = default;
 
-    // Resolves, downloads, verifies and unpacks what is missing. `cancelled` is looked at between blocks.
-    // A tag is resolved at its registry each time (one HEAD request when the image is here); when the registry does not answer, the
-    // copy is used if these credentials have been accepted for it before, and progress says so. A digest that is here needs no registry.
+    // Resolves, downloads, verifies and unpacks what is missing. `cancelled` is looked at between
+    // blocks. A tag is resolved at its registry each time (one HEAD request when the image is
+    // here); when the registry does not answer, the copy is used if these credentials have been
+    // accepted for it before, and progress says so. A digest that is here needs no registry.
     // `progress` is called on the caller's thread, some 20 times a second at most.
     virtual base::Result<Image> ensure(
             const ImageRequest& request,
@@ -88,15 +94,16 @@ class Images {
             const std::atomic<bool>& cancelled) = 0;
     virtual base::Result<std::vector<ImageRow>> list() = 0;
     virtual base::Result<Image> inspect(std::string_view reference_or_digest) = 0;
-    virtual base::Result<void> remove(std::string_view reference_or_digest) = 0;   // conflict while in use
-    virtual base::Result<std::uint64_t> prune() = 0;                               // bytes freed
+    virtual base::Result<void> remove(
+            std::string_view reference_or_digest) = 0;  // conflict while in use
+    virtual base::Result<std::uint64_t> prune() = 0;    // bytes freed
     // Marks an image as used by `owner` (a handle), durably; released by the same name. Idempotent.
     virtual base::Result<void> hold(const Image& image, std::string_view owner) = 0;
     virtual base::Result<void> release(std::string_view owner) = 0;
     virtual base::Result<std::vector<std::string>> owners() = 0;
     // Removes what an interrupted pull left; called once at start, before serving.
     virtual base::Result<void> recover() = 0;
-    virtual std::string layer_directory(std::string_view diff_id) const = 0;       // the unpacked tree
+    virtual std::string layer_directory(std::string_view diff_id) const = 0;  // the unpacked tree
 };
 
 }  // namespace rootfs

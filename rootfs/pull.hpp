@@ -1,4 +1,5 @@
-// The pull of one image: from a source to layers in the store, several at once. Used by rootfs/images.cpp.
+// The pull of one image: from a source to layers in the store, several at once. Used by
+// rootfs/images.cpp.
 #pragma once
 
 #include "base/result.hpp"
@@ -29,14 +30,17 @@ class Pins {
     std::map<std::string, unsigned> count_;
 };
 
-class PinSet {   // of one pull
+class PinSet {  // of one pull
   public:
     explicit PinSet(Pins& pins) : pins_(pins) {}
+
     PinSet(const PinSet&) = delete;
     PinSet& operator=(const PinSet&) = delete;
+
     ~PinSet() {
         for (const auto& layer : layers_) pins_.drop(layer);
     }
+
     void add(const std::string& diff_id) {
         pins_.add(diff_id);
         layers_.push_back(diff_id);
@@ -50,18 +54,27 @@ class PinSet {   // of one pull
 struct PullContext {
     LayerStore& store;
     Pins& pins;
-    KeyedGate& gate;          // one worker per layer, also when different images share it
+    KeyedGate& gate;  // one worker per layer, also when different images share it
     base::FdRef scratch;
     std::uint32_t parallel = 4;
 };
 
-// Brings every layer of `resolved` into the store. `pins` hold them until the caller has recorded the image.
+// Brings every layer of `resolved` into the store. `pins` hold them until the caller has recorded
+// the image.
 base::Result<Image> pull_layers(
-        const PullContext& context, ImageSource& source, const Resolved& resolved, PinSet& pins, Report& report,
+        const PullContext& context,
+        ImageSource& source,
+        const Resolved& resolved,
+        PinSet& pins,
+        Report& report,
         std::atomic<bool>& cancel);
 
 // A plain tar file as an image of one layer.
 base::Result<Image> pull_tar(
-        const PullContext& context, const std::string& path, PinSet& pins, Report& report, std::atomic<bool>& cancel);
+        const PullContext& context,
+        const std::string& path,
+        PinSet& pins,
+        Report& report,
+        std::atomic<bool>& cancel);
 
 }  // namespace rootfs

@@ -1,4 +1,5 @@
-// The writable side of rootfs: one volume per container over shared layers, with a quota. Used by garden/engine.
+// The writable side of rootfs: one volume per container over shared layers, with a quota. Used by
+// garden/engine.
 #pragma once
 
 #include "base/fd.hpp"
@@ -17,15 +18,17 @@ enum class QuotaDriver : std::uint8_t { none, xfs, btrfs, loop };
 enum class QuotaScope : std::uint8_t { total, exclusive };
 
 struct VolumeRequest {
-    std::string name;                 // the handle
+    std::string name;  // the handle
     const Image* image = nullptr;
-    base::FdRef user_namespace;       // empty: privileged, no id mapping
-    std::uint32_t owner_uid = 0;      // host ids of container root: the upper layer is created owned by them (ID-05)
+    base::FdRef user_namespace;  // empty: privileged, no id mapping
+    std::uint32_t owner_uid =
+            0;  // host ids of container root: the upper layer is created owned by them (ID-05)
     std::uint32_t owner_gid = 0;
-    std::uint64_t quota_bytes = 0;    // 0 = none
-    QuotaScope scope = QuotaScope::exclusive;   // total: the image counts (an image larger than the quota: Errc::exhausted)
-    bool nosuid = false;              // NNP-07
-    bool survives_power_cut = false;  // false: overlay `volatile`
+    std::uint64_t quota_bytes = 0;             // 0 = none
+    QuotaScope scope = QuotaScope::exclusive;  // total: the image counts (an image larger than the
+                                               // quota: Errc::exhausted)
+    bool nosuid = false;                       // NNP-07
+    bool survives_power_cut = false;           // false: overlay `volatile`
 };
 
 struct Usage {
@@ -36,14 +39,15 @@ struct Usage {
 };
 
 struct VolumesConfig {
-    std::string directory;            // 0700 root, made when missing
-    QuotaDriver driver = QuotaDriver::none;   // what to use; see probe_quota
+    std::string directory;                   // 0700 root, made when missing
+    QuotaDriver driver = QuotaDriver::none;  // what to use; see probe_quota
 };
 
 struct QuotaProbe {
     QuotaDriver driver = QuotaDriver::none;
-    std::string why;                  // one sentence a person understands
+    std::string why;  // one sentence a person understands
 };
+
 // The best driver for `directory`: xfs project quota, btrfs qgroups, loop images, none.
 QuotaProbe probe_quota(const std::string& directory);
 
@@ -55,14 +59,18 @@ class Volumes {
     // The detached mount of the container's root. The volume stays until destroy.
     virtual base::Result<base::Fd> create(const VolumeRequest& request) = 0;
     virtual base::Result<Usage> usage(std::string_view name) = 0;
-    virtual base::Result<void> destroy(std::string_view name) = 0;     // idempotent
-    // destroy returns early: true while files of a destroyed volume `name` are still being deleted behind (ID-03); "" = of any volume.
+    virtual base::Result<void> destroy(std::string_view name) = 0;  // idempotent
+    // destroy returns early: true while files of a destroyed volume `name` are still being deleted
+    // behind (ID-03); "" = of any volume.
     virtual bool deleting(std::string_view name) = 0;
-    virtual base::Result<std::vector<std::string>> list() = 0;         // also half-made ones; not those being deleted
+    virtual base::Result<std::vector<std::string>>
+    list() = 0;  // also half-made ones; not those being deleted
+
     struct Disk {
         std::uint64_t total_bytes = 0;
         std::uint64_t free_bytes = 0;
     };
+
     virtual base::Result<Disk> disk() = 0;
     virtual QuotaProbe quota() const = 0;
 };

@@ -10,9 +10,12 @@ enum class Class : std::uint8_t { unprivileged, privileged, privileged_in_userns
 
 constexpr std::string_view to_string(Class value) {
     switch (value) {
-        case Class::unprivileged: return "unprivileged";
-        case Class::privileged: return "privileged";
-        case Class::privileged_in_userns: return "privileged-in-userns";
+        case Class::unprivileged:
+            return "unprivileged";
+        case Class::privileged:
+            return "privileged";
+        case Class::privileged_in_userns:
+            return "privileged-in-userns";
     }
     return "";
 }

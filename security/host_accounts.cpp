@@ -14,7 +14,8 @@ namespace security {
 
 namespace {
 
-constexpr std::size_t kMaxFile = 16U << 20;   // a directory server may have dumped its accounts there
+constexpr std::size_t kMaxFile = 16U
+                                 << 20;  // a directory server may have dumped its accounts there
 constexpr std::uint64_t kMaxId = std::numeric_limits<std::uint32_t>::max();
 
 template <class F>
@@ -43,8 +44,8 @@ base::Result<std::string> stamp_of(const std::string& path) {
     }
     // Account tools replace the file, so the inode changes with nearly every edit.
     return base::format(
-            "{}:{}:{}.{}.{};", status->st_ino, status->st_size, status->st_mtim.tv_sec, status->st_mtim.tv_nsec,
-            status->st_ctim.tv_nsec);
+            "{}:{}:{}.{}.{};", status->st_ino, status->st_size, status->st_mtim.tv_sec,
+            status->st_mtim.tv_nsec, status->st_ctim.tv_nsec);
 }
 
 base::Result<std::string> read_if_present(const std::string& path) {
@@ -60,21 +61,27 @@ void add_accounts(std::string_view text, std::string_view kind, TakenSlots& take
         const auto id = base::parse_number<std::uint64_t>(field(line, 2), "id");
         if (!id || *id > kMaxId) return;
         taken.try_emplace(
-                static_cast<std::uint32_t>(*id / kIdRangeLength), base::format("account {} ({} {})", field(line, 0), kind, *id));
+                static_cast<std::uint32_t>(*id / kIdRangeLength),
+                base::format("account {} ({} {})", field(line, 0), kind, *id));
     });
 }
 
 void add_subordinates(
-        std::string_view text, std::string_view kind, const std::string& reservation, TakenSlots& taken) {
+        std::string_view text,
+        std::string_view kind,
+        const std::string& reservation,
+        TakenSlots& taken) {
     each_line(text, [&](std::string_view line) {
         const auto first = base::parse_number<std::uint64_t>(field(line, 1), "id");
         const auto count = base::parse_number<std::uint64_t>(field(line, 2), "count");
-        if (!first || !count || *count == 0 || *first > kMaxId || field(line, 0) == reservation) return;
+        if (!first || !count || *count == 0 || *first > kMaxId || field(line, 0) == reservation)
+            return;
         const std::uint64_t last = *first + std::min(*count - 1, kMaxId - *first);
         for (std::uint64_t slot = *first / kIdRangeLength; slot <= last / kIdRangeLength; ++slot) {
             taken.try_emplace(
                     static_cast<std::uint32_t>(slot),
-                    base::format("subordinate {}s of {} ({}:{})", kind, field(line, 0), *first, *count));
+                    base::format(
+                            "subordinate {}s of {} ({}:{})", kind, field(line, 0), *first, *count));
         }
     });
 }

@@ -1,4 +1,5 @@
-// Which id ranges of the host belong to its own accounts and their subordinate ids (ID-02, ID-03, ID-12). Used by id_ranges.cpp.
+// Which id ranges of the host belong to its own accounts and their subordinate ids (ID-02, ID-03,
+// ID-12). Used by id_ranges.cpp.
 #pragma once
 
 #include "base/result.hpp"
@@ -18,13 +19,18 @@ using TakenSlots = std::map<std::uint32_t, std::string>;
 void add_accounts(std::string_view text, std::string_view kind, TakenSlots& taken);
 // `text` as subuid or subgid; entries of `reservation` are ours.
 void add_subordinates(
-        std::string_view text, std::string_view kind, const std::string& reservation, TakenSlots& taken);
+        std::string_view text,
+        std::string_view kind,
+        const std::string& reservation,
+        TakenSlots& taken);
 
-// The four files of a configuration, read again only when one of them has changed. Missing files are empty.
+// The four files of a configuration, read again only when one of them has changed. Missing files
+// are empty.
 class HostAccounts {
   public:
     explicit HostAccounts(const IdRangesConfig& config) : config_(config) {}
-    base::Result<const TakenSlots*> taken();   // valid until the next call
+
+    base::Result<const TakenSlots*> taken();  // valid until the next call
 
   private:
     const IdRangesConfig& config_;

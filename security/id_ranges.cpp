@@ -16,11 +16,12 @@ namespace {
 
 base::Result<void> check_config(const IdRangesConfig& config) {
     // ID-01, ID-02: aligned, and never the first slot: there uid n would be host uid n.
-    if (config.first < kIdRangeLength || config.first % kIdRangeLength != 0 || config.last <= config.first ||
-        (config.last + 1) % kIdRangeLength != 0) {
+    if (config.first < kIdRangeLength || config.first % kIdRangeLength != 0 ||
+        config.last <= config.first || (config.last + 1) % kIdRangeLength != 0) {
         return base::fail(
-                base::Errc::invalid, "id ranges {:#x}-{:#x}: not whole ranges of {} ids above the first",
-                config.first, config.last, kIdRangeLength);
+                base::Errc::invalid,
+                "id ranges {:#x}-{:#x}: not whole ranges of {} ids above the first", config.first,
+                config.last, kIdRangeLength);
     }
     return base::ok;
 }
@@ -28,12 +29,15 @@ base::Result<void> check_config(const IdRangesConfig& config) {
 base::Result<void> check_owner(std::string_view owner) {
     if (owner.empty() || owner.size() > kMaxIdOwner) {
         return base::fail(
-                base::Errc::invalid, "owner of an id range has {} bytes, the limits are 1 and {}", owner.size(), kMaxIdOwner);
+                base::Errc::invalid, "owner of an id range has {} bytes, the limits are 1 and {}",
+                owner.size(), kMaxIdOwner);
     }
     return base::ok;
 }
 
-IdRange range_of(std::uint32_t slot) { return {.base = slot * kIdRangeLength, .length = kIdRangeLength}; }
+IdRange range_of(std::uint32_t slot) {
+    return {.base = slot * kIdRangeLength, .length = kIdRangeLength};
+}
 
 class RecordedRanges final : public IdRanges {
   public:
@@ -51,15 +55,16 @@ class RecordedRanges final : public IdRanges {
   private:
     struct Entry {
         std::uint32_t slot = 0;
-        bool busy = false;   // its record is being written, outside the lock
+        bool busy = false;  // its record is being written, outside the lock
     };
 
     base::Result<std::uint32_t> take_free(const TakenSlots& taken);
-    base::Result<void> settle(const std::string& owner, std::uint32_t slot, base::Result<void> written);
+    base::Result<void> settle(
+            const std::string& owner, std::uint32_t slot, base::Result<void> written);
 
     const IdRangesConfig config_;
     const IdRecord record_;
-    std::mutex mutex_;       // all below; never held while a record is written
+    std::mutex mutex_;  // all below; never held while a record is written
     HostAccounts accounts_;
     std::map<std::string, Entry, std::less<>> owners_;
     std::vector<std::uint32_t> free_;
@@ -78,12 +83,15 @@ base::Result<void> RecordedRanges::load() {
         }
         const auto conflict = taken.find(slot.number);
         if (conflict != taken.end() && problem) {
-            problem = base::fail(   // ID-12: fail closed
-                    base::Errc::conflict, "id range {:#x} of {} contains {} of this host; "
-                    "hint: move the account out of {:#x}-{:#x}", slot.number * kIdRangeLength, slot.owner,
-                    conflict->second, config_.first, config_.last);
+            problem = base::fail(  // ID-12: fail closed
+                    base::Errc::conflict,
+                    "id range {:#x} of {} contains {} of this host; "
+                    "hint: move the account out of {:#x}-{:#x}",
+                    slot.number * kIdRangeLength, slot.owner, conflict->second, config_.first,
+                    config_.last);
         }
-        const auto [it, fresh] = owners_.try_emplace(slot.owner, Entry{.slot = slot.number, .busy = false});
+        const auto [it, fresh] =
+                owners_.try_emplace(slot.owner, Entry{.slot = slot.number, .busy = false});
         if (!fresh && problem) {
             problem = base::fail(
                     base::Errc::corrupt, "id ranges {:#x} and {:#x} have the same owner {}",
@@ -91,13 +99,15 @@ base::Result<void> RecordedRanges::load() {
         }
     }));
     TRY(std::move(problem));
-    for (std::uint32_t slot = config_.first / kIdRangeLength; slot <= config_.last / kIdRangeLength; ++slot) {
+    for (std::uint32_t slot = config_.first / kIdRangeLength; slot <= config_.last / kIdRangeLength;
+         ++slot) {
         if (!used.contains(slot)) free_.push_back(slot);
     }
     return base::ok;
 }
 
-// A random free slot that no host account has (ID-03). Taken ones stay in the list: accounts come and go.
+// A random free slot that no host account has (ID-03). Taken ones stay in the list: accounts come
+// and go.
 base::Result<std::uint32_t> RecordedRanges::take_free(const TakenSlots& taken) {
     std::size_t left = free_.size();
     while (left > 0) {
@@ -110,13 +120,15 @@ base::Result<std::uint32_t> RecordedRanges::take_free(const TakenSlots& taken) {
         free_.pop_back();
         return slot;
     }
-    return base::fail(   // ID-04: sharing is never a fallback
-            base::Errc::exhausted, "no free id range in {:#x}-{:#x}: {} are in use, {} damaged", config_.first,
-            config_.last, owners_.size(), damaged_.size());
+    return base::fail(  // ID-04: sharing is never a fallback
+            base::Errc::exhausted, "no free id range in {:#x}-{:#x}: {} are in use, {} damaged",
+            config_.first, config_.last, owners_.size(), damaged_.size());
 }
 
-// Ends what `busy` began. After a failed write nobody knows what the disk holds: the slot is not given out again.
-base::Result<void> RecordedRanges::settle(const std::string& owner, std::uint32_t slot, base::Result<void> written) {
+// Ends what `busy` began. After a failed write nobody knows what the disk holds: the slot is not
+// given out again.
+base::Result<void> RecordedRanges::settle(
+        const std::string& owner, std::uint32_t slot, base::Result<void> written) {
     const std::lock_guard lock(mutex_);
     if (written) {
         owners_.at(owner).busy = false;
@@ -150,8 +162,10 @@ base::Result<void> RecordedRanges::rename(std::string_view from, std::string_vie
     {
         const std::lock_guard lock(mutex_);
         const auto old = owners_.find(from);
-        if (old == owners_.end()) return base::fail(base::Errc::not_found, "{} owns no id range", from);
-        if (old->second.busy) return base::fail(base::Errc::conflict, "the id range of {} is being changed", from);
+        if (old == owners_.end())
+            return base::fail(base::Errc::not_found, "{} owns no id range", from);
+        if (old->second.busy)
+            return base::fail(base::Errc::conflict, "the id range of {} is being changed", from);
         if (owners_.contains(name)) {
             return base::fail(base::Errc::already_exists, "{} already owns an id range", name);
         }
@@ -169,7 +183,8 @@ base::Result<void> RecordedRanges::release(std::string_view owner) {
         const std::lock_guard lock(mutex_);
         const auto old = owners_.find(owner);
         if (old == owners_.end()) return base::ok;
-        if (old->second.busy) return base::fail(base::Errc::conflict, "the id range of {} is being changed", owner);
+        if (old->second.busy)
+            return base::fail(base::Errc::conflict, "the id range of {} is being changed", owner);
         old->second.busy = true;
         slot = old->second.slot;
     }
@@ -181,15 +196,18 @@ base::Result<void> RecordedRanges::release(std::string_view owner) {
         return written;
     }
     owners_.erase(name);
-    if (slot >= config_.first / kIdRangeLength && slot <= config_.last / kIdRangeLength) free_.push_back(slot);
+    if (slot >= config_.first / kIdRangeLength && slot <= config_.last / kIdRangeLength)
+        free_.push_back(slot);
     return base::ok;
 }
 
 base::Result<IdRange> RecordedRanges::find(std::string_view owner) {
     const std::lock_guard lock(mutex_);
     const auto found = owners_.find(owner);
-    if (found == owners_.end()) return base::fail(base::Errc::not_found, "{} owns no id range", owner);
-    if (found->second.busy) return base::fail(base::Errc::conflict, "the id range of {} is being changed", owner);
+    if (found == owners_.end())
+        return base::fail(base::Errc::not_found, "{} owns no id range", owner);
+    if (found->second.busy)
+        return base::fail(base::Errc::conflict, "the id range of {} is being changed", owner);
     return range_of(found->second.slot);
 }
 

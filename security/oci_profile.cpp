@@ -4,10 +4,8 @@
 #include "base/json.hpp"
 #include "base/parse.hpp"
 
-#include <linux/seccomp.h>
 #include <errno.h>
-
-#include <seccomp.h>
+#include <linux/seccomp.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +13,7 @@
 #include <utility>
 
 #include <nlohmann/json.hpp>
+#include <seccomp.h>
 
 namespace security {
 
@@ -23,10 +22,10 @@ namespace {
 using base::json::Node;
 
 constexpr std::size_t kMaxDepth = 16;
-constexpr std::size_t kMaxWords = 256;        // of a list of capabilities, architectures or flags
+constexpr std::size_t kMaxWords = 256;  // of a list of capabilities, architectures or flags
 constexpr std::size_t kMaxWordBytes = 128;
 constexpr std::size_t kMaxPathBytes = 4096;
-constexpr std::uint64_t kMaxErrno = 4095;     // MAX_ERRNO of the kernel: what a caller can see
+constexpr std::uint64_t kMaxErrno = 4095;  // MAX_ERRNO of the kernel: what a caller can see
 
 constexpr std::array<std::pair<std::string_view, std::uint32_t>, 9> kActions = {{
         {"SCMP_ACT_KILL", SECCOMP_RET_KILL_THREAD},
@@ -63,32 +62,41 @@ base::Result<void> refuse_duplicates(std::string_view text) {
         }
         return true;
     };
-    const auto again = nlohmann::json::parse(text, watch, false);   // base::json has already accepted the text
+    const auto again =
+            nlohmann::json::parse(text, watch, false);  // base::json has already accepted the text
     if (again.is_discarded()) return base::fail(base::Errc::invalid, "invalid JSON");
-    if (!twice.empty()) return base::fail(base::Errc::invalid, "member '{}' appears twice in one object", twice.substr(0, 64));
+    if (!twice.empty())
+        return base::fail(
+                base::Errc::invalid, "member '{}' appears twice in one object",
+                twice.substr(0, 64));
     return base::ok;
 }
 
 base::Result<std::string> word(const Node& node, std::size_t limit = kMaxWordBytes) {
     std::string text = TRY(node.string());
-    if (text.size() > limit) return node.refuse(base::format("has {} bytes, the limit is {}", text.size(), limit));
+    if (text.size() > limit)
+        return node.refuse(base::format("has {} bytes, the limit is {}", text.size(), limit));
     for (const char c : text) {
         // Words end up in listings, logs and messages.
-        if (c <= ' ' || c > '~') return node.refuse("contains a character that is not printable ASCII");
+        if (c <= ' ' || c > '~')
+            return node.refuse("contains a character that is not printable ASCII");
     }
     return text;
 }
 
 base::Result<std::vector<std::string>> words(const Node& node, std::size_t limit = kMaxWords) {
     std::vector<std::string> out;
-    if (node.is_null()) return out;   // Go writes an empty list so
+    if (node.is_null()) return out;  // Go writes an empty list so
     for (const Node& element : TRY(node.elements(limit))) out.push_back(TRY(word(element)));
     return out;
 }
 
-// The members of an object by name; one that nobody knows is an error, as it may have been meant to restrict.
+// The members of an object by name; one that nobody knows is an error, as it may have been meant to
+// restrict.
 base::Result<void> each_member(
-        const Node& node, const std::vector<std::string_view>& known, std::vector<std::optional<Node>>& found) {
+        const Node& node,
+        const std::vector<std::string_view>& known,
+        std::vector<std::optional<Node>>& found) {
     found.assign(known.size(), std::nullopt);
     for (auto& [name, member] : TRY(node.members(kMaxWords))) {
         const auto at = std::find(known.begin(), known.end(), name);
@@ -100,8 +108,9 @@ base::Result<void> each_member(
 
 base::Result<std::uint32_t> parse_action(const Node& action, const std::optional<Node>& errno_ret) {
     const auto name = TRY(word(action));
-    const auto found =
-            std::find_if(kActions.begin(), kActions.end(), [&](const auto& entry) { return entry.first == name; });
+    const auto found = std::find_if(kActions.begin(), kActions.end(), [&](const auto& entry) {
+        return entry.first == name;
+    });
     if (found == kActions.end()) return action.refuse(base::format("unknown action {}", name));
     const std::uint32_t code = found->second;
     if (code != SECCOMP_RET_ERRNO && code != SECCOMP_RET_TRACE) {
@@ -111,7 +120,8 @@ base::Result<std::uint32_t> parse_action(const Node& action, const std::optional
     std::uint64_t value = EPERM;
     if (errno_ret) {
         const bool error = code == SECCOMP_RET_ERRNO;
-        value = TRY(errno_ret->unsigned_integer(error ? kMaxErrno : std::uint64_t{SECCOMP_RET_DATA}));
+        value = TRY(
+                errno_ret->unsigned_integer(error ? kMaxErrno : std::uint64_t{SECCOMP_RET_DATA}));
     }
     return code | static_cast<std::uint32_t>(value);
 }
@@ -127,14 +137,17 @@ base::Result<Condition> parse_condition(const Node& node) {
     condition.value = TRY(m[1]->unsigned_integer(kAny));
     const auto second = m[2] ? TRY(m[2]->unsigned_integer(kAny)) : 0;
     const auto name = TRY(word(*m[3]));
-    const auto found =
-            std::find_if(kOperators.begin(), kOperators.end(), [&](const auto& entry) { return entry.first == name; });
+    const auto found = std::find_if(kOperators.begin(), kOperators.end(), [&](const auto& entry) {
+        return entry.first == name;
+    });
     if (found == kOperators.end()) return m[3]->refuse(base::format("unknown operator {}", name));
     condition.compare = found->second;
     if (condition.compare == Compare::masked_equal) {
-        condition.mask = condition.value;   // the format calls the mask "value" and the datum "valueTwo"
+        condition.mask =
+                condition.value;  // the format calls the mask "value" and the datum "valueTwo"
         condition.value = second;
-        if ((condition.value & ~condition.mask) != 0) return node.refuse("valueTwo has bits that the mask lacks");
+        if ((condition.value & ~condition.mask) != 0)
+            return node.refuse("valueTwo has bits that the mask lacks");
     } else if (second != 0) {
         return m[2]->refuse(base::format("has no meaning for {}", name));
     }
@@ -164,7 +177,9 @@ base::Result<OciFilter> parse_filter(const std::optional<Node>& node) {
 
 base::Result<OciEntry> parse_entry(const Node& node) {
     std::vector<std::optional<Node>> m;
-    TRY(each_member(node, {"names", "name", "action", "errnoRet", "args", "comment", "includes", "excludes"}, m));
+    TRY(each_member(
+            node,
+            {"names", "name", "action", "errnoRet", "args", "comment", "includes", "excludes"}, m));
     OciEntry entry{.path = node.path()};
     if (m[0] && m[1]) return m[1]->refuse("stands beside names");
     if (m[0]) entry.names = TRY(words(*m[0], kMaxProfileNames));
@@ -183,7 +198,8 @@ base::Result<OciEntry> parse_entry(const Node& node) {
     return entry;
 }
 
-// archMap: [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86", …]}, …]; only our own entry counts.
+// archMap: [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86", …]}, …];
+// only our own entry counts.
 base::Result<std::vector<std::string>> parse_architecture_map(const Node& node) {
     std::vector<std::string> out;
     for (const Node& element : TRY(node.elements(kMaxWords))) {
@@ -210,8 +226,8 @@ base::Result<OciProfile> parse_oci_profile(std::string_view json) {
     std::vector<std::optional<Node>> m;
     TRY(each_member(
             root,
-            {"defaultAction", "defaultErrnoRet", "architectures", "archMap", "flags", "listenerPath",
-             "listenerMetadata", "syscalls"},
+            {"defaultAction", "defaultErrnoRet", "architectures", "archMap", "flags",
+             "listenerPath", "listenerMetadata", "syscalls"},
             m));
     OciProfile profile;
     if (!m[0]) return base::fail(base::Errc::invalid, "defaultAction: is missing");

@@ -16,11 +16,21 @@ namespace security {
 namespace {
 
 constexpr std::array<std::pair<std::string_view, int>, 15> kResources = {{
-        {"as", RLIMIT_AS},         {"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
-        {"data", RLIMIT_DATA},     {"fsize", RLIMIT_FSIZE},       {"locks", RLIMIT_LOCKS},
-        {"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
-        {"nofile", RLIMIT_NOFILE}, {"nproc", RLIMIT_NPROC},       {"rss", RLIMIT_RSS},
-        {"rtprio", RLIMIT_RTPRIO}, {"sigpending", RLIMIT_SIGPENDING}, {"stack", RLIMIT_STACK},
+        {"as", RLIMIT_AS},
+        {"core", RLIMIT_CORE},
+        {"cpu", RLIMIT_CPU},
+        {"data", RLIMIT_DATA},
+        {"fsize", RLIMIT_FSIZE},
+        {"locks", RLIMIT_LOCKS},
+        {"memlock", RLIMIT_MEMLOCK},
+        {"msgqueue", RLIMIT_MSGQUEUE},
+        {"nice", RLIMIT_NICE},
+        {"nofile", RLIMIT_NOFILE},
+        {"nproc", RLIMIT_NPROC},
+        {"rss", RLIMIT_RSS},
+        {"rtprio", RLIMIT_RTPRIO},
+        {"sigpending", RLIMIT_SIGPENDING},
+        {"stack", RLIMIT_STACK},
 }};
 
 // PL-09. The number of processes is the pids controller's, so RLIMIT_NPROC has no default.
@@ -59,15 +69,19 @@ base::Result<std::vector<Rlimit>> rlimits(
     }
     for (const auto& [name, value] : requested) {
         const auto known = std::find_if(
-                kResources.begin(), kResources.end(), [&](const auto& entry) { return entry.first == name; });
+                kResources.begin(), kResources.end(),
+                [&](const auto& entry) { return entry.first == name; });
         if (known == kResources.end()) {
-            return base::fail(base::Errc::invalid, "unknown resource limit '{}'", name.substr(0, 64));
+            return base::fail(
+                    base::Errc::invalid, "unknown resource limit '{}'", name.substr(0, 64));
         }
         const auto ceiling = ceilings.hard.find(known->second);
         if (ceiling != ceilings.hard.end() && value > ceiling->second && !ceilings.may_raise) {
             return base::fail(
-                    base::Errc::denied, "resource limit {}: {} is above the daemon's own hard limit of {}; "
-                    "hint: raise the daemon's limit or give it CAP_SYS_RESOURCE", name, value, ceiling->second);
+                    base::Errc::denied,
+                    "resource limit {}: {} is above the daemon's own hard limit of {}; "
+                    "hint: raise the daemon's limit or give it CAP_SYS_RESOURCE",
+                    name, value, ceiling->second);
         }
         chosen[known->second] = {.resource = known->second, .soft = value, .hard = value};
     }

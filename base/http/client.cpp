@@ -16,14 +16,20 @@ bool repeatable(const ClientRequest& request) {
 }
 
 Result<std::string> request_head(const ClientConfig& config, const ClientRequest& request) {
-    if (!is_token(request.method)) return fail(Errc::invalid, "request method '{}'", request.method);
-    if (request.target.empty() || request.target.front() != '/' || request.target.size() > kMaxTargetBytes ||
-        request.target.find(' ') != std::string::npos || !is_header_value(request.target))
-        return fail(Errc::invalid, "request target '{}'", std::string_view(request.target).substr(0, 128));
+    if (!is_token(request.method))
+        return fail(Errc::invalid, "request method '{}'", request.method);
+    if (request.target.empty() || request.target.front() != '/' ||
+        request.target.size() > kMaxTargetBytes || request.target.find(' ') != std::string::npos ||
+        !is_header_value(request.target))
+        return fail(
+                Errc::invalid, "request target '{}'",
+                std::string_view(request.target).substr(0, 128));
     Headers headers = config.headers;
     for (const auto& [name, value] : request.headers) headers.set(name, value);
     if (!headers.has("Host"))
-        headers.set("Host", config.endpoint.host.empty() ? std::string("localhost") : config.endpoint.host);
+        headers.set(
+                "Host",
+                config.endpoint.host.empty() ? std::string("localhost") : config.endpoint.host);
     if (request.upload) {
         headers.set("Transfer-Encoding", "chunked");
     } else if (!request.body.empty() || request.method == "POST" || request.method == "PUT") {
@@ -50,9 +56,13 @@ Result<bool> write_unless_answered(Wire& wire, std::string_view data, Deadline d
         ::pollfd entry{.fd = wire.socket().get(), .events = POLLOUT, .revents = 0};
         if (!wire.secure() || step.kind == Wire::Step::Kind::want_read)
             entry.events = static_cast<short>(entry.events | POLLIN);
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-        const int time = deadline == Deadline::max() ? -1 : static_cast<int>(std::clamp<long>(left.count(), 0, 1'000'000));
-        if (::poll(&entry, 1, time) == 0) return fail(Errc::timeout, "send the request: no progress in time");
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+                deadline - std::chrono::steady_clock::now());
+        const int time = deadline == Deadline::max()
+                                 ? -1
+                                 : static_cast<int>(std::clamp<long>(left.count(), 0, 1'000'000));
+        if (::poll(&entry, 1, time) == 0)
+            return fail(Errc::timeout, "send the request: no progress in time");
         if (!wire.secure() && (entry.revents & POLLIN) != 0) return false;
     }
     return true;
@@ -70,13 +80,16 @@ Result<bool> send_upload(Wire& wire, const ClientRequest& request, Deadline dead
         }
         if (!TRY(write_unless_answered(wire, framed, deadline))) return false;
         if (count == 0) return true;
-        if (!wire.secure() && TRY(sys::wait_ready(wire.socket(), sys::Ready::read, Deadline::min()))) return false;
+        if (!wire.secure() &&
+            TRY(sys::wait_ready(wire.socket(), sys::Ready::read, Deadline::min())))
+            return false;
     }
 }
 
 }  // namespace
 
 Client::Client(ClientConfig config) : impl_(std::make_shared<Impl>(std::move(config))) {}
+
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 Client::~Client() = default;
@@ -101,7 +114,8 @@ Result<Wire> Client::Impl::connect(Deadline deadline, bool fresh, bool& reused) 
     }
     SSL_CTX* context = nullptr;
     if (config.endpoint.kind == Endpoint::Kind::tls) context = TRY(tls_context());
-    auto wire = dial(config.endpoint, context, std::min(deadline, deadline_in(config.connect_timeout)));
+    auto wire =
+            dial(config.endpoint, context, std::min(deadline, deadline_in(config.connect_timeout)));
     // Whatever the reason, the caller's decision is the same: the server cannot be reached now.
     if (!wire && wire.error().kind != Errc::timeout && wire.error().kind != Errc::denied &&
         wire.error().kind != Errc::invalid)
@@ -120,7 +134,8 @@ void Client::Impl::give_back(Wire wire) {
     if (idle.size() < config.idle_connections) idle.push_back(std::move(wire));
 }
 
-Result<void> ClientStream::Impl::send(const std::string& head, const ClientRequest& request, Deadline deadline) {
+Result<void> ClientStream::Impl::send(
+        const std::string& head, const ClientRequest& request, Deadline deadline) {
     if (!request.upload) return wire.write_all(head + request.body, deadline);
     TRY(wire.write_all(head, deadline));
     whole_request_sent = false;
@@ -133,7 +148,9 @@ Result<void> ClientStream::Impl::read_header(Deadline deadline) {
     for (;;) {
         while (!TRY(parser.parse_header())) {
             const auto count = TRY(wire.read_some(piece, deadline));
-            if (count == 0) return fail(Errc::unavailable, "the server closed the connection without an answer");
+            if (count == 0)
+                return fail(
+                        Errc::unavailable, "the server closed the connection without an answer");
             answer_begun = true;
             parser.append(std::string_view(piece.data(), count));
         }
@@ -145,35 +162,45 @@ Result<void> ClientStream::Impl::read_header(Deadline deadline) {
 }
 
 Result<ClientStream> Client::open(ClientRequest request) {
-    const auto where = fmt::format("{} {} at {}", request.method, request.target, impl_->config.endpoint.text());
-    const auto deadline = request.timeout == kNoDeadline ? Deadline::max() : deadline_in(request.timeout);
+    const auto where = fmt::format(
+            "{} {} at {}", request.method, request.target, impl_->config.endpoint.text());
+    const auto deadline =
+            request.timeout == kNoDeadline ? Deadline::max() : deadline_in(request.timeout);
     const auto head = TRY(request_head(impl_->config, request).context(where));
     for (bool fresh = false;; fresh = true) {
         bool reused = false;
         auto wire = TRY(impl_->connect(deadline, fresh, reused).context(where));
         auto stream = std::make_unique<ClientStream::Impl>(impl_, std::move(wire));
         auto sent = stream->send(head, request, deadline);
-        // A server that answers early and closes makes our writing fail, but its answer may be there to read.
+        // A server that answers early and closes makes our writing fail, but its answer may be
+        // there to read.
         const bool try_answer = sent || (sent.error().kind == Errc::unavailable);
         auto got = try_answer ? stream->read_header(deadline) : Result<void>();
         if (!sent && (!got || !try_answer)) got = std::move(sent);
         if (got) return ClientStream(std::move(stream));
-        // A kept connection that the server closed meanwhile: once more, when a second time does no harm.
-        if (reused && !stream->answer_begun && repeatable(request) && got.error().kind == Errc::unavailable) continue;
+        // A kept connection that the server closed meanwhile: once more, when a second time does no
+        // harm.
+        if (reused && !stream->answer_begun && repeatable(request) &&
+            got.error().kind == Errc::unavailable)
+            continue;
         return std::move(got).context(where).error();
     }
 }
 
 Result<ClientResponse> Client::call(ClientRequest request, std::size_t body_limit) {
-    const auto where = fmt::format("{} {} at {}", request.method, request.target, impl_->config.endpoint.text());
+    const auto where = fmt::format(
+            "{} {} at {}", request.method, request.target, impl_->config.endpoint.text());
     const auto timeout = request.timeout;
     const auto deadline = deadline_in(timeout);
     auto stream = TRY(open(std::move(request)));
-    // One deadline for the whole call; the least that is left is not zero, which would mean for ever.
-    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    // One deadline for the whole call; the least that is left is not zero, which would mean for
+    // ever.
+    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+            deadline - std::chrono::steady_clock::now());
     left = timeout == kNoDeadline ? kNoDeadline : std::max(left, std::chrono::milliseconds{1});
     auto body = TRY(stream.read_all(body_limit, left).context(where));
-    return ClientResponse{.status = stream.status(), .headers = stream.headers(), .body = std::move(body)};
+    return ClientResponse{
+            .status = stream.status(), .headers = stream.headers(), .body = std::move(body)};
 }
 
 }  // namespace base::http

@@ -1,4 +1,5 @@
-// HTTP/1.1 client: blocking calls with deadlines over unix socket, TCP and TLS. Used by the typed clients of the house.
+// HTTP/1.1 client: blocking calls with deadlines over unix socket, TCP and TLS. Used by the typed
+// clients of the house.
 #pragma once
 
 #include "base/fd.hpp"
@@ -23,18 +24,20 @@ inline constexpr std::chrono::milliseconds kNoDeadline{0};
 struct ClientConfig {
     Endpoint endpoint;
     std::chrono::milliseconds connect_timeout{2'000};
-    std::size_t idle_connections = 4;        // kept for the next call; 0 = one connection per call
-    Headers headers;                         // sent with every request
+    std::size_t idle_connections = 4;  // kept for the next call; 0 = one connection per call
+    Headers headers;                   // sent with every request
 };
 
 struct ClientRequest {
     std::string method = "GET";
-    std::string target = "/";                // path and query, escaped
+    std::string target = "/";  // path and query, escaped
     Headers headers;
-    std::string body;                        // Content-Length; sent when not empty or when the method is POST or PUT
-    // When set: chunked, until it returns 0 bytes. An error breaks the request off without the last chunk.
+    std::string body;  // Content-Length; sent when not empty or when the method is POST or PUT
+    // When set: chunked, until it returns 0 bytes. An error breaks the request off without the last
+    // chunk.
     std::function<Result<std::size_t>(std::span<char>)> upload;
-    std::chrono::milliseconds timeout{30'000};   // whole call (open(): until the header is there); kNoDeadline = never
+    std::chrono::milliseconds timeout{
+            30'000};  // whole call (open(): until the header is there); kNoDeadline = never
 };
 
 struct ClientResponse {
@@ -53,18 +56,24 @@ class ClientStream {
     ~ClientStream();
 
     int status() const;
+
     bool good() const { return status() >= 200 && status() <= 299; }
+
     const Headers& headers() const;
 
-    // At least one byte, or 0 at the clean end; a cut body is Errc::unavailable. `timeout` for this read.
-    Result<std::size_t> read_some(std::span<char> into, std::chrono::milliseconds timeout = kNoDeadline);
-    Result<std::string> read_all(std::size_t limit = kMaxJsonBody, std::chrono::milliseconds timeout = kNoDeadline);
-    // The socket behind the header, blocking mode, body framing ignored (garden-api 7.1). For TLS Errc::unsupported.
+    // At least one byte, or 0 at the clean end; a cut body is Errc::unavailable. `timeout` for this
+    // read.
+    Result<std::size_t> read_some(
+            std::span<char> into, std::chrono::milliseconds timeout = kNoDeadline);
+    Result<std::string> read_all(
+            std::size_t limit = kMaxJsonBody, std::chrono::milliseconds timeout = kNoDeadline);
+    // The socket behind the header, blocking mode, body framing ignored (garden-api 7.1). For TLS
+    // Errc::unsupported.
     Result<Hijacked> hijack() &&;
     // Makes a blocked read_some of another thread return Errc::cancelled.
     void cancel();
 
-    struct Impl;                             // client_connection.hpp
+    struct Impl;  // client_connection.hpp
 
   private:
     friend class Client;
@@ -73,7 +82,7 @@ class ClientStream {
 };
 
 struct Event {
-    std::string name;                        // "message" when the server names none
+    std::string name;  // "message" when the server names none
     std::string data;
     std::string id;
 };
@@ -82,8 +91,11 @@ struct Event {
 class EventReader {
   public:
     explicit EventReader(ClientStream stream) : stream_(std::move(stream)) {}
-    // The next event; nothing at the clean end of the stream. Errc::timeout leaves the stream usable.
+
+    // The next event; nothing at the clean end of the stream. Errc::timeout leaves the stream
+    // usable.
     Result<std::optional<Event>> next(std::chrono::milliseconds timeout = kNoDeadline);
+
     ClientStream& stream() { return stream_; }
 
   private:
@@ -100,14 +112,15 @@ class Client {
     Client& operator=(Client&&) noexcept;
     ~Client();
 
-    // Any status is a value; errors are about not getting an answer: unavailable (cannot connect, broken off), timeout,
-    // denied (certificate), corrupt (not HTTP), exhausted (body over `body_limit`).
+    // Any status is a value; errors are about not getting an answer: unavailable (cannot connect,
+    // broken off), timeout, denied (certificate), corrupt (not HTTP), exhausted (body over
+    // `body_limit`).
     Result<ClientResponse> call(ClientRequest request, std::size_t body_limit = kMaxJsonBody);
     // Returns when the header of the answer is there.
     Result<ClientStream> open(ClientRequest request);
 
     const Endpoint& endpoint() const;
-    struct Impl;                             // client_connection.hpp
+    struct Impl;  // client_connection.hpp
 
   private:
     std::shared_ptr<Impl> impl_;

@@ -1,4 +1,5 @@
-// The insides of Client and ClientStream: kept connections, and one answer being read. Private to base/http.
+// The insides of Client and ClientStream: kept connections, and one answer being read. Private to
+// base/http.
 #pragma once
 
 #include "base/http/client.hpp"
@@ -16,7 +17,7 @@ struct Client::Impl {
     explicit Impl(ClientConfig given) : config(std::move(given)) {}
 
     const ClientConfig config;
-    std::mutex mutex;                        // guards what follows
+    std::mutex mutex;  // guards what follows
     TlsContext tls;
     std::vector<Wire> idle;
 
@@ -27,15 +28,18 @@ struct Client::Impl {
 
 struct ClientStream::Impl {
     Impl(std::shared_ptr<Client::Impl> from, Wire connected)
-        : client(std::move(from)), wire(std::move(connected)), parser(Parser::Kind::response, kMaxHeaderBytes) {}
+        : client(std::move(from)),
+          wire(std::move(connected)),
+          parser(Parser::Kind::response, kMaxHeaderBytes) {}
 
-    std::shared_ptr<Client::Impl> client;    // two owners: the Client, and each stream that gives its connection back
-    std::mutex mutex;                        // cancel() against giving the socket away
+    std::shared_ptr<Client::Impl>
+            client;    // two owners: the Client, and each stream that gives its connection back
+    std::mutex mutex;  // cancel() against giving the socket away
     Wire wire;
     Parser parser;
     bool answer_begun = false;
     bool whole_request_sent = true;
-    bool over = false;                       // the end was seen
+    bool over = false;  // the end was seen
     std::atomic<bool> cancelled = false;
 
     Result<void> send(const std::string& head, const ClientRequest& request, Deadline deadline);

@@ -16,6 +16,7 @@ Deadline deadline_or_never(std::chrono::milliseconds timeout) {
 }  // namespace
 
 ClientStream::ClientStream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
 ClientStream::ClientStream(ClientStream&&) noexcept = default;
 ClientStream& ClientStream::operator=(ClientStream&&) noexcept = default;
 ClientStream::~ClientStream() = default;
@@ -32,7 +33,8 @@ const Headers& ClientStream::headers() const {
 void ClientStream::Impl::finish() {
     over = true;
     const std::lock_guard lock(mutex);
-    if (!cancelled && whole_request_sent && parser.keep_alive && !parser.buffered()) client->give_back(std::move(wire));
+    if (!cancelled && whole_request_sent && parser.keep_alive && !parser.buffered())
+        client->give_back(std::move(wire));
     wire = Wire();
 }
 
@@ -61,7 +63,8 @@ Result<std::size_t> ClientStream::Impl::read_some(std::span<char> into, Deadline
     return std::size_t{0};
 }
 
-Result<std::size_t> ClientStream::read_some(std::span<char> into, std::chrono::milliseconds timeout) {
+Result<std::size_t> ClientStream::read_some(
+        std::span<char> into, std::chrono::milliseconds timeout) {
     return impl_->read_some(into, deadline_or_never(timeout));
 }
 
@@ -72,7 +75,8 @@ Result<std::string> ClientStream::read_all(std::size_t limit, std::chrono::milli
     for (;;) {
         const auto count = TRY(impl_->read_some(piece, deadline));
         if (count == 0) return all;
-        if (all.size() + count > limit) return fail(Errc::exhausted, "answer: over {} bytes", limit);
+        if (all.size() + count > limit)
+            return fail(Errc::exhausted, "answer: over {} bytes", limit);
         all.append(piece.data(), count);
     }
 }
@@ -80,7 +84,8 @@ Result<std::string> ClientStream::read_all(std::size_t limit, std::chrono::milli
 Result<Hijacked> ClientStream::hijack() && {
     if (impl_->wire.secure()) return fail(Errc::unsupported, "take over a TLS connection");
     const std::lock_guard lock(impl_->mutex);
-    if (impl_->cancelled || !impl_->wire.socket()) return fail(Errc::cancelled, "the connection is gone");
+    if (impl_->cancelled || !impl_->wire.socket())
+        return fail(Errc::cancelled, "the connection is gone");
     Hijacked hijacked{.socket = impl_->wire.release(), .leftover = impl_->parser.take_leftover()};
     TRY(sys::set_blocking(hijacked.socket, true));
     return hijacked;
@@ -144,11 +149,13 @@ Result<std::optional<Event>> EventReader::next(std::chrono::milliseconds timeout
         auto left = timeout;
         if (timeout != kNoDeadline)
             left = std::max(
-                    std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()),
+                    std::chrono::ceil<std::chrono::milliseconds>(
+                            deadline - std::chrono::steady_clock::now()),
                     std::chrono::milliseconds{1});
         const auto count = TRY(stream_.read_some(piece, left));
         ended_ = count == 0;
-        if (buffer_.size() + count > kMaxJsonBody) return fail(Errc::exhausted, "event: over {} bytes", kMaxJsonBody);
+        if (buffer_.size() + count > kMaxJsonBody)
+            return fail(Errc::exhausted, "event: over {} bytes", kMaxJsonBody);
         buffer_.append(piece.data(), count);
     }
 }

@@ -1,17 +1,10 @@
-// What the parts of the server share: the I/O loop, the workers, the sessions. Everything but `workers` belongs to the
-// I/O thread unless said otherwise. Private to base/http; includes Asio.
+// What the parts of the server share: the I/O loop, the workers, the sessions. Everything but
+// `workers` belongs to the I/O thread unless said otherwise. Private to base/http; includes Asio.
 #pragma once
 
 #include "base/http/server.hpp"
 #include "base/http/sockets.hpp"
 #include "base/http/workers.hpp"
-
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <atomic>
 #include <condition_variable>
@@ -19,6 +12,13 @@
 #include <mutex>
 #include <thread>
 #include <unordered_set>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 namespace base::http {
 
@@ -46,13 +46,13 @@ struct Core {
     asio::io_context io{1};
     std::unique_ptr<Workers> workers;
     std::unordered_set<std::shared_ptr<Session>> sessions;
-    asio::steady_timer changed{io};          // cancelled when a session ends or the server resumes
+    asio::steady_timer changed{io};  // cancelled when a session ends or the server resumes
     bool paused = false;
-    std::atomic<bool> draining = false;      // any thread
-    std::atomic<std::size_t> open = 0;       // sessions; any thread
+    std::atomic<bool> draining = false;  // any thread
+    std::atomic<std::size_t> open = 0;   // sessions; any thread
     std::size_t acceptors = 0;
 
-    std::mutex stop_mutex;                   // for who waits in stop()
+    std::mutex stop_mutex;  // for who waits in stop()
     std::condition_variable stopped_some;
 
     // TLS connections that were hijacked: any thread, under `pump_mutex`.
@@ -62,6 +62,7 @@ struct Core {
         std::thread thread;
         std::atomic<bool> over = false;
     };
+
     std::mutex pump_mutex;
     std::vector<std::unique_ptr<Pump>> pumps;
 

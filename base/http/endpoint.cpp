@@ -11,7 +11,8 @@ Result<void> parse_authority(std::string_view text, std::string_view whole, Endp
     std::string_view port;
     if (text.starts_with('[')) {
         const auto close = text.find(']');
-        if (close == std::string_view::npos) return fail(Errc::invalid, "endpoint '{}': ']' is missing", whole);
+        if (close == std::string_view::npos)
+            return fail(Errc::invalid, "endpoint '{}': ']' is missing", whole);
         endpoint.host = text.substr(1, close - 1);
         port = text.substr(close + 1);
     } else {
@@ -21,7 +22,8 @@ Result<void> parse_authority(std::string_view text, std::string_view whole, Endp
     }
     if (endpoint.host == "*") endpoint.host.clear();
     if (port.empty()) return ok;
-    if (port.front() != ':') return fail(Errc::invalid, "endpoint '{}': text behind the host", whole);
+    if (port.front() != ':')
+        return fail(Errc::invalid, "endpoint '{}': text behind the host", whole);
     endpoint.port = TRY(parse_number<std::uint16_t>(port.substr(1), "port of endpoint"));
     return ok;
 }
@@ -33,7 +35,9 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
     const auto separator = text.find("://");
     if (separator == std::string_view::npos)
         return fail(
-                Errc::invalid, "endpoint '{}': no scheme. hint: write unix:///path, tcp://host:port or tls://host:port",
+                Errc::invalid,
+                "endpoint '{}': no scheme. hint: write unix:///path, tcp://host:port or "
+                "tls://host:port",
                 text);
     const auto scheme = text.substr(0, separator);
     auto rest = text.substr(separator + 3);
@@ -48,7 +52,9 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
     } else if (scheme == "tls" || scheme == "https") {
         endpoint.kind = Kind::tls;
     } else {
-        return fail(Errc::invalid, "endpoint '{}': scheme '{}' is none of unix, tcp, http, tls, https", text, scheme);
+        return fail(
+                Errc::invalid, "endpoint '{}': scheme '{}' is none of unix, tcp, http, tls, https",
+                text, scheme);
     }
     if (rest.ends_with('/')) rest.remove_suffix(1);
     if (scheme == "http") endpoint.port = 80;
@@ -61,7 +67,8 @@ std::string Endpoint::text() const {
     if (kind == Kind::unix_socket) return "unix://" + path;
     const bool brackets = host.find(':') != std::string::npos;
     return fmt::format(
-            "{}://{}{}{}:{}", kind == Kind::tcp ? "tcp" : "tls", brackets ? "[" : "", host, brackets ? "]" : "", port);
+            "{}://{}{}{}:{}", kind == Kind::tcp ? "tcp" : "tls", brackets ? "[" : "", host,
+            brackets ? "]" : "", port);
 }
 
 }  // namespace base::http

@@ -1,4 +1,5 @@
-// Where HTTP listens or connects: unix socket, TCP, TLS. Used by configurations of daemons and by clients.
+// Where HTTP listens or connects: unix socket, TCP, TLS. Used by configurations of daemons and by
+// clients.
 #pragma once
 
 #include "base/result.hpp"
@@ -25,15 +26,16 @@ struct TlsFiles {
 struct Endpoint {
     enum class Kind : std::uint8_t { unix_socket, tcp, tls };
     Kind kind = Kind::unix_socket;
-    std::string path;                         // unix_socket
-    std::string host;                         // tcp, tls: address or name; "" listens on all addresses
-    std::uint16_t port = 0;                   // 0 when listening: any free port, see Server::endpoints()
-    mode_t mode = 0660;                       // unix_socket, listening: permissions of the socket file
+    std::string path;        // unix_socket
+    std::string host;        // tcp, tls: address or name; "" listens on all addresses
+    std::uint16_t port = 0;  // 0 when listening: any free port, see Server::endpoints()
+    mode_t mode = 0660;      // unix_socket, listening: permissions of the socket file
     std::optional<uid_t> owner;
     std::optional<gid_t> group;
-    TlsFiles tls;                             // tls
+    TlsFiles tls;  // tls
 
-    // "unix:///run/x.sock", "tcp://127.0.0.1:7777", "tls://host:1" (also http:// and https://), "[::1]" in brackets.
+    // "unix:///run/x.sock", "tcp://127.0.0.1:7777", "tls://host:1" (also http:// and https://),
+    // "[::1]" in brackets.
     static Result<Endpoint> parse(std::string_view text);
     std::string text() const;
 };

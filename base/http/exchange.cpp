@@ -45,6 +45,7 @@ class ChunkWriter final : public Writer {
     }
 
     bool peer_gone() const override { return broken_ || sys::hung_up(wire_.socket()); }
+
     Result<void> finish() { return chunked_ ? send("0\r\n\r\n") : Result<void>(); }
 
   private:
@@ -95,7 +96,8 @@ Result<std::size_t> ConnectionBody::read_connection(std::span<char> into) {
     if (session.continue_wanted_) {
         session.continue_wanted_ = false;
         TRY(session.wire_.write_all(
-                "HTTP/1.1 100 Continue\r\n\r\n", deadline_in(session.core_.config.limits.write_timeout)));
+                "HTTP/1.1 100 Continue\r\n\r\n",
+                deadline_in(session.core_.config.limits.write_timeout)));
     }
     const auto deadline = deadline_in(session.core_.config.limits.body_timeout);
     std::vector<char> piece(kChunkBytes);
@@ -105,7 +107,9 @@ Result<std::size_t> ConnectionBody::read_connection(std::span<char> into) {
         if (count > 0 || complete_) return count;
         if (interrupted_) return fail(Errc::cancelled, "reading the request body was interrupted");
         auto got = session.wire_.read_some(piece, std::min(deadline, deadline_in(kInterruptCheck)));
-        if (!got && got.error().kind == Errc::timeout && std::chrono::steady_clock::now() < deadline) continue;
+        if (!got && got.error().kind == Errc::timeout &&
+            std::chrono::steady_clock::now() < deadline)
+            continue;
         const auto bytes = TRY(std::move(got).context("request body"));
         if (bytes == 0) return fail(Errc::unavailable, "request body: the client broke off");
         session.parser_->append(std::string_view(piece.data(), bytes));
@@ -121,7 +125,8 @@ Deadline Exchange::write_deadline() const {
 }
 
 Response Exchange::ask_handler() {
-    // A handler of ours does not throw; a library below it might, and one request must not end the daemon.
+    // A handler of ours does not throw; a library below it might, and one request must not end the
+    // daemon.
     try {
         return session_->core_.handler(*request_);
     } catch (const std::exception& error) {
@@ -133,7 +138,8 @@ Session::Outcome Exchange::answer_whole(Response& response, std::string& rest) {
     const bool drained = body_read();
     const bool keep = drained && session_->parser_->keep_alive && !session_->core_.draining;
     const bool http_1_0 = session_->parser_->version == 10;
-    if (!without_body(response.status)) response.headers.set("Content-Length", std::to_string(response.body.size()));
+    if (!without_body(response.status))
+        response.headers.set("Content-Length", std::to_string(response.body.size()));
     if (!keep || http_1_0) response.headers.set("Connection", keep ? "keep-alive" : "close");
     auto text = response_head(response, request_->id);
     if (!text) {
@@ -157,11 +163,13 @@ Session::Outcome Exchange::answer_whole(Response& response, std::string& rest) {
 
 Session::Outcome Exchange::answer_stream(Response& response) {
     const bool chunked = session_->parser_->version == 11;
-    const bool keep = chunked && session_->parser_->keep_alive && !session_->core_.draining && body_read();
+    const bool keep =
+            chunked && session_->parser_->keep_alive && !session_->core_.draining && body_read();
     if (chunked) response.headers.set("Transfer-Encoding", "chunked");
     if (!keep) response.headers.set("Connection", "close");
     const auto head = response_head(response, request_->id);
-    if (!head || !session_->wire_.write_all(*head, write_deadline())) return Session::Outcome::close;
+    if (!head || !session_->wire_.write_all(*head, write_deadline()))
+        return Session::Outcome::close;
     ChunkWriter writer(session_->wire_, session_->core_.config.limits.write_timeout, chunked);
     Result<void> streamed;
     try {
@@ -170,11 +178,12 @@ Session::Outcome Exchange::answer_stream(Response& response) {
         streamed = fail(Errc::internal, "unexpected exception: {}", error.what());
     }
     if (!streamed || !writer.finish()) {
-        // garden-api 8.2: the client must notice that the body is not whole; a plain close suffices with chunks,
-        // without them only a reset does.
+        // garden-api 8.2: the client must notice that the body is not whole; a plain close suffices
+        // with chunks, without them only a reset does.
         if (!chunked) {
             const ::linger reset{.l_onoff = 1, .l_linger = 0};
-            (void)::setsockopt(session_->wire_.socket().get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+            (void)::setsockopt(
+                    session_->wire_.socket().get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
         }
         return Session::Outcome::close;
     }
@@ -184,7 +193,8 @@ Session::Outcome Exchange::answer_stream(Response& response) {
 
 Session::Outcome Exchange::answer_takeover(Response& response) {
     const auto head = response_head(response, request_->id);
-    if (!head || !session_->wire_.write_all(*head, write_deadline())) return Session::Outcome::close;
+    if (!head || !session_->wire_.write_all(*head, write_deadline()))
+        return Session::Outcome::close;
     Hijacked hijacked{.socket = {}, .leftover = session_->parser_->take_leftover()};
     Wire wire;
     {
@@ -219,14 +229,14 @@ void Exchange::served() const {
     const auto& hook = session_->core_.config.on_served;
     if (!hook) return;
     const auto time = std::chrono::steady_clock::now() - begin_;
-    hook(Served{
-            .id = request_->id,
-            .method = request_->method,
-            .path = request_->path,
-            .route = request_->route,
-            .peer = request_->peer.address,
-            .status = status_,
-            .duration = std::chrono::duration_cast<std::chrono::microseconds>(time)});
+    hook(
+            Served{.id = request_->id,
+                   .method = request_->method,
+                   .path = request_->path,
+                   .route = request_->route,
+                   .peer = request_->peer.address,
+                   .status = status_,
+                   .duration = std::chrono::duration_cast<std::chrono::microseconds>(time)});
 }
 
 void Exchange::run() {

@@ -19,10 +19,15 @@ class ConnectionBody final : public BodySource {
     // `small` was read already; `complete` says that it is all there is.
     ConnectionBody(std::shared_ptr<Session> session, std::string small, bool complete)
         : session_(std::move(session)), small_(std::move(small)), complete_(complete) {}
+
     Result<std::size_t> read_some(std::span<char> into) override;
+
     bool complete() const override { return complete_; }
+
     bool peer_gone() const override;
+
     void interrupt() override { interrupted_ = true; }
+
     void detach() { session_.reset(); }
 
   private:
@@ -31,7 +36,7 @@ class ConnectionBody final : public BodySource {
     std::shared_ptr<Session> session_;
     std::string small_;
     std::size_t small_at_ = 0;
-    std::atomic<bool> complete_;             // of the connection: nothing of the body is left in it
+    std::atomic<bool> complete_;  // of the connection: nothing of the body is left in it
     std::atomic<bool> interrupted_ = false;
 };
 
@@ -39,6 +44,7 @@ class Exchange {
   public:
     Exchange(std::shared_ptr<Session> session, std::shared_ptr<Request> request)
         : session_(std::move(session)), request_(std::move(request)) {}
+
     // On a worker thread; leaves the outcome with the session.
     void run();
 
@@ -49,7 +55,9 @@ class Exchange {
     Session::Outcome answer_whole(Response& response, std::string& rest);
     Session::Outcome answer_stream(Response& response);
     Session::Outcome answer_takeover(Response& response);
+
     bool body_read() const { return request_->body->complete(); }
+
     Deadline write_deadline() const;
 
     std::shared_ptr<Session> session_;

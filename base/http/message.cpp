@@ -34,7 +34,8 @@ Result<std::string> decode(std::string_view text, bool plus_is_space) {
         const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
         const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
         if (high < 0 || low < 0)
-            return fail(Errc::invalid, "percent-encoding at byte {} of '{}'", i, text.substr(0, 64));
+            return fail(
+                    Errc::invalid, "percent-encoding at byte {} of '{}'", i, text.substr(0, 64));
         out.push_back(static_cast<char>(high * 16 + low));
         i += 2;
     }
@@ -42,8 +43,8 @@ Result<std::string> decode(std::string_view text, bool plus_is_space) {
 }
 
 bool is_unreserved(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_' || c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 std::string_view trim(std::string_view text) {
@@ -55,8 +56,9 @@ std::string_view trim(std::string_view text) {
 }  // namespace
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
-    return a.size() == b.size() &&
-           std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
+               return lower(x) == lower(y);
+           });
 }
 
 std::string_view Headers::get(std::string_view name) const {
@@ -66,8 +68,9 @@ std::string_view Headers::get(std::string_view name) const {
 }
 
 bool Headers::has(std::string_view name) const {
-    return std::any_of(
-            fields_.begin(), fields_.end(), [&](const auto& field) { return equal_ignoring_case(field.first, name); });
+    return std::any_of(fields_.begin(), fields_.end(), [&](const auto& field) {
+        return equal_ignoring_case(field.first, name);
+    });
 }
 
 void Headers::set(std::string name, std::string value) {
@@ -76,7 +79,8 @@ void Headers::set(std::string name, std::string value) {
 }
 
 void Headers::remove(std::string_view name) {
-    std::erase_if(fields_, [&](const auto& field) { return equal_ignoring_case(field.first, name); });
+    std::erase_if(
+            fields_, [&](const auto& field) { return equal_ignoring_case(field.first, name); });
 }
 
 bool Headers::has_token(std::string_view name, std::string_view token) const {
@@ -101,7 +105,8 @@ Result<Query> Query::parse(std::string_view text) {
         if (pair.empty()) continue;
         const auto equals = std::min(pair.find('='), pair.size());
         auto name = TRY(form_decode(pair.substr(0, equals)));
-        auto value = TRY(form_decode(equals < pair.size() ? pair.substr(equals + 1) : std::string_view()));
+        auto value = TRY(
+                form_decode(equals < pair.size() ? pair.substr(equals + 1) : std::string_view()));
         query.add(std::move(name), std::move(value));
     }
     return query;
@@ -114,7 +119,8 @@ std::string_view Query::get(std::string_view name) const {
 }
 
 bool Query::has(std::string_view name) const {
-    return std::any_of(pairs_.begin(), pairs_.end(), [&](const auto& pair) { return pair.first == name; });
+    return std::any_of(
+            pairs_.begin(), pairs_.end(), [&](const auto& pair) { return pair.first == name; });
 }
 
 std::string Query::text() const {
@@ -152,34 +158,62 @@ std::string percent_encode(std::string_view text) {
 
 std::string_view status_reason(int status) {
     switch (status) {
-        case 100: return "Continue";
-        case 200: return "OK";
-        case 201: return "Created";
-        case 202: return "Accepted";
-        case 204: return "No Content";
-        case 304: return "Not Modified";
-        case 400: return "Bad Request";
-        case 401: return "Unauthorized";
-        case 403: return "Forbidden";
-        case 404: return "Not Found";
-        case 405: return "Method Not Allowed";
-        case 408: return "Request Timeout";
-        case 409: return "Conflict";
-        case 410: return "Gone";
-        case 413: return "Content Too Large";
-        case 414: return "URI Too Long";
-        case 415: return "Unsupported Media Type";
-        case 422: return "Unprocessable Content";
-        case 429: return "Too Many Requests";
-        case 431: return "Request Header Fields Too Large";
-        case 499: return "Client Closed Request";
-        case 500: return "Internal Server Error";
-        case 501: return "Not Implemented";
-        case 502: return "Bad Gateway";
-        case 503: return "Service Unavailable";
-        case 504: return "Gateway Timeout";
-        case 507: return "Insufficient Storage";
-        default: return "Status";
+        case 100:
+            return "Continue";
+        case 200:
+            return "OK";
+        case 201:
+            return "Created";
+        case 202:
+            return "Accepted";
+        case 204:
+            return "No Content";
+        case 304:
+            return "Not Modified";
+        case 400:
+            return "Bad Request";
+        case 401:
+            return "Unauthorized";
+        case 403:
+            return "Forbidden";
+        case 404:
+            return "Not Found";
+        case 405:
+            return "Method Not Allowed";
+        case 408:
+            return "Request Timeout";
+        case 409:
+            return "Conflict";
+        case 410:
+            return "Gone";
+        case 413:
+            return "Content Too Large";
+        case 414:
+            return "URI Too Long";
+        case 415:
+            return "Unsupported Media Type";
+        case 422:
+            return "Unprocessable Content";
+        case 429:
+            return "Too Many Requests";
+        case 431:
+            return "Request Header Fields Too Large";
+        case 499:
+            return "Client Closed Request";
+        case 500:
+            return "Internal Server Error";
+        case 501:
+            return "Not Implemented";
+        case 502:
+            return "Bad Gateway";
+        case 503:
+            return "Service Unavailable";
+        case 504:
+            return "Gateway Timeout";
+        case 507:
+            return "Insufficient Storage";
+        default:
+            return "Status";
     }
 }
 

@@ -38,7 +38,8 @@ void export_common(const Source& source, Parser& out) {
 }
 
 Error framing_error(const ErrorCode& error) {
-    if (error == beast::error::header_limit) return fail(Errc::exhausted, "header is over the limit");
+    if (error == beast::error::header_limit)
+        return fail(Errc::exhausted, "header is over the limit");
     return fail(Errc::corrupt, "malformed message: {}", error.message());
 }
 
@@ -50,7 +51,8 @@ struct ParserOf : Parser::Impl {
 
     explicit ParserOf(std::size_t header_limit) {
         parser.header_limit(static_cast<std::uint32_t>(header_limit));
-        parser.body_limit(boost::none);  // bodies are streamed; who collects one has a limit of its own
+        parser.body_limit(
+                boost::none);  // bodies are streamed; who collects one has a limit of its own
     }
 
     std::size_t put(std::string_view bytes, ErrorCode& error) override {
@@ -58,9 +60,13 @@ struct ParserOf : Parser::Impl {
     }
 
     void put_eof(ErrorCode& error) override { parser.put_eof(error); }
+
     bool header_done() const override { return parser.is_header_done(); }
+
     bool done() const override { return parser.is_done(); }
+
     bool need_eof() const override { return parser.need_eof(); }
+
     beast::buffer_body::value_type& body() override { return parser.get().body(); }
 
     void export_header(Parser& out) const override {

@@ -1,5 +1,5 @@
-// HTTP/1.1 framing without I/O: bytes in, header and body pieces out, leftover kept. Private to base/http.
-// The only file that includes Beast is parser.cpp.
+// HTTP/1.1 framing without I/O: bytes in, header and body pieces out, leftover kept. Private to
+// base/http. The only file that includes Beast is parser.cpp.
 #pragma once
 
 #include "base/http/message.hpp"
@@ -28,11 +28,13 @@ class Parser {
     Result<bool> parse_header();
     // Bytes of the body out of what was appended; 0 and not complete(): append more.
     Result<std::size_t> parse_body(std::span<char> into);
-    bool complete() const;                  // the message has ended
+    bool complete() const;  // the message has ended
     // The connection has ended: fine for a body that runs until then, Errc::unavailable otherwise.
     Result<void> end_of_stream();
+
     bool buffered() const { return at_ < buffer_.size(); }
-    std::string take_leftover();            // behind the header (hijack) or the message
+
+    std::string take_leftover();  // behind the header (hijack) or the message
 
     // After the header:
     std::string method, target;
@@ -44,7 +46,7 @@ class Parser {
     std::optional<std::uint64_t> content_length;
     Headers headers;
 
-    struct Impl;   // parser.cpp
+    struct Impl;  // parser.cpp
     struct RequestImpl;
     struct ResponseImpl;
 

@@ -34,7 +34,8 @@ Result<std::string> Request::read_body(std::size_t limit) {
     for (;;) {
         const auto count = TRY(body->read_some(piece));
         if (count == 0) return all;
-        if (all.size() + count > limit) return fail(Errc::exhausted, "request body: over {} bytes", limit);
+        if (all.size() + count > limit)
+            return fail(Errc::exhausted, "request body: over {} bytes", limit);
         all.append(piece.data(), count);
     }
 }
@@ -57,17 +58,20 @@ struct BodyPipe::State {
         for (;;) {
             auto count = source->read_some(piece);
             if (!count) {
-                // The consumer had enough and interrupted us: that is its decision, not a broken body.
+                // The consumer had enough and interrupted us: that is its decision, not a broken
+                // body.
                 if (!reader_left) outcome = std::move(count).error();
                 break;
             }
-            if (*count == 0 || !sys::write_all(write_end, std::string_view(piece.data(), *count))) break;
+            if (*count == 0 || !sys::write_all(write_end, std::string_view(piece.data(), *count)))
+                break;
         }
         write_end.reset();
     }
 };
 
 BodyPipe::BodyPipe(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
 BodyPipe::BodyPipe(BodyPipe&&) noexcept = default;
 
 BodyPipe::~BodyPipe() {
@@ -81,8 +85,8 @@ FdRef BodyPipe::read_end() const {
 Result<void> BodyPipe::finish() {
     state_->read_end.reset();
     if (!state_->pump.joinable()) return state_->outcome;
-    // A consumer that saw the end of the pipe did so after `outcome` was set; one that stopped early leaves the pump
-    // waiting for bytes that nobody will read.
+    // A consumer that saw the end of the pipe did so after `outcome` was set; one that stopped
+    // early leaves the pump waiting for bytes that nobody will read.
     state_->reader_left = true;
     state_->source->interrupt();
     state_->pump.join();

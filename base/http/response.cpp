@@ -17,8 +17,10 @@ constexpr std::chrono::milliseconds kClientCheck{500};
 // At least one byte, 0 at the end; gives up when the client is gone.
 Result<std::size_t> read_source(FdRef source, std::span<char> into, const Writer& writer) {
     for (;;) {
-        if (!TRY(sys::wait_ready(source, sys::Ready::read, std::chrono::steady_clock::now() + kClientCheck))) {
-            if (writer.peer_gone()) return fail(Errc::cancelled, "the client closed the connection");
+        if (!TRY(sys::wait_ready(
+                    source, sys::Ready::read, std::chrono::steady_clock::now() + kClientCheck))) {
+            if (writer.peer_gone())
+                return fail(Errc::cancelled, "the client closed the connection");
             continue;
         }
         const auto count = ::read(source.get(), into.data(), into.size());
@@ -39,7 +41,8 @@ Result<void> copy_source(FdRef source, Writer& writer) {
 }  // namespace
 
 Response Response::text(int status, std::string body, std::string type) {
-    Response response{.status = status, .headers = {}, .body = std::move(body), .stream = {}, .takeover = {}};
+    Response response{
+            .status = status, .headers = {}, .body = std::move(body), .stream = {}, .takeover = {}};
     response.headers.set("Content-Type", std::move(type));
     return response;
 }
@@ -87,11 +90,13 @@ Response Response::error(const Error& error) {
     body["error"]["kind"] = std::string(to_string(error.kind));
     body["error"]["message"] = error.text;
     return json(
-            body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n", http_status(error.kind));
+            body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n",
+            http_status(error.kind));
 }
 
 Result<void> EventWriter::send(std::string_view event, std::string_view data, std::string_view id) {
-    if (event.find_first_of("\r\n") != std::string_view::npos || id.find_first_of("\r\n") != std::string_view::npos)
+    if (event.find_first_of("\r\n") != std::string_view::npos ||
+        id.find_first_of("\r\n") != std::string_view::npos)
         return fail(Errc::invalid, "event name '{}' or id '{}': line break", event, id);
     std::string text;
     if (!id.empty()) text.append("id: ").append(id).append("\n");

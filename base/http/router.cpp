@@ -18,21 +18,23 @@ std::vector<std::string> split_path(std::string_view path) {
 }
 
 bool matches(const std::vector<std::string>& pattern, const std::vector<std::string>& path) {
-    return pattern.size() == path.size() &&
-           std::equal(pattern.begin(), pattern.end(), path.begin(), [](const auto& want, const auto& have) {
-               return want.starts_with(':') || want == have;
-           });
+    return pattern.size() == path.size() && std::equal(
+                                                    pattern.begin(), pattern.end(), path.begin(),
+                                                    [](const auto& want, const auto& have) {
+                                                        return want.starts_with(':') ||
+                                                               want == have;
+                                                    });
 }
 
 }  // namespace
 
 Router& Router::add(std::string method, std::string pattern, Handler handler) {
     auto segments = split_path(pattern);
-    routes_.push_back(Route{
-            .method = std::move(method),
-            .pattern = std::move(pattern),
-            .segments = std::move(segments),
-            .handler = std::move(handler)});
+    routes_.push_back(
+            Route{.method = std::move(method),
+                  .pattern = std::move(pattern),
+                  .segments = std::move(segments),
+                  .handler = std::move(handler)});
     return *this;
 }
 

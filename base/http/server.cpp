@@ -4,17 +4,18 @@
 #include "base/http/core.hpp"
 #include "base/http/session.hpp"
 
+#include <exception>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
-
-#include <exception>
 
 namespace base::http {
 
 namespace {
 
-// After accept failed for want of descriptors: the listener stays readable, so wait for better times.
+// After accept failed for want of descriptors: the listener stays readable, so wait for better
+// times.
 constexpr std::chrono::milliseconds kAcceptPause{50};
 
 }  // namespace
@@ -27,6 +28,7 @@ class Acceptor {
           listener_(std::move(listener)),
           tls_(std::move(tls)),
           descriptor_(core.io, listener_.socket.get()) {}
+
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
 
@@ -36,12 +38,15 @@ class Acceptor {
     }
 
     static asio::awaitable<void> run(Acceptor& self);
+
     void stop() { descriptor_.cancel(); }
+
     const Endpoint& endpoint() const { return listener_.endpoint; }
 
   private:
     bool full() const { return core_.open >= core_.config.limits.connections; }
-    Result<bool> accept_one();               // false: none waits
+
+    Result<bool> accept_one();  // false: none waits
     Result<void> admit(sys::Accepted accepted);
 
     Core& core_;
@@ -55,7 +60,8 @@ Result<void> Acceptor::admit(sys::Accepted accepted) {
     if (endpoint().kind == Endpoint::Kind::unix_socket) {
         peer.address = "unix";
         const auto credentials = TRY(sys::peer_credentials(accepted.socket));
-        peer.process = PeerProcess{.pid = credentials.pid, .uid = credentials.uid, .gid = credentials.gid};
+        peer.process =
+                PeerProcess{.pid = credentials.pid, .uid = credentials.uid, .gid = credentials.gid};
     } else {
         peer.address = accepted.peer.text();
         sys::no_delay(accepted.socket);
@@ -65,18 +71,21 @@ Result<void> Acceptor::admit(sys::Accepted accepted) {
     auto session = std::make_shared<Session>(core_, std::move(wire), std::move(peer));
     core_.sessions.insert(session);
     ++core_.open;
-    asio::co_spawn(core_.io, Session::run(session), [core = &core_, session](std::exception_ptr error) {
-        // A coroutine of ours does not throw: what arrives here is a bug or an empty memory, both end the program.
-        if (error) std::rethrow_exception(error);
-        core->session_over(session);
-    });
+    asio::co_spawn(
+            core_.io, Session::run(session), [core = &core_, session](std::exception_ptr error) {
+                // A coroutine of ours does not throw: what arrives here is a bug or an empty
+                // memory, both end the program.
+                if (error) std::rethrow_exception(error);
+                core->session_over(session);
+            });
     return ok;
 }
 
 Result<bool> Acceptor::accept_one() {
     auto accepted = TRY(sys::accept_from(listener_.socket));
     if (!accepted) return false;
-    (void)admit(std::move(*accepted));  // one connection that cannot be served closes; the listener goes on
+    (void)admit(std::move(
+            *accepted));  // one connection that cannot be served closes; the listener goes on
     return true;
 }
 
@@ -88,7 +97,8 @@ asio::awaitable<void> Acceptor::run(Acceptor& self) {
             (void)woken;
             continue;
         }
-        auto outcome = co_await self.descriptor_.async_wait(asio::posix::stream_descriptor::wait_read, kUseResult);
+        auto outcome = co_await self.descriptor_.async_wait(
+                asio::posix::stream_descriptor::wait_read, kUseResult);
         if (std::get<0>(outcome)) break;
         while (!self.full() && !core.draining) {
             auto accepted = self.accept_one();

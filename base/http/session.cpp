@@ -3,10 +3,10 @@
 #include "base/fail.hpp"
 #include "base/http/exchange.hpp"
 
-#include <boost/asio/post.hpp>
-
 #include <array>
 #include <random>
+
+#include <boost/asio/post.hpp>
 
 namespace base::http {
 
@@ -51,11 +51,12 @@ Task<> Session::ready(sys::Ready what, Deadline deadline) {
     const auto generation = ++generation_;
     expired_ = false;
     timer_.expires_at(deadline);
-    timer_.async_wait([self = shared_from_this(), generation](const boost::system::error_code& error) {
-        if (error || self->generation_ != generation) return;
-        self->expired_ = true;
-        self->descriptor_.cancel();
-    });
+    timer_.async_wait(
+            [self = shared_from_this(), generation](const boost::system::error_code& error) {
+                if (error || self->generation_ != generation) return;
+                self->expired_ = true;
+                self->descriptor_.cancel();
+            });
     const auto type = what == sys::Ready::read ? asio::posix::stream_descriptor::wait_read
                                                : asio::posix::stream_descriptor::wait_write;
     auto outcome = co_await descriptor_.async_wait(type, kUseResult);
@@ -74,7 +75,8 @@ Task<> Session::handshake() {
         auto step = wire_.try_handshake();
         if (!step) co_return std::move(step).error();
         if (step->kind == Wire::Step::Kind::done) break;
-        const auto what = step->kind == Wire::Step::Kind::want_read ? sys::Ready::read : sys::Ready::write;
+        const auto what =
+                step->kind == Wire::Step::Kind::want_read ? sys::Ready::read : sys::Ready::write;
         CO_TRY_VOID(co_await ready(what, deadline));
     }
     peer_.certificate = peer_certificate(wire_.tls());
@@ -90,7 +92,8 @@ Task<std::size_t> Session::read_more(Deadline deadline) {
             parser_->append(std::string_view(piece.data(), step->bytes));
             co_return step->bytes;
         }
-        const auto what = step->kind == Wire::Step::Kind::want_read ? sys::Ready::read : sys::Ready::write;
+        const auto what =
+                step->kind == Wire::Step::Kind::want_read ? sys::Ready::read : sys::Ready::write;
         CO_TRY_VOID(co_await ready(what, deadline));
     }
 }
@@ -104,7 +107,8 @@ Task<> Session::write(std::string data) {
             left.remove_prefix(step->bytes);
             continue;
         }
-        const auto what = step->kind == Wire::Step::Kind::want_read ? sys::Ready::read : sys::Ready::write;
+        const auto what =
+                step->kind == Wire::Step::Kind::want_read ? sys::Ready::read : sys::Ready::write;
         const auto deadline = deadline_in(core_.config.limits.write_timeout);
         CO_TRY_VOID(co_await ready(what, deadline));
     }
@@ -151,14 +155,19 @@ Task<> Session::read_small_body() {
 
 Result<std::shared_ptr<Request>> Session::make_request() {
     if (parser_->version != 10 && parser_->version != 11)
-        return fail(Errc::unsupported, "HTTP version {}.{}", parser_->version / 10, parser_->version % 10);
+        return fail(
+                Errc::unsupported, "HTTP version {}.{}", parser_->version / 10,
+                parser_->version % 10);
     if (parser_->headers.has("Transfer-Encoding") && !parser_->chunked)
-        return fail(Errc::unsupported, "transfer encoding '{}'", parser_->headers.get("Transfer-Encoding"));
+        return fail(
+                Errc::unsupported, "transfer encoding '{}'",
+                parser_->headers.get("Transfer-Encoding"));
     auto request = std::make_shared<Request>();
     request->method = parser_->method;
     request->target = parser_->target;
     const auto form = origin_form(parser_->target);
-    if (!form.starts_with('/')) return fail(Errc::invalid, "request target '{}'", form.substr(0, 64));
+    if (!form.starts_with('/'))
+        return fail(Errc::invalid, "request target '{}'", form.substr(0, 64));
     const auto mark = std::min(form.find('?'), form.size());
     request->path = form.substr(0, mark);
     if (mark < form.size()) request->query = TRY(Query::parse(form.substr(mark + 1)));
@@ -191,7 +200,8 @@ Task<> Session::hand_over(std::shared_ptr<Request> request) {
         worker_busy_ = false;
         static_cast<ConnectionBody&>(*request->body).detach();
         auto busy = Response::text(
-                503, fmt::format("{} requests wait already\n", core_.config.limits.queued_requests));
+                503,
+                fmt::format("{} requests wait already\n", core_.config.limits.queued_requests));
         CO_TRY_VOID(co_await refuse(std::move(busy)));
         co_return ok;
     }
@@ -229,7 +239,9 @@ Task<bool> Session::serve_one() {
     continue_wanted_ = parser_->has_body && parser_->headers.has_token("Expect", "100-continue");
     auto request = make_request();
     if (request && parser_->target.size() > kMaxTargetBytes)
-        request = fail(Errc::invalid, "request target: {} bytes, limit {}", parser_->target.size(), kMaxTargetBytes);
+        request =
+                fail(Errc::invalid, "request target: {} bytes, limit {}", parser_->target.size(),
+                     kMaxTargetBytes);
     if (!request) {
         const bool unknown = request.error().kind == Errc::unsupported;
         auto answer = Response::text(unknown ? 501 : 400, request.error().text + "\n");
@@ -249,7 +261,8 @@ Task<bool> Session::serve_one() {
     co_return outcome_ == Outcome::keep;
 }
 
-// garden-api 8.1: closing while the client still sends would reset the connection and lose our answer.
+// garden-api 8.1: closing while the client still sends would reset the connection and lose our
+// answer.
 Task<> Session::linger() {
     wire_.close_write();
     const auto deadline = deadline_in(core_.config.limits.linger_time);

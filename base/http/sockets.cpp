@@ -3,17 +3,17 @@
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
 
-#include <sys/socket.h>
-
 #include <fcntl.h>
-#include <netdb.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstring>
 #include <memory>
 #include <vector>
+
+#include <netdb.h>
 
 namespace base::http {
 
@@ -26,7 +26,8 @@ Result<std::vector<sys::Address>> resolve(const Endpoint& endpoint, bool passive
     ::addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_NUMERICSERV | (passive ? AI_PASSIVE : AI_ADDRCONFIG);
-    // AI_ADDRCONFIG hides loopback where only loopback exists; a literal address needs no look-up anyhow.
+    // AI_ADDRCONFIG hides loopback where only loopback exists; a literal address needs no look-up
+    // anyhow.
     ::addrinfo* raw = nullptr;
     const auto port = std::to_string(endpoint.port);
     const char* host = endpoint.host.empty() ? nullptr : endpoint.host.c_str();
@@ -35,7 +36,9 @@ Result<std::vector<sys::Address>> resolve(const Endpoint& endpoint, bool passive
         hints.ai_flags = AI_NUMERICSERV;
         error = ::getaddrinfo(host, port.c_str(), &hints, &raw);
     }
-    if (error != 0) return fail(Errc::unavailable, "look up host '{}': {}", endpoint.host, ::gai_strerror(error));
+    if (error != 0)
+        return fail(
+                Errc::unavailable, "look up host '{}': {}", endpoint.host, ::gai_strerror(error));
     const std::unique_ptr<::addrinfo, decltype(&::freeaddrinfo)> list(raw, &::freeaddrinfo);
     std::vector<sys::Address> out;
     for (const auto* entry = list.get(); entry != nullptr; entry = entry->ai_next) {
@@ -61,7 +64,8 @@ Result<Listener> listen_unix(const Endpoint& endpoint) {
     const auto address = TRY(sys::unix_address(endpoint.path));
     TRY(remove_stale(endpoint, address));
     auto socket = TRY(sys::listen_on(address));
-    if (::chmod(endpoint.path.c_str(), endpoint.mode) != 0) return fail_errno("chmod {}", endpoint.path);
+    if (::chmod(endpoint.path.c_str(), endpoint.mode) != 0)
+        return fail_errno("chmod {}", endpoint.path);
     if ((endpoint.owner || endpoint.group) &&
         ::chown(endpoint.path.c_str(), endpoint.owner.value_or(static_cast<uid_t>(-1)),
                 endpoint.group.value_or(static_cast<gid_t>(-1))) != 0)
@@ -97,6 +101,7 @@ struct Direction {
     Flow flow = Flow::running;
 
     std::string_view rest() const { return {data.data() + begin, end - begin}; }
+
     bool empty() const { return begin == end; }
 };
 
@@ -114,7 +119,8 @@ bool move_out(Wire& wire, FdRef plain, Direction& way) {
         }
     }
     if (way.empty()) return true;
-    const auto count = ::send(plain.get(), way.rest().data(), way.rest().size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const auto count =
+            ::send(plain.get(), way.rest().data(), way.rest().size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count < 0) return errno == EAGAIN || errno == EINTR;
     way.begin += static_cast<std::size_t>(count);
     return true;
@@ -152,7 +158,9 @@ Result<Listener> open_listener(const Endpoint& endpoint) {
         last = sys::listen_on(address);
         if (last) break;
     }
-    Listener listener{.endpoint = endpoint, .socket = TRY(std::move(last).context("listen on " + endpoint.text()))};
+    Listener listener{
+            .endpoint = endpoint,
+            .socket = TRY(std::move(last).context("listen on " + endpoint.text()))};
     listener.endpoint.port = TRY(sys::local_address(listener.socket)).port();
     return listener;
 }
@@ -160,8 +168,11 @@ Result<Listener> open_listener(const Endpoint& endpoint) {
 void remove_socket_file(const Listener& listener) {
     if (listener.endpoint.kind != Endpoint::Kind::unix_socket) return;
     const auto file = sys::stat_at(FdRef(AT_FDCWD), listener.endpoint.path);
-    if (!file || file->st_dev != listener.file_device || file->st_ino != listener.file_number) return;
-    (void)sys::remove_at(FdRef(AT_FDCWD), listener.endpoint.path);  // a leftover file is removed by the next start
+    if (!file || file->st_dev != listener.file_device || file->st_ino != listener.file_number)
+        return;
+    (void)sys::remove_at(
+            FdRef(AT_FDCWD),
+            listener.endpoint.path);  // a leftover file is removed by the next start
 }
 
 Result<Wire> dial(const Endpoint& endpoint, SSL_CTX* tls, Deadline deadline) {
@@ -182,9 +193,16 @@ void pump(Wire& wire, FdRef plain) {
         if (out_over && in_over) break;
         if (wire.pending() && out.empty()) continue;
         std::array<::pollfd, 2> entries{};
-        entries[0] = {.fd = wire.socket().get(), .events = wanted(out.empty() && !out_over, !in.empty()), .revents = 0};
-        entries[1] = {.fd = plain.get(), .events = wanted(in.empty() && !in_over, !out.empty()), .revents = 0};
-        // A hang-up is reported even when nothing was asked for: a descriptor that we want nothing from sits out.
+        entries[0] = {
+                .fd = wire.socket().get(),
+                .events = wanted(out.empty() && !out_over, !in.empty()),
+                .revents = 0};
+        entries[1] = {
+                .fd = plain.get(),
+                .events = wanted(in.empty() && !in_over, !out.empty()),
+                .revents = 0};
+        // A hang-up is reported even when nothing was asked for: a descriptor that we want nothing
+        // from sits out.
         for (auto& entry : entries)
             if (entry.events == 0) entry.fd = -1;
         (void)::poll(entries.data(), entries.size(), -1);

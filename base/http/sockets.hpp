@@ -10,9 +10,9 @@
 namespace base::http {
 
 struct Listener {
-    Endpoint endpoint;    // with the real port
+    Endpoint endpoint;  // with the real port
     Fd socket;
-    dev_t file_device = 0;   // unix socket: which file is ours
+    dev_t file_device = 0;  // unix socket: which file is ours
     ino_t file_number = 0;
 };
 
@@ -22,7 +22,8 @@ Result<Listener> open_listener(const Endpoint& endpoint);
 void remove_socket_file(const Listener& listener);
 // Connected, TLS handshake done.
 Result<Wire> dial(const Endpoint& endpoint, SSL_CTX* tls, Deadline deadline);
-// Carries bytes both ways between a TLS connection and a plain socket until both directions have ended.
+// Carries bytes both ways between a TLS connection and a plain socket until both directions have
+// ended.
 void pump(Wire& wire, FdRef plain);
 
 }  // namespace base::http

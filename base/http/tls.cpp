@@ -3,9 +3,8 @@
 #include "base/fail.hpp"
 
 #include <arpa/inet.h>
-#include <sys/socket.h>
-
 #include <errno.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <openssl/bio.h>
@@ -24,7 +23,8 @@ int descriptor_of(BIO* bio) {
 // OpenSSL's own socket BIO uses write(2), which raises SIGPIPE in the program; a library must not.
 int bio_write(BIO* bio, const char* data, int size) {
     BIO_clear_retry_flags(bio);
-    const auto sent = ::send(descriptor_of(bio), data, static_cast<std::size_t>(size), MSG_NOSIGNAL);
+    const auto sent =
+            ::send(descriptor_of(bio), data, static_cast<std::size_t>(size), MSG_NOSIGNAL);
     if (sent < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
     return static_cast<int>(sent);
 }
@@ -46,7 +46,8 @@ long bio_control(BIO* bio, int command, long, void*) {
 // Made once, never freed: sessions may outlive everything else.
 const BIO_METHOD* socket_method() {
     static const BIO_METHOD* const method = [] {
-        auto* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket without signals");
+        auto* made =
+                BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket without signals");
         BIO_meth_set_write(made, bio_write);
         BIO_meth_set_read(made, bio_read);
         BIO_meth_set_ctrl(made, bio_control);
@@ -62,7 +63,9 @@ Result<void> load_identity(SSL_CTX* context, const TlsFiles& files) {
     if (SSL_CTX_use_PrivateKey_file(context, files.key.c_str(), SSL_FILETYPE_PEM) != 1)
         return fail(Errc::invalid, "load key '{}': {}", files.key, tls_reason());
     if (SSL_CTX_check_private_key(context) != 1)
-        return fail(Errc::invalid, "key '{}' does not belong to certificate '{}'", files.key, files.certificate);
+        return fail(
+                Errc::invalid, "key '{}' does not belong to certificate '{}'", files.key,
+                files.certificate);
     return ok;
 }
 
@@ -74,7 +77,8 @@ Result<TlsContext> make_context(const SSL_METHOD* method, const TlsFiles& files)
             context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-    if (!files.ca.empty() && SSL_CTX_load_verify_locations(context.get(), files.ca.c_str(), nullptr) != 1)
+    if (!files.ca.empty() &&
+        SSL_CTX_load_verify_locations(context.get(), files.ca.c_str(), nullptr) != 1)
         return fail(Errc::invalid, "load certificate authority '{}': {}", files.ca, tls_reason());
     TRY(load_identity(context.get(), files));
     return context;
@@ -94,7 +98,9 @@ std::string text_of(const ASN1_STRING* string) {
     unsigned char* text = nullptr;
     const int size = ASN1_STRING_to_UTF8(&text, string);
     if (size < 0) return {};
-    std::string out(static_cast<const char*>(static_cast<const void*>(text)), static_cast<std::size_t>(size));
+    std::string out(
+            static_cast<const char*>(static_cast<const void*>(text)),
+            static_cast<std::size_t>(size));
     OPENSSL_free(text);
     return out;
 }
@@ -108,7 +114,8 @@ std::vector<std::string> subject_entries(X509* certificate, int nid) {
 }
 
 void read_alternative_names(X509* certificate, PeerCertificate& out) {
-    auto* names = static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
+    auto* names = static_cast<GENERAL_NAMES*>(
+            X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
     if (names == nullptr) return;
     for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
         const auto* name = sk_GENERAL_NAME_value(names, i);
@@ -116,7 +123,8 @@ void read_alternative_names(X509* certificate, PeerCertificate& out) {
         if (name->type != GEN_IPADD) continue;
         char text[INET6_ADDRSTRLEN] = "";
         const int family = ASN1_STRING_length(name->d.iPAddress) == 4 ? AF_INET : AF_INET6;
-        if (::inet_ntop(family, ASN1_STRING_get0_data(name->d.iPAddress), text, sizeof text) != nullptr)
+        if (::inet_ntop(family, ASN1_STRING_get0_data(name->d.iPAddress), text, sizeof text) !=
+            nullptr)
             out.ip_addresses.emplace_back(text);
     }
     GENERAL_NAMES_free(names);
@@ -137,14 +145,18 @@ Result<TlsContext> make_server_context(const TlsFiles& files) {
     if (files.certificate.empty() || files.key.empty())
         return fail(Errc::invalid, "TLS endpoint: certificate and key are needed");
     if (files.require_client_certificate && files.ca.empty())
-        return fail(Errc::invalid, "TLS endpoint: a client certificate is required, but no certificate authority is given");
+        return fail(
+                Errc::invalid,
+                "TLS endpoint: a client certificate is required, but no certificate authority is "
+                "given");
     auto context = TRY(make_context(TLS_server_method(), files));
     if (!files.ca.empty()) {
         const int required = files.require_client_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
         SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | required, nullptr);
         SSL_CTX_set_client_CA_list(context.get(), SSL_load_client_CA_file(files.ca.c_str()));
     }
-    // No session may be resumed under another identity: there is nothing to gain from resumption here.
+    // No session may be resumed under another identity: there is nothing to gain from resumption
+    // here.
     SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context.get(), 0);
     SSL_CTX_set_options(context.get(), SSL_OP_NO_TICKET);
@@ -165,11 +177,13 @@ Result<TlsSession> make_server_session(SSL_CTX* context, FdRef socket) {
     return session;
 }
 
-Result<TlsSession> make_client_session(SSL_CTX* context, FdRef socket, const std::string& server_name) {
+Result<TlsSession> make_client_session(
+        SSL_CTX* context, FdRef socket, const std::string& server_name) {
     auto session = TRY(make_session(context, socket));
     SSL_set_connect_state(session.get());
     // An address is verified against the certificate's addresses, a name against its names.
-    if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session.get()), server_name.c_str()) == 1) return session;
+    if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session.get()), server_name.c_str()) == 1)
+        return session;
     ERR_clear_error();
     if (SSL_set1_host(session.get(), server_name.c_str()) != 1 ||
         SSL_ctrl(

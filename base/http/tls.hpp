@@ -1,4 +1,5 @@
-// OpenSSL as the house uses it: contexts from PEM files, a session on a descriptor, the peer's certificate. Private to base/http.
+// OpenSSL as the house uses it: contexts from PEM files, a session on a descriptor, the peer's
+// certificate. Private to base/http.
 #pragma once
 
 #include "base/fd.hpp"
@@ -6,11 +7,11 @@
 #include "base/http/request.hpp"
 #include "base/result.hpp"
 
-#include <openssl/ssl.h>
-
 #include <memory>
 #include <optional>
 #include <string>
+
+#include <openssl/ssl.h>
 
 namespace base::http {
 
@@ -27,9 +28,11 @@ using TlsSession = std::unique_ptr<SSL, FreeSession>;
 
 Result<TlsContext> make_server_context(const TlsFiles& files);
 Result<TlsContext> make_client_context(const TlsFiles& files);
-// Server: `server_name` empty. Client: the name or address to verify. The descriptor stays the caller's.
+// Server: `server_name` empty. Client: the name or address to verify. The descriptor stays the
+// caller's.
 Result<TlsSession> make_server_session(SSL_CTX* context, FdRef socket);
-Result<TlsSession> make_client_session(SSL_CTX* context, FdRef socket, const std::string& server_name);
+Result<TlsSession> make_client_session(
+        SSL_CTX* context, FdRef socket, const std::string& server_name);
 // Nothing when the peer sent none.
 std::optional<PeerCertificate> peer_certificate(SSL* session);
 // The reasons in OpenSSL's queue of this thread, which is then empty.

@@ -2,14 +2,13 @@
 
 #include "base/fail.hpp"
 
-#include <sys/socket.h>
-
 #include <errno.h>
-
-#include <openssl/err.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <climits>
+
+#include <openssl/err.h>
 
 namespace base::http {
 
@@ -22,20 +21,27 @@ int clamp_size(std::size_t size) {
 }  // namespace
 
 Result<Wire::Step> Wire::tls_step(int result, std::string_view action) {
-    if (result > 0) return Step{.kind = Step::Kind::done, .bytes = static_cast<std::size_t>(result)};
+    if (result > 0)
+        return Step{.kind = Step::Kind::done, .bytes = static_cast<std::size_t>(result)};
     const int saved = errno;
     switch (SSL_get_error(tls_.get(), result)) {
-        case SSL_ERROR_WANT_READ: return Step{.kind = Step::Kind::want_read, .bytes = 0};
-        case SSL_ERROR_WANT_WRITE: return Step{.kind = Step::Kind::want_write, .bytes = 0};
-        case SSL_ERROR_ZERO_RETURN: return Step{};
+        case SSL_ERROR_WANT_READ:
+            return Step{.kind = Step::Kind::want_read, .bytes = 0};
+        case SSL_ERROR_WANT_WRITE:
+            return Step{.kind = Step::Kind::want_write, .bytes = 0};
+        case SSL_ERROR_ZERO_RETURN:
+            return Step{};
         case SSL_ERROR_SYSCALL:
             errno = saved != 0 ? saved : ECONNRESET;
             return fail_errno("TLS {}", action);
-        default: break;
+        default:
+            break;
     }
     if (const long verdict = SSL_get_verify_result(tls_.get()); verdict != X509_V_OK) {
         ERR_clear_error();
-        return fail(Errc::denied, "TLS {}: certificate of the peer: {}", action, X509_verify_cert_error_string(verdict));
+        return fail(
+                Errc::denied, "TLS {}: certificate of the peer: {}", action,
+                X509_verify_cert_error_string(verdict));
     }
     const bool alert = ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
     return fail(alert ? Errc::unavailable : Errc::denied, "TLS {}: {}", action, tls_reason());
@@ -86,7 +92,8 @@ void Wire::close_write() {
 
 Result<void> Wire::wait(Step::Kind kind, Deadline deadline, std::string_view action) {
     const auto what = kind == Step::Kind::want_read ? sys::Ready::read : sys::Ready::write;
-    if (!TRY(sys::wait_ready(socket_, what, deadline))) return fail(Errc::timeout, "{}: no progress in time", action);
+    if (!TRY(sys::wait_ready(socket_, what, deadline)))
+        return fail(Errc::timeout, "{}: no progress in time", action);
     return ok;
 }
 

@@ -14,7 +14,7 @@ namespace base::http {
 class Workers {
   public:
     Workers(std::size_t threads, std::size_t queue_limit);
-    ~Workers();                              // runs what is queued, then joins
+    ~Workers();  // runs what is queued, then joins
     Workers(const Workers&) = delete;
     Workers& operator=(const Workers&) = delete;
 

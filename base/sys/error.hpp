@@ -1,4 +1,5 @@
-// errno as an Error, without fmt, so that the static programs can link it. Used by base/sys and garden/launch.
+// errno as an Error, without fmt, so that the static programs can link it. Used by base/sys and
+// garden/launch.
 #pragma once
 
 #include "base/result.hpp"
@@ -14,7 +15,8 @@ namespace base::sys {
 inline Error errno_error(std::string_view action, int error = errno, Where where = Where::here()) {
     std::string text(action);
     text.append(": ").append(errno_text(error));
-    return Error{.kind = errc_of_errno(error), .sys = error, .text = std::move(text), .where = where};
+    return Error{
+            .kind = errc_of_errno(error), .sys = error, .text = std::move(text), .where = where};
 }
 
 inline Error plain_error(Errc kind, std::string text, Where where = Where::here()) {

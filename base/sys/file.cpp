@@ -2,12 +2,12 @@
 
 #include "base/sys/error.hpp"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <linux/memfd.h>
 #include <linux/openat2.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <dirent.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -44,15 +44,19 @@ Result<Fd> open_in(FdRef root, CStr path, int flags, Resolve resolve, mode_t mod
     how.flags = static_cast<std::uint64_t>(static_cast<unsigned>(flags) | O_CLOEXEC);
     how.mode = mode;
     switch (resolve) {
-        case Resolve::in_root: how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS; break;
+        case Resolve::in_root:
+            how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+            break;
         case Resolve::beneath_no_links:
             how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
             break;
         case Resolve::beneath_no_xdev:
-            how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+            how.resolve =
+                    RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
             break;
     }
-    constexpr int kRetries = 128;  // EAGAIN means that a rename or mount raced the lookup (openat2(2))
+    constexpr int kRetries =
+            128;  // EAGAIN means that a rename or mount raced the lookup (openat2(2))
     for (int i = 0; i < kRetries; ++i) {
         Fd fd(static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how)));
         if (fd) return fd;
@@ -102,7 +106,8 @@ Result<void> ensure_directory(const std::string& host_path, mode_t mode) {
 }
 
 Result<void> remove_at(FdRef parent, CStr name, bool directory) {
-    if (::unlinkat(parent.get(), name.c_str(), directory ? AT_REMOVEDIR : 0) != 0 && errno != ENOENT) {
+    if (::unlinkat(parent.get(), name.c_str(), directory ? AT_REMOVEDIR : 0) != 0 &&
+        errno != ENOENT) {
         return errno_error(quoted("remove", name.c_str()));
     }
     return ok;
@@ -148,7 +153,9 @@ Result<std::vector<std::string>> list_directory(FdRef directory, std::size_t lim
         if (name == "." || name == "..") continue;
         if (names.size() >= limit) {
             (void)::closedir(stream);
-            return plain_error(Errc::exhausted, "directory has more than " + std::to_string(limit) + " entries");
+            return plain_error(
+                    Errc::exhausted,
+                    "directory has more than " + std::to_string(limit) + " entries");
         }
         names.emplace_back(name);
     }
@@ -171,7 +178,8 @@ Result<std::string> read_all(FdRef file, std::size_t limit) {
         if (n == 0) break;
         used += static_cast<std::size_t>(n);
         if (used > limit) {
-            return plain_error(Errc::exhausted, "file is larger than " + std::to_string(limit) + " bytes");
+            return plain_error(
+                    Errc::exhausted, "file is larger than " + std::to_string(limit) + " bytes");
         }
     }
     data.resize(used);
@@ -209,11 +217,13 @@ Result<void> write_kernel_file_at(FdRef parent, CStr path, std::string_view data
     return ok;
 }
 
-Result<void> write_atomic_at(FdRef parent, CStr name, std::string_view data, mode_t mode, Durable durable) {
+Result<void> write_atomic_at(
+        FdRef parent, CStr name, std::string_view data, mode_t mode, Durable durable) {
     const std::string temporary = std::string(".") + name.c_str() + ".tmp";
     Fd file = TRY(open_at(parent, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode));
     auto written = write_all(file, data);
-    if (written && durable == Durable::yes && ::fsync(file.get()) != 0) written = errno_error("fsync");
+    if (written && durable == Durable::yes && ::fsync(file.get()) != 0)
+        written = errno_error("fsync");
     if (written) written = rename_at(parent, temporary, parent, name);
     if (!written) {
         (void)::unlinkat(parent.get(), temporary.c_str(), 0);  // the first error is the one to tell
@@ -221,7 +231,8 @@ Result<void> write_atomic_at(FdRef parent, CStr name, std::string_view data, mod
     }
     if (durable == Durable::yes) {
         Fd directory = TRY(open_at(parent, ".", O_RDONLY | O_DIRECTORY));
-        if (::fsync(directory.get()) != 0) return errno_error(quoted("fsync the directory of", name.c_str()));
+        if (::fsync(directory.get()) != 0)
+            return errno_error(quoted("fsync the directory of", name.c_str()));
     }
     return ok;
 }
@@ -279,12 +290,15 @@ Result<Fd> sealed_memory_file(CStr name, std::string_view data, bool executable)
     if (!file && errno == EINVAL) file = Fd(::memfd_create(name.c_str(), base_flags));
     if (!file) return errno_error(quoted("make the memory file", name.c_str()));
     TRY(write_all(file, data));
-    if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0) {
+    if (::fcntl(file.get(), F_ADD_SEALS,
+                F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0) {
         return errno_error(quoted("seal the memory file", name.c_str()));
     }
     return file;
 }
 
-std::string descriptor_path(FdRef fd) { return "/proc/self/fd/" + std::to_string(fd.get()); }
+std::string descriptor_path(FdRef fd) {
+    return "/proc/self/fd/" + std::to_string(fd.get());
+}
 
 }  // namespace base::sys

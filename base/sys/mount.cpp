@@ -2,23 +2,28 @@
 
 #include "base/sys/error.hpp"
 
+#include <fcntl.h>
 #include <linux/mount.h>
 #include <sys/syscall.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <string>
 
 // <sys/mount.h> of glibc 2.36 clashes with <linux/mount.h>; these two are all we need from it.
 extern "C" int umount2(const char* target, int flags) noexcept;
-extern "C" int mount(const char* source, const char* target, const char* type, unsigned long flags, const void* data) noexcept;
+extern "C" int mount(
+        const char* source,
+        const char* target,
+        const char* type,
+        unsigned long flags,
+        const void* data) noexcept;
 
 namespace base::sys {
 
 namespace {
 
-constexpr int kDetach = 2;             // MNT_DETACH
-constexpr int kUmountNoFollow = 8;     // UMOUNT_NOFOLLOW
+constexpr int kDetach = 2;               // MNT_DETACH
+constexpr int kUmountNoFollow = 8;       // UMOUNT_NOFOLLOW
 constexpr unsigned kRecursive = 0x8000;  // AT_RECURSIVE
 
 std::string with(std::string_view action, std::string_view name) {
@@ -62,7 +67,9 @@ Result<void> fs_set_fd(FdRef context, CStr key, FdRef value) {
     return config(context, FSCONFIG_SET_FD, key.c_str(), nullptr, value.get());
 }
 
-Result<void> fs_create(FdRef context) { return config(context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0); }
+Result<void> fs_create(FdRef context) {
+    return config(context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0);
+}
 
 Result<Fd> fs_mount(FdRef context, std::uint64_t attributes) {
     Fd fd(static_cast<int>(::syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC, attributes)));
@@ -71,14 +78,15 @@ Result<Fd> fs_mount(FdRef context, std::uint64_t attributes) {
 }
 
 Result<Fd> clone_tree(FdRef parent, CStr path, bool recursive) {
-    const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | static_cast<unsigned>(AT_EMPTY_PATH) |
-                           (recursive ? kRecursive : 0U);
+    const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+                           static_cast<unsigned>(AT_EMPTY_PATH) | (recursive ? kRecursive : 0U);
     Fd fd(static_cast<int>(::syscall(SYS_open_tree, parent.get(), path.c_str(), flags)));
     if (!fd) return errno_error(with("clone the mount of", path.c_str()));
     return fd;
 }
 
-Result<void> set_mount_attributes(FdRef tree, std::uint64_t set, std::uint64_t clear, bool recursive) {
+Result<void> set_mount_attributes(
+        FdRef tree, std::uint64_t set, std::uint64_t clear, bool recursive) {
     mount_attr attributes = {};
     attributes.attr_set = set;
     attributes.attr_clr = clear;
@@ -108,7 +116,8 @@ Result<void> idmap_mount_with(FdRef tree, FdRef user_namespace, std::uint64_t se
 Result<void> attach_mount(FdRef tree, FdRef target_parent, CStr target) {
     const unsigned flags =
             MOVE_MOUNT_F_EMPTY_PATH | (*target.c_str() == '\0' ? MOVE_MOUNT_T_EMPTY_PATH : 0U);
-    if (::syscall(SYS_move_mount, tree.get(), "", target_parent.get(), target.c_str(), flags) != 0) {
+    if (::syscall(SYS_move_mount, tree.get(), "", target_parent.get(), target.c_str(), flags) !=
+        0) {
         return errno_error(with("attach a mount at", target.c_str()));
     }
     return ok;

@@ -8,8 +8,8 @@
 
 namespace base::sys {
 
-Result<Fd> open_process(std::int32_t pid);                 // pidfd_open; not_found when there is none
-Result<void> signal_process(FdRef process, int number);    // pidfd_send_signal; an ended one is fine
-Result<bool> has_ended(FdRef process);                     // without waiting and without reaping
+Result<Fd> open_process(std::int32_t pid);               // pidfd_open; not_found when there is none
+Result<void> signal_process(FdRef process, int number);  // pidfd_send_signal; an ended one is fine
+Result<bool> has_ended(FdRef process);                   // without waiting and without reaping
 
 }  // namespace base::sys

@@ -4,10 +4,10 @@
 #include "base/sys/error.hpp"
 #include "base/sys/pidfd.hpp"
 
-#include <sys/wait.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef P_PIDFD
@@ -16,8 +16,10 @@
 
 namespace base::sys {
 
-Result<Spawned> spawn_detached(FdRef program, std::span<const std::string> argv, std::span<const FdRef> fds) {
-    // Copies above every target number: dup2 in the child must not overwrite a source that comes later.
+Result<Spawned> spawn_detached(
+        FdRef program, std::span<const std::string> argv, std::span<const FdRef> fds) {
+    // Copies above every target number: dup2 in the child must not overwrite a source that comes
+    // later.
     constexpr int kAbove = 64;
     std::vector<Fd> sources;
     for (const auto fd : fds) {
@@ -29,10 +31,13 @@ Result<Spawned> spawn_detached(FdRef program, std::span<const std::string> argv,
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
     const Defer free_actions([&] { ::posix_spawn_file_actions_destroy(&actions); });
-    for (int i = 0; i < 3; ++i) ::posix_spawn_file_actions_addopen(&actions, i, "/dev/null", O_RDWR, 0);
+    for (int i = 0; i < 3; ++i)
+        ::posix_spawn_file_actions_addopen(&actions, i, "/dev/null", O_RDWR, 0);
     int next = 3;
-    for (const auto& source : sources) ::posix_spawn_file_actions_adddup2(&actions, source.get(), next++);
-    const std::string path = "/proc/self/fd/" + std::to_string(next);  // of the child: its own numbers
+    for (const auto& source : sources)
+        ::posix_spawn_file_actions_adddup2(&actions, source.get(), next++);
+    const std::string path =
+            "/proc/self/fd/" + std::to_string(next);  // of the child: its own numbers
     ::posix_spawn_file_actions_adddup2(&actions, own_program.get(), next++);
     ::posix_spawn_file_actions_addclosefrom_np(&actions, next);
 
@@ -52,8 +57,8 @@ Result<Spawned> spawn_detached(FdRef program, std::span<const std::string> argv,
     arguments.push_back(nullptr);
     char* environment[] = {nullptr};
     Spawned out;
-    const int error =
-            ::posix_spawn(&out.pid, path.c_str(), &actions, &attributes, arguments.data(), environment);
+    const int error = ::posix_spawn(
+            &out.pid, path.c_str(), &actions, &attributes, arguments.data(), environment);
     if (error != 0) return errno_error("start " + (argv.empty() ? path : argv.front()), error);
     out.pidfd = TRY(open_process(out.pid));  // our unreaped child: the number cannot be reused
     return out;
@@ -63,11 +68,14 @@ Result<std::optional<std::int32_t>> reap(FdRef pidfd) {
     siginfo_t info = {};
     int result = 0;
     do {
-        result = ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd.get()), &info, WEXITED | WNOHANG);
+        result = ::waitid(
+                static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd.get()), &info,
+                WEXITED | WNOHANG);
     } while (result != 0 && errno == EINTR);
     if (result != 0) return errno_error("wait for a process");
     if (info.si_pid == 0) return std::optional<std::int32_t>{};
-    return std::optional<std::int32_t>(info.si_code == CLD_EXITED ? info.si_status & 0xff : 128 + info.si_status);
+    return std::optional<std::int32_t>(
+            info.si_code == CLD_EXITED ? info.si_status & 0xff : 128 + info.si_status);
 }
 
 }  // namespace base::sys

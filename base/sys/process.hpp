@@ -1,4 +1,5 @@
-// Start a program with exactly the descriptors it gets, and reap it; see pidfd.hpp for the rest. Used by garden/launch and tests.
+// Start a program with exactly the descriptors it gets, and reap it; see pidfd.hpp for the rest.
+// Used by garden/launch and tests.
 #pragma once
 
 #include "base/fd.hpp"
@@ -19,9 +20,11 @@ struct Spawned {
     Fd pidfd;
 };
 
-// posix_spawn of an open (sealed) program in a new session: descriptors 0-2 are /dev/null, `fds` become 3, 4, …, the
-// program itself comes after them; everything else is closed. Signals are at their defaults, the environment is empty.
-Result<Spawned> spawn_detached(FdRef program, std::span<const std::string> argv, std::span<const FdRef> fds);
+// posix_spawn of an open (sealed) program in a new session: descriptors 0-2 are /dev/null, `fds`
+// become 3, 4, …, the program itself comes after them; everything else is closed. Signals are at
+// their defaults, the environment is empty.
+Result<Spawned> spawn_detached(
+        FdRef program, std::span<const std::string> argv, std::span<const FdRef> fds);
 
 // 0-255, 128 + n when killed by signal n; empty while it runs. Reaps: only for children.
 Result<std::optional<std::int32_t>> reap(FdRef pidfd);

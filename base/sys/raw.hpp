@@ -1,20 +1,26 @@
-// Bare system calls for code between clone and exec: nothing here allocates, throws or locks; errors are in errno.
-// Used by garden/launch/shim (the children) and garden/launch/init. Everybody else has the wrappers beside this file.
+// Bare system calls for code between clone and exec: nothing here allocates, throws or locks;
+// errors are in errno. Used by garden/launch/shim (the children) and garden/launch/init. Everybody
+// else has the wrappers beside this file.
 #pragma once
 
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
-#include <sys/syscall.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdint>
 
 // <sys/mount.h> of glibc 2.36 clashes with <linux/mount.h>; these two are all we need from it.
-extern "C" int mount(const char* source, const char* target, const char* type, unsigned long flags, const void* data) noexcept;
+extern "C" int mount(
+        const char* source,
+        const char* target,
+        const char* type,
+        unsigned long flags,
+        const void* data) noexcept;
 extern "C" int umount2(const char* target, int flags) noexcept;
 
 namespace base::sys::raw {
@@ -22,9 +28,12 @@ namespace base::sys::raw {
 inline constexpr unsigned kRecursive = 0x8000;  // AT_RECURSIVE
 inline constexpr int kDetach = 2;               // MNT_DETACH
 
-inline long clone3(clone_args& args) noexcept { return ::syscall(SYS_clone3, &args, sizeof args); }
+inline long clone3(clone_args& args) noexcept {
+    return ::syscall(SYS_clone3, &args, sizeof args);
+}
 
-inline int openat2(int parent, const char* path, std::uint64_t flags, std::uint64_t resolve) noexcept {
+inline int openat2(
+        int parent, const char* path, std::uint64_t flags, std::uint64_t resolve) noexcept {
     open_how how = {};
     how.flags = flags | O_CLOEXEC;
     how.resolve = resolve;
@@ -38,20 +47,26 @@ inline int openat2(int parent, const char* path, std::uint64_t flags, std::uint6
 }
 
 inline int open_tree(int parent, const char* path, unsigned flags) noexcept {
-    return static_cast<int>(::syscall(SYS_open_tree, parent, path, flags | OPEN_TREE_CLOEXEC | static_cast<unsigned>(AT_EMPTY_PATH)));
+    return static_cast<int>(::syscall(
+            SYS_open_tree, parent, path,
+            flags | OPEN_TREE_CLOEXEC | static_cast<unsigned>(AT_EMPTY_PATH)));
 }
 
 inline int move_mount(int tree, int target) noexcept {
-    return static_cast<int>(
-            ::syscall(SYS_move_mount, tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
+    return static_cast<int>(::syscall(
+            SYS_move_mount, tree, "", target, "",
+            MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
 }
 
 inline int mount_setattr(int tree, unsigned flags, mount_attr& attributes) noexcept {
     return static_cast<int>(::syscall(
-            SYS_mount_setattr, tree, "", flags | static_cast<unsigned>(AT_EMPTY_PATH), &attributes, sizeof attributes));
+            SYS_mount_setattr, tree, "", flags | static_cast<unsigned>(AT_EMPTY_PATH), &attributes,
+            sizeof attributes));
 }
 
-inline int fsopen(const char* type) noexcept { return static_cast<int>(::syscall(SYS_fsopen, type, FSOPEN_CLOEXEC)); }
+inline int fsopen(const char* type) noexcept {
+    return static_cast<int>(::syscall(SYS_fsopen, type, FSOPEN_CLOEXEC));
+}
 
 inline int fsconfig(int context, unsigned command, const char* key, const char* value) noexcept {
     return static_cast<int>(::syscall(SYS_fsconfig, context, command, key, value, 0));

@@ -34,7 +34,8 @@ Result<std::uint64_t> own_bounding_capabilities() {
 Result<std::uint64_t> own_effective_capabilities() {
     __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
     std::array<__user_cap_data_struct, 2> data = {};
-    if (::syscall(SYS_capget, &header, data.data()) != 0) return errno_error("read the effective capabilities");
+    if (::syscall(SYS_capget, &header, data.data()) != 0)
+        return errno_error("read the effective capabilities");
     return std::uint64_t{data[0].effective} | (std::uint64_t{data[1].effective} << 32);
 }
 
@@ -64,7 +65,8 @@ Result<KernelVersion> kernel_version() {
     if (::uname(&name) != 0) return errno_error("read the kernel's name");
     const std::string_view release(name.release);
     const auto dot = release.find('.');
-    if (dot == std::string_view::npos) return plain_error(Errc::corrupt, "kernel release has no dot");
+    if (dot == std::string_view::npos)
+        return plain_error(Errc::corrupt, "kernel release has no dot");
     const auto end = release.find_first_not_of("0123456789", dot + 1);
     const auto minor = release.substr(dot + 1, end == std::string_view::npos ? end : end - dot - 1);
     return KernelVersion{

@@ -3,10 +3,10 @@
 #include "base/sys/error.hpp"
 #include "base/sys/file.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
@@ -50,7 +50,8 @@ Result<Fd> seqpacket_listen(FdRef directory, std::string_view name) {
     if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         return errno_error("bind " + std::string(name));
     }
-    if (::fchmodat(directory.get(), std::string(name).c_str(), 0600, 0) != 0) return errno_error("chmod the socket");
+    if (::fchmodat(directory.get(), std::string(name).c_str(), 0600, 0) != 0)
+        return errno_error("chmod the socket");
     if (::listen(fd.get(), 8) != 0) return errno_error("listen on " + std::string(name));
     return fd;
 }
@@ -71,7 +72,8 @@ Result<Fd> seqpacket_accept(FdRef listener) {
 }
 
 Result<void> send_message(FdRef socket, std::string_view data, std::span<const FdRef> fds) {
-    if (fds.size() > kMaxMessageFds) return plain_error(Errc::invalid, "too many descriptors in one message");
+    if (fds.size() > kMaxMessageFds)
+        return plain_error(Errc::invalid, "too many descriptors in one message");
     iovec part = {.iov_base = const_cast<char*>(data.data()), .iov_len = data.size()};
     msghdr header = {};
     header.msg_iov = &part;
@@ -119,7 +121,8 @@ Result<Message> receive_message(FdRef socket, std::size_t limit, bool wait) {
         n = ::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC);
     } while (n < 0 && errno == EINTR);
     if (n < 0) return errno_error("receive a message");
-    for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr; item = CMSG_NXTHDR(&header, item)) {
+    for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr;
+         item = CMSG_NXTHDR(&header, item)) {
         if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS) continue;
         const std::size_t count = (item->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         for (std::size_t i = 0; i < count; ++i) {
@@ -128,9 +131,11 @@ Result<Message> receive_message(FdRef socket, std::size_t limit, bool wait) {
             message.fds.emplace_back(fd);
         }
     }
-    if ((header.msg_flags & MSG_CTRUNC) != 0) return plain_error(Errc::corrupt, "message lost descriptors");
+    if ((header.msg_flags & MSG_CTRUNC) != 0)
+        return plain_error(Errc::corrupt, "message lost descriptors");
     if (static_cast<std::size_t>(n) > limit) {
-        return plain_error(Errc::corrupt, "message is larger than " + std::to_string(limit) + " bytes");
+        return plain_error(
+                Errc::corrupt, "message is larger than " + std::to_string(limit) + " bytes");
     }
     message.data.resize(static_cast<std::size_t>(n));
     return message;

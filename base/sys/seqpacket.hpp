@@ -1,4 +1,5 @@
-// Datagram messages with descriptors over AF_UNIX SOCK_SEQPACKET. Used between gardend and garden-shim.
+// Datagram messages with descriptors over AF_UNIX SOCK_SEQPACKET. Used between gardend and
+// garden-shim.
 #pragma once
 
 #include "base/fd.hpp"
@@ -25,13 +26,15 @@ struct SocketPair {
 };
 
 Result<SocketPair> seqpacket_pair();
-// Listens at a name below `directory`, by descriptor path, so that sun_path never overflows. Mode 0600.
+// Listens at a name below `directory`, by descriptor path, so that sun_path never overflows. Mode
+// 0600.
 Result<Fd> seqpacket_listen(FdRef directory, std::string_view name);
 Result<Fd> seqpacket_connect(FdRef directory, std::string_view name);
 Result<Fd> seqpacket_accept(FdRef listener);
 // Sends one message whole. EAGAIN (a full non-blocking socket) is Errc::unavailable.
 Result<void> send_message(FdRef socket, std::string_view data, std::span<const FdRef> fds = {});
-// The next message; an orderly end is Errc::not_found with sys 0. `limit`: longer messages are Errc::corrupt.
+// The next message; an orderly end is Errc::not_found with sys 0. `limit`: longer messages are
+// Errc::corrupt.
 Result<Message> receive_message(FdRef socket, std::size_t limit, bool wait = true);
 
 }  // namespace base::sys

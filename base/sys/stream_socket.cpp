@@ -3,13 +3,12 @@
 #include "base/sys/error.hpp"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/un.h>
-
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,7 +28,8 @@ int milliseconds_until(SteadyTime deadline) {
 }
 
 void set_option(FdRef socket, int level, int name, int value) {
-    (void)::setsockopt(socket.get(), level, name, &value, sizeof value);  // a comfort, not a promise
+    (void)::setsockopt(
+            socket.get(), level, name, &value, sizeof value);  // a comfort, not a promise
 }
 
 // A non-blocking connect that is under way: waits for its end.
@@ -38,7 +38,8 @@ Result<void> finish_connect(FdRef socket, const Address& address, SteadyTime dea
         return plain_error(Errc::timeout, "connect to " + address.text() + ": no answer in time");
     int error = 0;
     socklen_t size = sizeof error;
-    if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno_error("getsockopt");
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+        return errno_error("getsockopt");
     if (error != 0) return errno_error("connect to " + address.text(), error);
     return ok;
 }
@@ -55,8 +56,10 @@ const ::sockaddr* Address::get() const {
 
 std::uint16_t Address::port() const {
     const void* raw = &storage;
-    if (storage.ss_family == AF_INET) return ntohs(static_cast<const ::sockaddr_in*>(raw)->sin_port);
-    if (storage.ss_family == AF_INET6) return ntohs(static_cast<const ::sockaddr_in6*>(raw)->sin6_port);
+    if (storage.ss_family == AF_INET)
+        return ntohs(static_cast<const ::sockaddr_in*>(raw)->sin_port);
+    if (storage.ss_family == AF_INET6)
+        return ntohs(static_cast<const ::sockaddr_in6*>(raw)->sin6_port);
     return 0;
 }
 
@@ -68,11 +71,13 @@ std::string Address::text() const {
         return std::string(host) + ":" + std::to_string(port());
     }
     if (storage.ss_family == AF_INET6) {
-        ::inet_ntop(AF_INET6, &static_cast<const ::sockaddr_in6*>(raw)->sin6_addr, host, sizeof host);
+        ::inet_ntop(
+                AF_INET6, &static_cast<const ::sockaddr_in6*>(raw)->sin6_addr, host, sizeof host);
         return "[" + std::string(host) + "]:" + std::to_string(port());
     }
     const auto* local = static_cast<const ::sockaddr_un*>(raw);
-    return size > sizeof(sa_family_t) && local->sun_path[0] != 0 ? std::string(local->sun_path) : "unix";
+    return size > sizeof(sa_family_t) && local->sun_path[0] != 0 ? std::string(local->sun_path)
+                                                                 : "unix";
 }
 
 Result<Address> unix_address(const std::string& path) {
@@ -81,7 +86,8 @@ Result<Address> unix_address(const std::string& path) {
     if (path.empty() || path.size() >= sizeof local->sun_path)
         return plain_error(
                 Errc::invalid, "unix socket path '" + path + "': " + std::to_string(path.size()) +
-                                       " bytes, allowed are 1 to " + std::to_string(sizeof local->sun_path - 1));
+                                       " bytes, allowed are 1 to " +
+                                       std::to_string(sizeof local->sun_path - 1));
     local->sun_family = AF_UNIX;
     std::memcpy(local->sun_path, path.data(), path.size());
     address.size = static_cast<socklen_t>(offsetof(::sockaddr_un, sun_path) + path.size() + 1);
@@ -92,7 +98,8 @@ Result<Fd> listen_on(const Address& address, int backlog) {
     Fd socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket) return errno_error("create a socket");
     if (address.storage.ss_family != AF_UNIX) set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (::bind(socket.get(), address.get(), address.size) != 0) return errno_error("bind " + address.text());
+    if (::bind(socket.get(), address.get(), address.size) != 0)
+        return errno_error("bind " + address.text());
     if (::listen(socket.get(), backlog) != 0) return errno_error("listen on " + address.text());
     return socket;
 }
@@ -101,10 +108,12 @@ Result<std::optional<Accepted>> accept_from(FdRef listener) {
     Accepted accepted;
     accepted.peer.size = sizeof accepted.peer.storage;
     accepted.socket = Fd(::accept4(
-            listener.get(), accepted.peer.get(), &accepted.peer.size, SOCK_CLOEXEC | SOCK_NONBLOCK));
+            listener.get(), accepted.peer.get(), &accepted.peer.size,
+            SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (accepted.socket) return std::optional<Accepted>(std::move(accepted));
     // A client that gave up in the backlog is not an error of ours.
-    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return std::optional<Accepted>();
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+        return std::optional<Accepted>();
     return errno_error("accept");
 }
 
@@ -114,10 +123,12 @@ Result<Fd> connect_to(const Address& address, SteadyTime deadline) {
     for (;;) {
         if (::connect(socket.get(), address.get(), address.size) == 0) return socket;
         if (errno == EINPROGRESS) break;
-        // A unix listener whose backlog is full: connect again until the deadline; the kernel offers nothing to wait on.
+        // A unix listener whose backlog is full: connect again until the deadline; the kernel
+        // offers nothing to wait on.
         if (errno != EAGAIN) return errno_error("connect to " + address.text());
         if (std::chrono::steady_clock::now() >= deadline)
-            return plain_error(Errc::timeout, "connect to " + address.text() + ": no answer in time");
+            return plain_error(
+                    Errc::timeout, "connect to " + address.text() + ": no answer in time");
         (void)::poll(nullptr, 0, 1);
     }
     TRY(finish_connect(socket, address, deadline));
@@ -127,7 +138,8 @@ Result<Fd> connect_to(const Address& address, SteadyTime deadline) {
 Result<Address> local_address(FdRef socket) {
     Address address;
     address.size = sizeof address.storage;
-    if (::getsockname(socket.get(), address.get(), &address.size) != 0) return errno_error("getsockname");
+    if (::getsockname(socket.get(), address.get(), &address.size) != 0)
+        return errno_error("getsockname");
     return address;
 }
 
@@ -158,13 +170,17 @@ void shut_down(FdRef socket, int how) {
 
 Result<SocketPair> stream_pair() {
     int ends[2] = {-1, -1};
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return errno_error("socketpair");
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return errno_error("socketpair");
     return SocketPair{.first = Fd(ends[0]), .second = Fd(ends[1])};
 }
 
 Result<bool> wait_ready(FdRef fd, Ready what, SteadyTime deadline) {
     for (;;) {
-        ::pollfd entry{.fd = fd.get(), .events = what == Ready::read ? short{POLLIN} : short{POLLOUT}, .revents = 0};
+        ::pollfd entry{
+                .fd = fd.get(),
+                .events = what == Ready::read ? short{POLLIN} : short{POLLOUT},
+                .revents = 0};
         const int count = ::poll(&entry, 1, milliseconds_until(deadline));
         if (count > 0) return true;
         if (count == 0) return false;

@@ -1,5 +1,6 @@
-// Stream sockets: listen, accept, connect with a deadline, credentials, poll of one descriptor. Used by base/http.
-// Sockets made here are non-blocking and close-on-exec; no names are resolved here.
+// Stream sockets: listen, accept, connect with a deadline, credentials, poll of one descriptor.
+// Used by base/http. Sockets made here are non-blocking and close-on-exec; no names are resolved
+// here.
 #pragma once
 
 #include "base/cstr.hpp"
@@ -27,35 +28,41 @@ struct Address {
 
     const ::sockaddr* get() const;
     ::sockaddr* get();
-    std::string text() const;           // "192.0.2.1:80", "[::1]:80", "unix"
-    std::uint16_t port() const;         // 0 for unix
+    std::string text() const;    // "192.0.2.1:80", "[::1]:80", "unix"
+    std::uint16_t port() const;  // 0 for unix
 };
 
 Result<Address> unix_address(const std::string& path);
 
 Result<Fd> listen_on(const Address& address, int backlog = 1024);
+
 // The next connection, or nothing when none waits (non-blocking listener).
 struct Accepted {
     Fd socket;
     Address peer;
 };
+
 Result<std::optional<Accepted>> accept_from(FdRef listener);
 Result<Fd> connect_to(const Address& address, SteadyTime deadline);
 Result<Address> local_address(FdRef socket);
 Result<::ucred> peer_credentials(FdRef socket);
 Result<void> set_blocking(FdRef fd, bool blocking);
-void no_delay(FdRef socket);             // TCP_NODELAY and SO_KEEPALIVE; what is not TCP ignores it
-void shut_down(FdRef socket, int how);   // shutdown(2); a socket that is gone already is fine
+void no_delay(FdRef socket);            // TCP_NODELAY and SO_KEEPALIVE; what is not TCP ignores it
+void shut_down(FdRef socket, int how);  // shutdown(2); a socket that is gone already is fine
+
 struct SocketPair {
     Fd first;
     Fd second;
 };
-Result<SocketPair> stream_pair();        // blocking
+
+Result<SocketPair> stream_pair();  // blocking
 
 enum class Ready { read, write };
-// True when ready (or broken: the next call says how), false at the deadline. SteadyTime::max() waits for ever.
+// True when ready (or broken: the next call says how), false at the deadline. SteadyTime::max()
+// waits for ever.
 Result<bool> wait_ready(FdRef fd, Ready what, SteadyTime deadline);
-// send and recv without waiting and without SIGPIPE: the bytes moved, nothing when it would block. 0 from receive: the end.
+// send and recv without waiting and without SIGPIPE: the bytes moved, nothing when it would block.
+// 0 from receive: the end.
 Result<std::optional<std::size_t>> send_now(FdRef socket, std::string_view data);
 Result<std::optional<std::size_t>> receive_now(FdRef socket, std::span<char> into);
 // The other side has closed its direction or the connection.

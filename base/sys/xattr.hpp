@@ -15,6 +15,6 @@ namespace base::sys {
 Result<void> set_xattr(FdRef file, CStr name, std::string_view value);
 // Nothing when the file has no such attribute or its file system knows none.
 Result<std::optional<std::string>> get_xattr(FdRef file, CStr name);
-Result<std::vector<std::string>> list_xattrs(FdRef file);   // empty where the file system knows none
+Result<std::vector<std::string>> list_xattrs(FdRef file);  // empty where the file system knows none
 
 }  // namespace base::sys

@@ -80,7 +80,7 @@ void describe(V& v, MemoryStat& o) {
     v.always("swap", o.swap);
     v.always("hierarchical_memsw_limit", o.hierarchical_memsw_limit);
     v.always("total_swap", o.total_swap);
-    v.always("TotalUsageTowardLimit", o.total_usage_toward_limit);   // no tag in Go: capitals
+    v.always("TotalUsageTowardLimit", o.total_usage_toward_limit);  // no tag in Go: capitals
     v.always("anon", o.anon);
     v.always("file", o.file);
     v.always("swapcached", o.swapcached);

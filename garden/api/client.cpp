@@ -10,7 +10,8 @@ using base::http::percent_encode;
 using base::json::encode;
 
 base::Error answer_error(int status, const std::string& body) {
-    if (auto error = base::json::decode<Error>(body, base::json::Rest::ignore); error && !(error->message.empty() && error->type.empty()))
+    if (auto error = base::json::decode<Error>(body, base::json::Rest::ignore);
+        error && !(error->message.empty() && error->type.empty()))
         return to_error(*error, status);
     const auto text = body.substr(0, 512);
     // What does not answer in our shape is a router or a proxy: only its status is worth something.
@@ -25,10 +26,14 @@ std::string container_path(std::string_view handle, std::string_view rest) {
     return "/containers/" + percent_encode(handle) + std::string(rest);
 }
 
-Client::Client(base::http::ClientConfig config) : http_(std::make_shared<base::http::Client>(std::move(config))) {}
+Client::Client(base::http::ClientConfig config)
+    : http_(std::make_shared<base::http::Client>(std::move(config))) {}
 
 base::Result<std::string> Client::call(
-        std::string method, std::string target, std::string body, std::chrono::milliseconds timeout) {
+        std::string method,
+        std::string target,
+        std::string body,
+        std::chrono::milliseconds timeout) {
     base::http::ClientRequest request{
             .method = std::move(method),
             .target = std::move(target),
@@ -45,7 +50,8 @@ base::Result<std::string> Client::call(
 base::Result<base::http::ClientStream> Client::open(base::http::ClientRequest request) {
     auto stream = TRY(http_->open(std::move(request)));
     if (stream.good()) return stream;
-    return answer_error(stream.status(), stream.read_all(kMaxAnswer, kQuickCall).value_or(std::string()));
+    return answer_error(
+            stream.status(), stream.read_all(kMaxAnswer, kQuickCall).value_or(std::string()));
 }
 
 template <class T>
@@ -66,7 +72,8 @@ base::Result<Capacity> Client::capacity() {
 base::Result<std::vector<std::string>> Client::list(const StringMap& filter) {
     base::http::Query query;
     for (const auto& [name, value] : filter) query.add(name, value);
-    auto answer = TRY(get<ListAnswer>(query.empty() ? std::string("/containers") : "/containers?" + query.text()));
+    auto answer = TRY(get<ListAnswer>(
+            query.empty() ? std::string("/containers") : "/containers?" + query.text()));
     return std::move(answer.handles);
 }
 
@@ -106,17 +113,21 @@ std::vector<std::vector<std::string>> batches(const std::vector<std::string>& ha
 
 }  // namespace
 
-base::Result<std::map<std::string, BulkInfo>> Client::bulk_info(const std::vector<std::string>& handles) {
+base::Result<std::map<std::string, BulkInfo>> Client::bulk_info(
+        const std::vector<std::string>& handles) {
     std::map<std::string, BulkInfo> all;
     for (const auto& batch : batches(handles))
-        all.merge(TRY((get<std::map<std::string, BulkInfo>>(bulk_target("/containers/bulk_info", batch)))));
+        all.merge(TRY((get<std::map<std::string, BulkInfo>>(
+                bulk_target("/containers/bulk_info", batch)))));
     return all;
 }
 
-base::Result<std::map<std::string, BulkMetrics>> Client::bulk_metrics(const std::vector<std::string>& handles) {
+base::Result<std::map<std::string, BulkMetrics>> Client::bulk_metrics(
+        const std::vector<std::string>& handles) {
     std::map<std::string, BulkMetrics> all;
     for (const auto& batch : batches(handles))
-        all.merge(TRY((get<std::map<std::string, BulkMetrics>>(bulk_target("/containers/bulk_metrics", batch)))));
+        all.merge(TRY((get<std::map<std::string, BulkMetrics>>(
+                bulk_target("/containers/bulk_metrics", batch)))));
     return all;
 }
 
@@ -126,7 +137,9 @@ base::Result<void> Client::destroy(std::string_view handle) {
 }
 
 base::Result<void> Client::stop(std::string_view handle, bool kill) {
-    TRY(call("PUT", container_path(handle, "/stop"), encode(StopRequest{.kill = kill}), kNoDeadline));
+    TRY(
+            call("PUT", container_path(handle, "/stop"), encode(StopRequest{.kill = kill}),
+                 kNoDeadline));
     return base::ok;
 }
 
@@ -135,13 +148,13 @@ base::Result<void> Client::stream_in(
     base::http::Query query;
     query.add("user", std::string(user));
     query.add("destination", std::string(destination));
-    auto stream = TRY(open(
-            {.method = "PUT",
-             .target = container_path(handle, "/files?") + query.text(),
-             .headers = {{"Content-Type", "application/x-tar"}},
-             .body = {},
-             .upload = std::move(tar),
-             .timeout = kNoDeadline}));
+    auto stream = TRY(
+            open({.method = "PUT",
+                  .target = container_path(handle, "/files?") + query.text(),
+                  .headers = {{"Content-Type", "application/x-tar"}},
+                  .body = {},
+                  .upload = std::move(tar),
+                  .timeout = kNoDeadline}));
     TRY(stream.read_all(kMaxAnswer, kQuickCall));
     return base::ok;
 }
@@ -179,7 +192,9 @@ base::Result<MemoryLimits> Client::memory_limits(std::string_view handle) {
 base::Result<NetInResponse> Client::net_in(
         std::string_view handle, std::uint32_t host_port, std::uint32_t container_port) {
     const NetInRequest request{
-            .handle = std::string(handle), .host_port = host_port, .container_port = container_port};
+            .handle = std::string(handle),
+            .host_port = host_port,
+            .container_port = container_port};
     const auto body = TRY(call("POST", container_path(handle, "/net/in"), encode(request)));
     return base::json::decode<NetInResponse>(body, base::json::Rest::ignore);
 }
@@ -189,15 +204,18 @@ base::Result<void> Client::net_out(std::string_view handle, const NetOutRule& ru
     return base::ok;
 }
 
-base::Result<void> Client::bulk_net_out(std::string_view handle, const std::vector<NetOutRule>& rules) {
+base::Result<void> Client::bulk_net_out(
+        std::string_view handle, const std::vector<NetOutRule>& rules) {
     TRY(call("POST", container_path(handle, "/net/out/bulk"), encode(rules)));
     return base::ok;
 }
 
-base::Result<ProcessStream> Client::begin_stream(std::string_view handle, base::http::ClientRequest request) {
+base::Result<ProcessStream> Client::begin_stream(
+        std::string_view handle, base::http::ClientRequest request) {
     request.timeout = kNoDeadline;  // a start may wait for an image
     auto stream = TRY(open(std::move(request)));
-    return ProcessStream::begin(http_, container_path(handle, "/processes"), TRY(std::move(stream).hijack()));
+    return ProcessStream::begin(
+            http_, container_path(handle, "/processes"), TRY(std::move(stream).hijack()));
 }
 
 base::Result<ProcessStream> Client::run(std::string_view handle, const ProcessSpec& spec) {
@@ -222,16 +240,20 @@ base::Result<void> Client::set_grace_time(std::string_view handle, std::chrono::
 }
 
 base::Result<StringMap> Client::properties(std::string_view handle) {
-    return TRY(get<std::optional<StringMap>>(container_path(handle, "/properties"))).value_or(StringMap());
+    return TRY(get<std::optional<StringMap>>(container_path(handle, "/properties")))
+            .value_or(StringMap());
 }
 
 base::Result<std::string> Client::property(std::string_view handle, std::string_view name) {
-    return TRY(get<PropertyValue>(container_path(handle, "/properties/") + percent_encode(name))).value;
+    return TRY(get<PropertyValue>(container_path(handle, "/properties/") + percent_encode(name)))
+            .value;
 }
 
-base::Result<void> Client::set_property(std::string_view handle, std::string_view name, std::string_view value) {
-    TRY(call("PUT", container_path(handle, "/properties/") + percent_encode(name),
-             encode(PropertyValue{.value = std::string(value)})));
+base::Result<void> Client::set_property(
+        std::string_view handle, std::string_view name, std::string_view value) {
+    TRY(
+            call("PUT", container_path(handle, "/properties/") + percent_encode(name),
+                 encode(PropertyValue{.value = std::string(value)})));
     return base::ok;
 }
 

@@ -11,7 +11,8 @@ namespace garden::api {
 
 // Bulk answers about thousands of containers are the largest.
 inline constexpr std::size_t kMaxAnswer = std::size_t{64} << 20;
-inline constexpr base::json::Limits kAnswerLimits{.bytes = kMaxAnswer, .depth = base::json::kMaxDepth};
+inline constexpr base::json::Limits kAnswerLimits{
+        .bytes = kMaxAnswer, .depth = base::json::kMaxDepth};
 
 // The error that an answer outside 200–299 stands for.
 base::Error answer_error(int status, const std::string& body);

@@ -22,9 +22,9 @@ base::Error pull_error(const std::string& text) {
     if (!error) return base::fail(base::Errc::internal, "pull failed: {}", text.substr(0, 512));
     base::Error out = base::fail(base::Errc::internal, "{}", error->message);
     for (const auto kind :
-         {base::Errc::invalid, base::Errc::not_found, base::Errc::already_exists, base::Errc::conflict, base::Errc::denied,
-          base::Errc::exhausted, base::Errc::unavailable, base::Errc::timeout, base::Errc::cancelled,
-          base::Errc::unsupported, base::Errc::corrupt})
+         {base::Errc::invalid, base::Errc::not_found, base::Errc::already_exists,
+          base::Errc::conflict, base::Errc::denied, base::Errc::exhausted, base::Errc::unavailable,
+          base::Errc::timeout, base::Errc::cancelled, base::Errc::unsupported, base::Errc::corrupt})
         if (base::to_string(kind) == error->kind) out.kind = kind;
     return out;
 }
@@ -36,19 +36,23 @@ base::Result<std::vector<ImageRow>> Client::images() {
 }
 
 base::Result<Image> Client::image(std::string_view reference) {
-    return decode<Image>(TRY(call("GET", "/cloche/v1/images/inspect?reference=" + percent_encode(reference))));
+    return decode<Image>(
+            TRY(call("GET", "/cloche/v1/images/inspect?reference=" + percent_encode(reference))));
 }
 
 base::Result<void> Client::remove_image(std::string_view reference) {
-    TRY(call("DELETE", "/cloche/v1/images?reference=" + percent_encode(reference), {}, kNoDeadline));
+    TRY(call(
+            "DELETE", "/cloche/v1/images?reference=" + percent_encode(reference), {}, kNoDeadline));
     return base::ok;
 }
 
 base::Result<std::uint64_t> Client::prune_images() {
-    return TRY(decode<PruneAnswer>(TRY(call("POST", "/cloche/v1/images/prune", {}, kNoDeadline)))).freed_bytes;
+    return TRY(decode<PruneAnswer>(TRY(call("POST", "/cloche/v1/images/prune", {}, kNoDeadline))))
+            .freed_bytes;
 }
 
-base::Result<Image> Client::pull(const ImageRef& image, const std::function<void(const PullProgress&)>& progress) {
+base::Result<Image> Client::pull(
+        const ImageRef& image, const std::function<void(const PullProgress&)>& progress) {
     base::http::EventReader events(TRY(open(
             {.method = "POST",
              .target = "/cloche/v1/images/pull",
@@ -58,7 +62,10 @@ base::Result<Image> Client::pull(const ImageRef& image, const std::function<void
              .timeout = kNoDeadline})));
     for (;;) {
         const auto event = TRY(events.next(kPullSilence));
-        if (!event) return base::fail(base::Errc::unavailable, "pull {}: the daemon ended the stream early", image.uri);
+        if (!event)
+            return base::fail(
+                    base::Errc::unavailable, "pull {}: the daemon ended the stream early",
+                    image.uri);
         if (event->name == "done") return decode<Image>(event->data);
         if (event->name == "error") return pull_error(event->data);
         if (event->name != "progress") continue;
@@ -72,7 +79,8 @@ base::Result<std::string> Client::plan(const ContainerSpec& spec) {
 }
 
 base::Result<std::vector<Orphan>> Client::doctor() {
-    return TRY(decode<DoctorAnswer>(TRY(call("GET", "/cloche/v1/doctor", {}, kNoDeadline)))).orphans;
+    return TRY(decode<DoctorAnswer>(TRY(call("GET", "/cloche/v1/doctor", {}, kNoDeadline))))
+            .orphans;
 }
 
 base::Result<std::string> Client::features() {
@@ -80,14 +88,16 @@ base::Result<std::string> Client::features() {
 }
 
 base::Result<std::vector<ProcessRow>> Client::processes(std::string_view handle) {
-    return TRY(decode<ProcessList>(
-                       TRY(call("GET", "/cloche/v1/containers/" + percent_encode(handle) + "/processes"))))
+    return TRY(decode<ProcessList>(TRY(call(
+                       "GET", "/cloche/v1/containers/" + percent_encode(handle) + "/processes"))))
             .processes;
 }
 
-base::Result<std::string> Client::logs(std::string_view handle, std::string_view process_id, bool is_stderr) {
+base::Result<std::string> Client::logs(
+        std::string_view handle, std::string_view process_id, bool is_stderr) {
     return call(
-            "GET", "/cloche/v1/containers/" + percent_encode(handle) + "/processes/" + percent_encode(process_id) +
+            "GET", "/cloche/v1/containers/" + percent_encode(handle) + "/processes/" +
+                           percent_encode(process_id) +
                            "/logs?stream=" + (is_stderr ? "err" : "out"));
 }
 

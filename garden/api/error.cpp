@@ -48,7 +48,8 @@ Refusal refusal_of(const base::Error& error, std::string_view handle, std::strin
     out.error.message = error.text;
     switch (error.kind) {
         case base::Errc::not_found: {
-            if (const auto name = named(error.text, kUnknownHandle); !name.empty() || error.text.ends_with(kUnknownHandle)) {
+            if (const auto name = named(error.text, kUnknownHandle);
+                !name.empty() || error.text.ends_with(kUnknownHandle)) {
                 out.error.type = kContainerNotFound;
                 out.error.handle = handle.empty() ? name : handle;
                 out.error.message = std::string(kUnknownHandle) + out.error.handle;
@@ -74,13 +75,18 @@ Refusal refusal_of(const base::Error& error, std::string_view handle, std::strin
         case base::Errc::cancelled:
         case base::Errc::unsupported:
         case base::Errc::corrupt:
-        case base::Errc::internal: break;
+        case base::Errc::internal:
+            break;
     }
     return out;
 }
 
 base::Error to_error(const Error& error, int status) {
-    base::Error out{.kind = base::Errc::internal, .sys = 0, .text = error.message, .where = base::Where::here()};
+    base::Error out{
+            .kind = base::Errc::internal,
+            .sys = 0,
+            .text = error.message,
+            .where = base::Where::here()};
     if (error.type == kContainerNotFound) {
         out.kind = base::Errc::not_found;
         out.text = std::string(kUnknownHandle) + error.handle;
@@ -94,11 +100,13 @@ base::Error to_error(const Error& error, int status) {
     } else {
         // The one table of the house, backwards; 409 says "already exists" only by its text.
         for (const auto kind :
-             {base::Errc::invalid, base::Errc::not_found, base::Errc::conflict, base::Errc::denied, base::Errc::exhausted,
-              base::Errc::unavailable, base::Errc::timeout, base::Errc::cancelled, base::Errc::unsupported}) {
+             {base::Errc::invalid, base::Errc::not_found, base::Errc::conflict, base::Errc::denied,
+              base::Errc::exhausted, base::Errc::unavailable, base::Errc::timeout,
+              base::Errc::cancelled, base::Errc::unsupported}) {
             if (base::http_status(kind) == status) out.kind = kind;
         }
-        if (out.kind == base::Errc::conflict && error.message.find("already in use") != std::string::npos) {
+        if (out.kind == base::Errc::conflict &&
+            error.message.find("already in use") != std::string::npos) {
             out.kind = base::Errc::already_exists;
         }
     }

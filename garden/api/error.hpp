@@ -1,4 +1,5 @@
-// The error object of the Garden API (garden-api §3), to and from the house's Error. Used by garden/server and the client.
+// The error object of the Garden API (garden-api §3), to and from the house's Error. Used by
+// garden/server and the client.
 #pragma once
 
 #include "base/error.hpp"
@@ -17,11 +18,11 @@ inline constexpr std::string_view kServiceUnavailable = "ServiceUnavailableError
 inline constexpr std::string_view kUnrecoverable = "UnrecoverableError";
 
 struct Error {
-    std::string type;            // one of the above, or ""
+    std::string type;  // one of the above, or ""
     std::string message;
-    std::string handle;          // filled for ContainerNotFoundError: the client rebuilds its text from it
-    std::string process_id;      // filled for ProcessNotFoundError
-    std::string binary;          // always empty
+    std::string handle;  // filled for ContainerNotFoundError: the client rebuilds its text from it
+    std::string process_id;  // filled for ProcessNotFoundError
+    std::string binary;      // always empty
 };
 
 // All five members are always present.
@@ -34,7 +35,8 @@ struct Refusal {
 };
 
 // `handle` and `process_id`: what the request was about ("" when about none).
-Refusal refusal_of(const base::Error& error, std::string_view handle = {}, std::string_view process_id = {});
+Refusal refusal_of(
+        const base::Error& error, std::string_view handle = {}, std::string_view process_id = {});
 // The client's way back: kind by type and status, text as a Go client shows it.
 base::Error to_error(const Error& error, int status);
 

@@ -1,5 +1,5 @@
-// What our server offers beyond the Garden API, below /cloche/v1: images, plan, doctor, processes. Used by garden/server and
-// the client. All names snake_case, all members always present.
+// What our server offers beyond the Garden API, below /cloche/v1: images, plan, doctor, processes.
+// Used by garden/server and the client. All names snake_case, all members always present.
 #pragma once
 
 #include "base/json.hpp"
@@ -32,7 +32,7 @@ struct ImageRow {
     std::string reference;
     std::string digest;
     std::uint64_t size = 0;
-    std::int64_t created_at = 0;     // seconds since 1970
+    std::int64_t created_at = 0;  // seconds since 1970
     std::uint32_t used_by = 0;
     std::uint64_t layers = 0;
 };
@@ -41,14 +41,14 @@ struct PruneAnswer {
     std::uint64_t freed_bytes = 0;
 };
 
-struct PullProgress {                // event "progress"
-    std::string step;                // resolving, downloading, unpacking, verifying, done
+struct PullProgress {  // event "progress"
+    std::string step;  // resolving, downloading, unpacking, verifying, done
     std::string layer;
     std::uint64_t current = 0;
     std::uint64_t total = 0;
 };
 
-struct PullError {                   // event "error"
+struct PullError {  // event "error"
     std::string kind;
     std::string message;
 };
@@ -68,15 +68,15 @@ struct Orphan {
     std::string reason;
 };
 
-struct ImageList {                   // GET /cloche/v1/images
+struct ImageList {  // GET /cloche/v1/images
     std::vector<ImageRow> images;
 };
 
-struct ProcessList {                 // GET /cloche/v1/containers/:handle/processes
+struct ProcessList {  // GET /cloche/v1/containers/:handle/processes
     std::vector<ProcessRow> processes;
 };
 
-struct DoctorAnswer {                // GET /cloche/v1/doctor; empty = nothing is wrong
+struct DoctorAnswer {  // GET /cloche/v1/doctor; empty = nothing is wrong
     std::vector<Orphan> orphans;
 };
 

@@ -15,7 +15,8 @@ namespace {
 // The server sends the first message together with the header.
 constexpr std::chrono::seconds kFirstMessage{10};
 
-// How many bytes at the end of `text` are the beginning of a UTF-8 character that goes on behind it.
+// How many bytes at the end of `text` are the beginning of a UTF-8 character that goes on behind
+// it.
 std::size_t cut_tail(std::string_view text) {
     for (std::size_t back = 1; back <= std::min<std::size_t>(3, text.size()); ++back) {
         const auto byte = static_cast<unsigned char>(text[text.size() - back]);
@@ -39,7 +40,8 @@ base::Result<ProcessStream> ProcessStream::begin(
     const auto deadline = std::chrono::steady_clock::now() + kFirstMessage;
     for (;;) {
         const auto message = TRY(stream.next_message());
-        if (message && message->error) return base::fail(base::Errc::internal, "process error: {}", *message->error);
+        if (message && message->error)
+            return base::fail(base::Errc::internal, "process error: {}", *message->error);
         if (message && message->stream_id) {
             stream.process_id_ = message->process_id;
             stream.stream_id_ = *message->stream_id;
@@ -61,8 +63,8 @@ base::Result<base::http::Hijacked> ProcessStream::open_output(bool is_stderr) co
              .body = {}}));
     if (!stream.good())
         return base::fail(
-                base::Errc::unavailable, "open {} of process {}: status {}", is_stderr ? "stderr" : "stdout", process_id_,
-                stream.status());
+                base::Errc::unavailable, "open {} of process {}: status {}",
+                is_stderr ? "stderr" : "stdout", process_id_, stream.status());
     return std::move(stream).hijack();
 }
 
@@ -129,11 +131,14 @@ base::Result<void> ProcessStream::flush() {
 base::Result<std::optional<ProcessMessage>> ProcessStream::next_message() {
     std::array<char, 4096> piece{};
     for (;;) {
-        if (const auto text = splitter_.next()) return std::optional(TRY(base::json::decode<ProcessMessage>(*text)));
+        if (const auto text = splitter_.next())
+            return std::optional(TRY(base::json::decode<ProcessMessage>(*text)));
         const auto count = TRY(base::sys::receive_now(main_.socket, piece));
         if (!count) return std::optional<ProcessMessage>();
         if (*count == 0)
-            return base::fail(base::Errc::unavailable, "process stream: the server closed it without an exit status");
+            return base::fail(
+                    base::Errc::unavailable,
+                    "process stream: the server closed it without an exit status");
         TRY(splitter_.feed(std::string_view(piece.data(), *count)));
     }
 }
@@ -142,14 +147,17 @@ base::Result<std::optional<std::int32_t>> ProcessStream::receive() {
     for (;;) {
         const auto message = TRY(next_message());
         if (!message) return std::optional<std::int32_t>();
-        if (message->error) return base::fail(base::Errc::internal, "process error: {}", *message->error);
-        if (message->exit_status) return std::optional(static_cast<std::int32_t>(*message->exit_status));
+        if (message->error)
+            return base::fail(base::Errc::internal, "process error: {}", *message->error);
+        if (message->exit_status)
+            return std::optional(static_cast<std::int32_t>(*message->exit_status));
     }
 }
 
 base::Result<std::int32_t> ProcessStream::wait(std::chrono::milliseconds timeout) {
-    const auto deadline = timeout == base::http::kNoDeadline ? base::sys::SteadyTime::max()
-                                                             : std::chrono::steady_clock::now() + timeout;
+    const auto deadline = timeout == base::http::kNoDeadline
+                                  ? base::sys::SteadyTime::max()
+                                  : std::chrono::steady_clock::now() + timeout;
     for (;;) {
         TRY(flush());
         if (const auto code = TRY(receive())) return *code;

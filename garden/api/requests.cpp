@@ -11,8 +11,8 @@ namespace garden::api {
 namespace {
 
 constexpr auto kResources = std::to_array<std::string_view>(
-        {"as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio",
-         "sigpending", "stack"});
+        {"as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile",
+         "nproc", "rss", "rtprio", "sigpending", "stack"});
 
 template <class V>
 void describe(V& v, ImageRef& o) {

@@ -1,5 +1,6 @@
-// The objects of the Garden API exactly as their JSON (garden-api §5), one struct each. Used by garden/server, the typed client
-// and whoever speaks to gardend. Reading ignores unknown members, null and absent are the same; writing omits zeros as Go does.
+// The objects of the Garden API exactly as their JSON (garden-api §5), one struct each. Used by
+// garden/server, the typed client and whoever speaks to gardend. Reading ignores unknown members,
+// null and absent are the same; writing omits zeros as Go does.
 #pragma once
 
 #include "base/json.hpp"
@@ -19,14 +20,15 @@ struct ImageRef {
     std::string uri;
     std::string username;
     std::string password;
+
     bool empty() const { return uri.empty() && username.empty() && password.empty(); }
 };
 
 struct BindMount {
     std::string src_path;
     std::string dst_path;
-    std::uint32_t mode = 0;      // 0 read-only, 1 read-write
-    std::uint32_t origin = 0;    // 0 host, 1 container
+    std::uint32_t mode = 0;    // 0 read-only, 1 read-write
+    std::uint32_t origin = 0;  // 0 host, 1 container
 };
 
 struct BandwidthLimits {
@@ -44,7 +46,7 @@ struct DiskLimits {
     std::uint64_t inode_hard = 0;
     std::uint64_t byte_soft = 0;
     std::uint64_t byte_hard = 0;
-    std::uint32_t scope = 0;     // 0 total, 1 exclusive
+    std::uint32_t scope = 0;  // 0 total, 1 exclusive
 };
 
 struct MemoryLimits {
@@ -75,7 +77,7 @@ struct PortRange {
 
 struct IcmpControl {
     std::uint8_t type = 0;
-    std::optional<std::uint8_t> code;   // a present 0 is a real 0
+    std::optional<std::uint8_t> code;  // a present 0 is a real 0
 };
 
 struct NetOutRule {
@@ -86,22 +88,26 @@ struct NetOutRule {
     bool log = false;
 };
 
-struct NetIn {                   // of ContainerSpec: both members always present
+struct NetIn {  // of ContainerSpec: both members always present
     std::uint32_t host_port = 0;
     std::uint32_t container_port = 0;
 };
 
 // Ours, in the member "cloche" that other servers ignore.
 struct ContainerExtras {
-    std::string container_class; // "" = by `privileged`, "unprivileged", "privileged", "privileged_in_userns"
+    std::string container_class;  // "" = by `privileged`, "unprivileged", "privileged",
+                                  // "privileged_in_userns"
     bool no_new_privileges = false;
-    std::string seccomp_profile; // OCI JSON as text
-    bool empty() const { return container_class.empty() && !no_new_privileges && seccomp_profile.empty(); }
+    std::string seccomp_profile;  // OCI JSON as text
+
+    bool empty() const {
+        return container_class.empty() && !no_new_privileges && seccomp_profile.empty();
+    }
 };
 
 struct ContainerSpec {
     std::string handle;
-    std::int64_t grace_time = 0; // nanoseconds
+    std::int64_t grace_time = 0;  // nanoseconds
     std::string rootfs;
     ImageRef image;
     std::vector<BindMount> bind_mounts;
@@ -124,12 +130,13 @@ struct Tty {
     std::optional<WindowSize> window_size;
 };
 
-struct ProcessLimits {           // "OverrideContainerLimits"
+struct ProcessLimits {  // "OverrideContainerLimits"
     CpuLimits cpu_limits;
     MemoryLimits memory_limits;
 };
 
-// A present 0 is a real 0. Names: as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio sigpending stack.
+// A present 0 is a real 0. Names: as core cpu data fsize locks memlock msgqueue nice nofile nproc
+// rss rtprio sigpending stack.
 using ResourceLimits = std::map<std::string, std::uint64_t>;
 
 struct ProcessSpec {
@@ -155,7 +162,7 @@ struct ProcessMessage {
     std::optional<std::int64_t> exit_status;
     std::optional<std::string> error;
     std::optional<Tty> tty;
-    std::optional<std::int64_t> signal;   // 0 terminate, 1 kill
+    std::optional<std::int64_t> signal;  // 0 terminate, 1 kill
 };
 
 struct CreateAnswer {
@@ -212,21 +219,23 @@ struct ContainerInfo {
 };
 
 struct MemoryStat {
-    std::uint64_t active_anon = 0, active_file = 0, cache = 0, hierarchical_memory_limit = 0, inactive_anon = 0,
-                  inactive_file = 0, mapped_file = 0, pgfault = 0, pgmajfault = 0, pgpgin = 0, pgpgout = 0, rss = 0,
-                  total_active_anon = 0, total_active_file = 0, total_cache = 0, total_inactive_anon = 0,
-                  total_inactive_file = 0, total_mapped_file = 0, total_pgfault = 0, total_pgmajfault = 0,
-                  total_pgpgin = 0, total_pgpgout = 0, total_rss = 0, total_unevictable = 0, unevictable = 0, swap = 0,
-                  hierarchical_memsw_limit = 0, total_swap = 0, total_usage_toward_limit = 0, anon = 0, file = 0,
-                  swapcached = 0;
+    std::uint64_t active_anon = 0, active_file = 0, cache = 0, hierarchical_memory_limit = 0,
+                  inactive_anon = 0, inactive_file = 0, mapped_file = 0, pgfault = 0,
+                  pgmajfault = 0, pgpgin = 0, pgpgout = 0, rss = 0, total_active_anon = 0,
+                  total_active_file = 0, total_cache = 0, total_inactive_anon = 0,
+                  total_inactive_file = 0, total_mapped_file = 0, total_pgfault = 0,
+                  total_pgmajfault = 0, total_pgpgin = 0, total_pgpgout = 0, total_rss = 0,
+                  total_unevictable = 0, unevictable = 0, swap = 0, hierarchical_memsw_limit = 0,
+                  total_swap = 0, total_usage_toward_limit = 0, anon = 0, file = 0, swapcached = 0;
 };
 
-struct CpuStat {                 // nanoseconds
+struct CpuStat {  // nanoseconds
     std::uint64_t usage = 0, user = 0, system = 0;
 };
 
 struct DiskStat {
-    std::uint64_t total_bytes_used = 0, total_inodes_used = 0, exclusive_bytes_used = 0, exclusive_inodes_used = 0;
+    std::uint64_t total_bytes_used = 0, total_inodes_used = 0, exclusive_bytes_used = 0,
+                  exclusive_inodes_used = 0;
 };
 
 struct NetworkStat {
@@ -243,11 +252,11 @@ struct Metrics {
     DiskStat disk_stat;
     std::optional<NetworkStat> network_stat;
     PidStat pid_stat;
-    std::int64_t age = 0;        // nanoseconds
+    std::int64_t age = 0;  // nanoseconds
     std::uint64_t cpu_entitlement = 0;
 };
 
-struct Error;                    // error.hpp
+struct Error;  // error.hpp
 
 void to_json(base::json::Writer& w, const ImageRef& v);
 void to_json(base::json::Writer& w, const BindMount& v);

@@ -1,8 +1,7 @@
-#include "garden/cgroup/forest.hpp"
-
 #include "base/fail.hpp"
 #include "base/rollback.hpp"
 #include "base/sys/file.hpp"
+#include "garden/cgroup/forest.hpp"
 
 #include <set>
 
@@ -13,8 +12,11 @@ namespace {
 namespace sys = base::sys;
 
 base::Result<void> check_name(std::string_view name) {
-    if (name.empty() || name.size() > 255 || name == "." || name == ".." || name.find_first_of("/\n") != std::string_view::npos) {
-        return base::fail(base::Errc::invalid, "cgroup name '{}' is not one path component of at most 255 characters", name);
+    if (name.empty() || name.size() > 255 || name == "." || name == ".." ||
+        name.find_first_of("/\n") != std::string_view::npos) {
+        return base::fail(
+                base::Errc::invalid,
+                "cgroup name '{}' is not one path component of at most 255 characters", name);
     }
     return base::ok;
 }
@@ -24,6 +26,7 @@ class ForestDriver final : public Driver {
     explicit ForestDriver(std::shared_ptr<Forest> forest) : forest_(std::move(forest)) {}
 
     Layout layout() const override { return forest_->layout; }
+
     std::vector<std::string> hierarchies() const override {
         std::vector<std::string> names;
         for (const auto& tree : forest_->trees) names.push_back(tree.name);
@@ -35,7 +38,8 @@ class ForestDriver final : public Driver {
         const std::string own(name);
         base::Rollback rollback;
         for (const auto& tree : forest_->trees) {
-            TRY(sys::make_directory_at(tree.parent, own, 0755).context(base::format("create the cgroup {} of {}", name, tree.name)));
+            TRY(sys::make_directory_at(tree.parent, own, 0755)
+                        .context(base::format("create the cgroup {} of {}", name, tree.name)));
             rollback.add([&tree, &own] { (void)sys::remove_at(tree.parent, own, true); });
         }
         rollback.commit();
@@ -46,9 +50,11 @@ class ForestDriver final : public Driver {
         TRY(check_name(name));
         for (const auto& tree : forest_->trees) {
             auto entry = sys::stat_at(tree.parent, std::string(name));
-            if (entry && S_ISDIR(entry->st_mode)) return make_group(forest_, std::string(name), false);
+            if (entry && S_ISDIR(entry->st_mode))
+                return make_group(forest_, std::string(name), false);
         }
-        return base::fail(base::Errc::not_found, "no cgroup {} below {}", name, forest_->parent_name);
+        return base::fail(
+                base::Errc::not_found, "no cgroup {} below {}", name, forest_->parent_name);
     }
 
     base::Result<std::vector<std::string>> list() override {
@@ -67,7 +73,9 @@ class ForestDriver final : public Driver {
         base::Result<void> first = base::ok;
         for (const auto& tree : forest_->trees) {
             auto removed = sys::remove_at(tree.above, forest_->parent_name, true);
-            if (!removed && first) first = std::move(removed).context(base::format("remove the cgroup parent of {}", tree.name));
+            if (!removed && first)
+                first = std::move(removed).context(
+                        base::format("remove the cgroup parent of {}", tree.name));
         }
         return first;
     }

@@ -46,7 +46,8 @@ base::Result<std::vector<std::string>> child_groups(base::FdRef group) {
     return groups;
 }
 
-base::Result<std::vector<std::int32_t>> members(base::FdRef parent, const std::string& name, int depth) {
+base::Result<std::vector<std::int32_t>> members(
+        base::FdRef parent, const std::string& name, int depth) {
     std::vector<std::int32_t> pids;
     auto opened = sys::open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!opened) {
@@ -56,12 +57,15 @@ base::Result<std::vector<std::int32_t>> members(base::FdRef parent, const std::s
     auto text = sys::read_file_at(*opened, "cgroup.procs", std::size_t{64} << 20);
     if (!text) {
         // ENODEV: removed meanwhile. EOPNOTSUPP: a threaded group, its domain lists the processes.
-        if (text.error().sys == ENODEV || text.error().sys == ENOENT || text.error().sys == EOPNOTSUPP) return pids;
+        if (text.error().sys == ENODEV || text.error().sys == ENOENT ||
+            text.error().sys == EOPNOTSUPP)
+            return pids;
         return std::move(text).error();
     }
     for (std::size_t at = 0; at < text->size();) {
         const auto end = std::min(text->find('\n', at), text->size());
-        auto pid = base::parse_number<std::int32_t>(std::string_view(*text).substr(at, end - at), "pid");
+        auto pid = base::parse_number<std::int32_t>(
+                std::string_view(*text).substr(at, end - at), "pid");
         if (pid && *pid > 0) pids.push_back(*pid);  // 0: a process of another pid namespace
         at = end + 1;
     }
@@ -74,7 +78,10 @@ base::Result<std::vector<std::int32_t>> members(base::FdRef parent, const std::s
 }
 
 base::Result<void> remove_group(
-        base::FdRef parent, const std::string& name, std::chrono::steady_clock::time_point deadline, int depth) {
+        base::FdRef parent,
+        const std::string& name,
+        std::chrono::steady_clock::time_point deadline,
+        int depth) {
     int wait = 1;
     for (;;) {
         auto removed = sys::remove_at(parent, name, true);
@@ -83,10 +90,13 @@ base::Result<void> remove_group(
         auto group = sys::open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
         if (!group) continue;  // gone between the two calls: the next removal says so
         if (depth < kMaxGroupDepth) {
-            for (const auto& child : TRY(child_groups(*group))) TRY(remove_group(*group, child, deadline, depth + 1));
+            for (const auto& child : TRY(child_groups(*group)))
+                TRY(remove_group(*group, child, deadline, depth + 1));
         }
         if (std::chrono::steady_clock::now() >= deadline) {
-            return base::fail(base::Errc::conflict, "remove the cgroup {}: processes remain after {} ms", name, kRemoveWait.count());
+            return base::fail(
+                    base::Errc::conflict, "remove the cgroup {}: processes remain after {} ms",
+                    name, kRemoveWait.count());
         }
         // v1 has no event for "empty"; exiting processes leave within milliseconds.
         (void)::poll(nullptr, 0, wait);
@@ -109,10 +119,12 @@ base::Result<void> kill_one_by_one(const Forest& forest, const std::string& name
                 auto process = sys::open_process(pid);
                 held.push_back(process ? std::move(*process) : base::Fd());
             }
-            // Only a pid that is a member *after* its descriptor was opened is surely ours: pids are reused.
+            // Only a pid that is a member *after* its descriptor was opened is surely ours: pids
+            // are reused.
             const auto again = members(tree.parent, name);
             for (std::size_t i = 0; again && i < pids->size(); ++i) {
-                if (held[i] && std::ranges::find(*again, (*pids)[i]) != again->end()) (void)sys::signal_process(held[i], SIGKILL);
+                if (held[i] && std::ranges::find(*again, (*pids)[i]) != again->end())
+                    (void)sys::signal_process(held[i], SIGKILL);
             }
         }
         // SIGKILL of a frozen process waits until it is thawed.
@@ -121,7 +133,9 @@ base::Result<void> kill_one_by_one(const Forest& forest, const std::string& name
         if (pids->empty()) return base::ok;
         (void)::poll(nullptr, 0, 5);
     }
-    return base::fail(base::Errc::timeout, "kill the processes of the cgroup {}: some remain after {} rounds", name, kRounds);
+    return base::fail(
+            base::Errc::timeout, "kill the processes of the cgroup {}: some remain after {} rounds",
+            name, kRounds);
 }
 
 }  // namespace garden::cgroup

@@ -12,7 +12,8 @@ namespace garden::cgroup {
 
 namespace {
 
-// The v1 event comes before the kill it announces; the count is looked at again this many times, 10 ms apart.
+// The v1 event comes before the kill it announces; the count is looked at again this many times, 10
+// ms apart.
 constexpr int kLooks = 100;
 constexpr int kLookMilliseconds = 10;
 
@@ -38,7 +39,8 @@ OomWatcher::~OomWatcher() {
 
 void OomWatcher::wake() const {
     const std::uint64_t one = 1;
-    (void)base::sys::write_all(wake_, std::string_view(reinterpret_cast<const char*>(&one), sizeof one));
+    (void)base::sys::write_all(
+            wake_, std::string_view(reinterpret_cast<const char*>(&one), sizeof one));
 }
 
 std::uint64_t OomWatcher::insert(Watch watch) {
@@ -54,12 +56,23 @@ std::uint64_t OomWatcher::insert(Watch watch) {
 }
 
 std::uint64_t OomWatcher::add(base::Fd event, Count count, std::function<void()> notice) {
-    return insert(Watch{.event = std::move(event), .inotify = -1, .count = std::move(count), .notice = std::move(notice), .seen = 0});
+    return insert(
+            Watch{.event = std::move(event),
+                  .inotify = -1,
+                  .count = std::move(count),
+                  .notice = std::move(notice),
+                  .seen = 0});
 }
 
-base::Result<std::uint64_t> OomWatcher::add(const std::string& path, Count count, std::function<void()> notice) {
+base::Result<std::uint64_t> OomWatcher::add(
+        const std::string& path, Count count, std::function<void()> notice) {
     const int watch = TRY(base::sys::watch_modify(inotify_, path));
-    return insert(Watch{.event = base::Fd(), .inotify = watch, .count = std::move(count), .notice = std::move(notice), .seen = 0});
+    return insert(
+            Watch{.event = base::Fd(),
+                  .inotify = watch,
+                  .count = std::move(count),
+                  .notice = std::move(notice),
+                  .seen = 0});
 }
 
 void OomWatcher::remove(std::uint64_t id) {
@@ -97,8 +110,10 @@ void OomWatcher::run() {
     std::map<std::uint64_t, int> looks;  // watches that had an event, and how often to look again
     for (;;) {
         std::vector<pollfd> files = {
-                {.fd = wake_.get(), .events = POLLIN, .revents = 0}, {.fd = inotify_.get(), .events = POLLIN, .revents = 0}};
-        std::vector<std::shared_ptr<Watch>> held;  // keeps the descriptors open while poll uses them
+                {.fd = wake_.get(), .events = POLLIN, .revents = 0},
+                {.fd = inotify_.get(), .events = POLLIN, .revents = 0}};
+        std::vector<std::shared_ptr<Watch>>
+                held;  // keeps the descriptors open while poll uses them
         std::vector<std::uint64_t> ids;
         {
             const std::lock_guard lock(mutex_);
@@ -109,14 +124,16 @@ void OomWatcher::run() {
                 files.push_back({.fd = watch->event.get(), .events = POLLIN, .revents = 0});
             }
         }
-        if (::poll(files.data(), files.size(), looks.empty() ? -1 : kLookMilliseconds) < 0) continue;
+        if (::poll(files.data(), files.size(), looks.empty() ? -1 : kLookMilliseconds) < 0)
+            continue;
         if (files[0].revents != 0) base::sys::drain(wake_);
         const bool modified = files[1].revents != 0;
         if (modified) base::sys::drain(inotify_);
         for (std::size_t i = 0; i < ids.size(); ++i) {
             const bool event = files[i + 2].revents != 0;
             if (event) base::sys::drain(held[i]->event);
-            if (event || (modified && held[i]->inotify >= 0)) looks[ids[i]] = held[i]->inotify >= 0 ? 1 : kLooks;
+            if (event || (modified && held[i]->inotify >= 0))
+                looks[ids[i]] = held[i]->inotify >= 0 ? 1 : kLooks;
         }
         held.clear();
         for (auto look = looks.begin(); look != looks.end();) {

@@ -17,7 +17,8 @@ namespace garden::cgroup {
 
 class OomWatcher {
   public:
-    using Count = std::function<std::uint64_t()>;    // OOM kills so far; the last value when the group is gone
+    using Count = std::function<std::uint64_t()>;  // OOM kills so far; the last value when the
+                                                   // group is gone
 
     static base::Result<std::shared_ptr<OomWatcher>> start();
     OomWatcher(base::Fd inotify, base::Fd wake);
@@ -28,8 +29,10 @@ class OomWatcher {
     // v1: `event` is the eventfd registered with memory.oom_control. The watch's number.
     std::uint64_t add(base::Fd event, Count count, std::function<void()> notice);
     // v2: `path` of memory.events.
-    base::Result<std::uint64_t> add(const std::string& path, Count count, std::function<void()> notice);
-    // After it no notice is running or will come (unless a notice itself removes its watch). Unknown ids are fine.
+    base::Result<std::uint64_t> add(
+            const std::string& path, Count count, std::function<void()> notice);
+    // After it no notice is running or will come (unless a notice itself removes its watch).
+    // Unknown ids are fine.
     void remove(std::uint64_t id);
 
   private:
@@ -50,7 +53,8 @@ class OomWatcher {
     base::Fd wake_;
     std::mutex mutex_;
     std::condition_variable idle_;
-    std::map<std::uint64_t, std::shared_ptr<Watch>> watches_;   // owners: the table and the check that runs now
+    std::map<std::uint64_t, std::shared_ptr<Watch>>
+            watches_;  // owners: the table and the check that runs now
     std::uint64_t next_ = 1;
     std::uint64_t running_ = 0;
     bool stop_ = false;

@@ -1,9 +1,9 @@
-// Finds the hierarchies and takes the parent group in each; on v2 the daemon first moves into a leaf of its own.
-#include "garden/cgroup/forest.hpp"
-
+// Finds the hierarchies and takes the parent group in each; on v2 the daemon first moves into a
+// leaf of its own.
 #include "base/fail.hpp"
 #include "base/sys/cgroup.hpp"
 #include "base/sys/file.hpp"
+#include "garden/cgroup/forest.hpp"
 
 #include <fcntl.h>
 
@@ -18,10 +18,12 @@ namespace sys = base::sys;
 constexpr std::string_view kLeaf = "supervisor";
 
 bool delegated(const std::string& path) {
-    return sys::has_attribute(path, "trusted.delegate", "1") || sys::has_attribute(path, "user.delegate", "1");
+    return sys::has_attribute(path, "trusted.delegate", "1") ||
+           sys::has_attribute(path, "user.delegate", "1");
 }
 
-// Where our own group is on this mount, if systemd gave it to us (Delegate=yes); "" for the top of the hierarchy.
+// Where our own group is on this mount, if systemd gave it to us (Delegate=yes); "" for the top of
+// the hierarchy.
 std::string own_base(const Mount& mount, const std::map<std::string, std::string>& groups) {
     const auto found = groups.find(mount.unified ? "" : mount.controllers.front());
     if (found == groups.end()) return "";
@@ -30,7 +32,8 @@ std::string own_base(const Mount& mount, const std::map<std::string, std::string
     return own;
 }
 
-bool is_delegated(const std::vector<Mount>& mounts, const std::map<std::string, std::string>& groups) {
+bool is_delegated(
+        const std::vector<Mount>& mounts, const std::map<std::string, std::string>& groups) {
     return std::ranges::any_of(mounts, [&](const Mount& mount) {
         const bool named = mount.unified || mount.controllers.front() == "name=systemd";
         const std::string own = named ? own_base(mount, groups) : "";
@@ -38,9 +41,10 @@ bool is_delegated(const std::vector<Mount>& mounts, const std::map<std::string, 
     });
 }
 
-// systemd starts a service in the service's own group, which v2 forbids once controllers are on below it: restarted with living
-// containers there, the service fails (219/CGROUP, measured with systemd 252). Nesting is for those that can come back:
-// scopes, and services that systemd puts into the leaf (DelegateSubgroup=supervisor, from 254 on).
+// systemd starts a service in the service's own group, which v2 forbids once controllers are on
+// below it: restarted with living containers there, the service fails (219/CGROUP, measured with
+// systemd 252). Nesting is for those that can come back: scopes, and services that systemd puts
+// into the leaf (DelegateSubgroup=supervisor, from 254 on).
 bool survives_restart(const std::map<std::string, std::string>& groups) {
     const auto found = groups.find("");
     return found == groups.end() || !found->second.ends_with(".service");
@@ -61,7 +65,8 @@ base::Result<void> take(Tree& tree, const std::string& base, const std::string& 
     return base::ok;
 }
 
-// v1 cpuset: a new group has no CPU and no memory node. The parent gets ours; clone_children fills every container's.
+// v1 cpuset: a new group has no CPU and no memory node. The parent gets ours; clone_children fills
+// every container's.
 base::Result<void> fill_cpuset(const Tree& tree) {
     for (const char* file : {"cpuset.cpus", "cpuset.mems"}) {
         const auto have = TRY(sys::read_file_at(tree.parent, file));
@@ -76,7 +81,8 @@ base::Result<void> move_to_leaf(base::FdRef base) {
     auto made = sys::make_directory_at(base, std::string(kLeaf), 0755);
     if (!made && made.error().sys != EEXIST) return made;
     const std::string target = std::string(kLeaf) + "/cgroup.procs";
-    constexpr int kRounds = 32;  // a process that forks while we move leaves a child behind for the next round
+    constexpr int kRounds =
+            32;  // a process that forks while we move leaves a child behind for the next round
     for (int round = 0; round < kRounds; ++round) {
         const auto text = TRY(sys::read_file_at(base, "cgroup.procs"));
         if (text.empty()) return base::ok;
@@ -87,7 +93,9 @@ base::Result<void> move_to_leaf(base::FdRef base) {
             at = end + 1;
         }
     }
-    return base::fail(base::Errc::conflict, "move to the cgroup {}: processes keep appearing beside it", kLeaf);
+    return base::fail(
+            base::Errc::conflict, "move to the cgroup {}: processes keep appearing beside it",
+            kLeaf);
 }
 
 base::Result<std::vector<std::string>> enable(base::FdRef group) {
@@ -114,7 +122,8 @@ base::Result<void> prepare_unified(Tree& tree, bool at_top) {
 base::Result<std::unique_ptr<Forest>> plant(std::string_view parent) {
     const auto mounts = parse_mounts(TRY(sys::read_host_file("/proc/self/mountinfo", 16 << 20)));
     const auto groups = parse_own_groups(TRY(sys::read_host_file("/proc/self/cgroup")));
-    if (mounts.empty()) return base::fail(base::Errc::unsupported, "no cgroup hierarchy is mounted");
+    if (mounts.empty())
+        return base::fail(base::Errc::unsupported, "no cgroup hierarchy is mounted");
     auto forest = std::make_unique<Forest>();
     const bool any_unified = std::ranges::any_of(mounts, &Mount::unified);
     const bool any_v1 = !std::ranges::all_of(mounts, &Mount::unified);
@@ -123,20 +132,31 @@ base::Result<std::unique_ptr<Forest>> plant(std::string_view parent) {
     const bool at_top = parent.starts_with('/') || !is_delegated(mounts, groups) ||
                         (forest->layout == Layout::v2 && !survives_restart(groups));
     if (parent.starts_with('/')) parent.remove_prefix(1);
-    if (parent.empty() || parent.size() > 200 || parent.find('/') != std::string_view::npos || parent.starts_with('.') || parent == kLeaf) {
-        return base::fail(base::Errc::invalid, "cgroup parent '{}' is not one name of at most 200 characters", parent);
+    if (parent.empty() || parent.size() > 200 || parent.find('/') != std::string_view::npos ||
+        parent.starts_with('.') || parent == kLeaf) {
+        return base::fail(
+                base::Errc::invalid, "cgroup parent '{}' is not one name of at most 200 characters",
+                parent);
     }
     forest->parent_name = parent;
     for (const auto& mount : mounts) {
-        Tree tree{.name = mount.unified ? "unified" : joined(mount.controllers), .controllers = mount.controllers, .unified = mount.unified,
-                  .above = base::Fd(), .parent = base::Fd(), .parent_path = ""};
+        Tree tree{
+                .name = mount.unified ? "unified" : joined(mount.controllers),
+                .controllers = mount.controllers,
+                .unified = mount.unified,
+                .above = base::Fd(),
+                .parent = base::Fd(),
+                .parent_path = ""};
         const std::string own = at_top ? "" : own_base(mount, groups);
-        TRY(take(tree, mount.point + own, forest->parent_name).context(base::format("take the cgroup parent {} of {}", parent, tree.name)));
-        if (std::ranges::find(tree.controllers, "cpuset") != tree.controllers.end()) TRY(fill_cpuset(tree).context("fill the cpuset"));
+        TRY(take(tree, mount.point + own, forest->parent_name)
+                    .context(base::format("take the cgroup parent {} of {}", parent, tree.name)));
+        if (std::ranges::find(tree.controllers, "cpuset") != tree.controllers.end())
+            TRY(fill_cpuset(tree).context("fill the cpuset"));
         if (tree.unified && forest->layout == Layout::v2) TRY(prepare_unified(tree, own.empty()));
         forest->trees.push_back(std::move(tree));
     }
-    // v2 is entered first and killed first: whoever is in any group of a container is reached by cgroup.kill.
+    // v2 is entered first and killed first: whoever is in any group of a container is reached by
+    // cgroup.kill.
     std::ranges::stable_partition(forest->trees, &Tree::unified);
     if (const auto* memory = forest->with("memory"); memory != nullptr && !memory->unified) {
         forest->memsw = TRY(sys::exists_at(memory->parent, "memory.memsw.limit_in_bytes"));

@@ -20,8 +20,9 @@ std::vector<std::string_view> split(std::string_view text, char mark) {
 }
 
 bool is_controller(std::string_view word) {
-    static constexpr std::string_view kKnown[] = {"cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio",
-                                                  "pids", "net_cls", "net_prio", "perf_event", "hugetlb", "rdma", "misc"};
+    static constexpr std::string_view kKnown[] = {
+            "cpu",  "cpuacct", "cpuset",   "memory",     "devices", "freezer", "blkio",
+            "pids", "net_cls", "net_prio", "perf_event", "hugetlb", "rdma",    "misc"};
     return word.starts_with("name=") || std::ranges::find(kKnown, word) != std::end(kKnown);
 }
 
@@ -43,8 +44,13 @@ std::vector<Mount> parse_mounts(std::string_view mountinfo) {
         if (dash == std::string_view::npos) continue;
         const auto left = split(line.substr(0, dash), ' ');
         const auto right = split(line.substr(dash + 3), ' ');
-        if (left.size() < 5 || right.size() < 3 || (right[0] != "cgroup" && right[0] != "cgroup2")) continue;
-        Mount mount{.point = std::string(left[4]), .root = std::string(left[3]), .unified = right[0] == "cgroup2", .controllers = {}};
+        if (left.size() < 5 || right.size() < 3 || (right[0] != "cgroup" && right[0] != "cgroup2"))
+            continue;
+        Mount mount{
+                .point = std::string(left[4]),
+                .root = std::string(left[3]),
+                .unified = right[0] == "cgroup2",
+                .controllers = {}};
         if (!mount.unified) {
             for (const auto word : split(right[2], ',')) {
                 if (is_controller(word)) mount.controllers.emplace_back(word);

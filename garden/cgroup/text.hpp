@@ -1,4 +1,5 @@
-// The pure part: mount table, own groups and kernel figures as text, into values. Used by the drivers and their tests.
+// The pure part: mount table, own groups and kernel figures as text, into values. Used by the
+// drivers and their tests.
 #pragma once
 
 #include "garden/cgroup/cgroup.hpp"
@@ -9,9 +10,9 @@ namespace garden::cgroup {
 
 struct Mount {
     std::string point;
-    std::string root;                        // which group of the hierarchy is mounted here
+    std::string root;  // which group of the hierarchy is mounted here
     bool unified = false;
-    std::vector<std::string> controllers;    // "cpu", "name=systemd"; empty for v2
+    std::vector<std::string> controllers;  // "cpu", "name=systemd"; empty for v2
 };
 
 // Every hierarchy once, in the order of the mount table; co-mounted controllers are one entry.

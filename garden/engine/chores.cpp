@@ -23,10 +23,15 @@ Chores::~Chores() {
     worker_.join();
 }
 
-void Chores::repeat(std::function<bool()> attempt, std::chrono::milliseconds patience, std::function<void()> give_up) {
+void Chores::repeat(
+        std::function<bool()> attempt,
+        std::chrono::milliseconds patience,
+        std::function<void()> give_up) {
     const std::lock_guard lock(mutex_);
     repeated_.push_back(
-            {.attempt = std::move(attempt), .deadline = Clock::now() + patience, .give_up = std::move(give_up)});
+            {.attempt = std::move(attempt),
+             .deadline = Clock::now() + patience,
+             .give_up = std::move(give_up)});
     changed_.notify_all();
 }
 
@@ -38,7 +43,8 @@ void Chores::once(std::function<void()> job) {
 
 bool Chores::drain(std::chrono::milliseconds limit) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, limit, [&] { return repeated_.empty() && jobs_.empty() && busy_ == 0; });
+    return changed_.wait_for(
+            lock, limit, [&] { return repeated_.empty() && jobs_.empty() && busy_ == 0; });
 }
 
 void Chores::run_repeated() {

@@ -1,5 +1,6 @@
-// Work that follows an answered request: what the kernel finishes in its own time (a network namespace, a deleted tree) is
-// looked at again until it is done. One thread for quick repeated looks, one for slow single jobs. Used by garden/engine only.
+// Work that follows an answered request: what the kernel finishes in its own time (a network
+// namespace, a deleted tree) is looked at again until it is done. One thread for quick repeated
+// looks, one for slow single jobs. Used by garden/engine only.
 #pragma once
 
 #include <chrono>
@@ -16,12 +17,15 @@ namespace garden {
 class Chores {
   public:
     Chores();
-    ~Chores();   // what is not done yet stays for the sweep of the next start
+    ~Chores();  // what is not done yet stays for the sweep of the next start
     Chores(const Chores&) = delete;
     Chores& operator=(const Chores&) = delete;
 
     // Runs `attempt` now and again until it returns true, or `give_up` once `patience` is over.
-    void repeat(std::function<bool()> attempt, std::chrono::milliseconds patience, std::function<void()> give_up);
+    void repeat(
+            std::function<bool()> attempt,
+            std::chrono::milliseconds patience,
+            std::function<void()> give_up);
     // Runs `job` once, soon, in order.
     void once(std::function<void()> job);
     // Waits until nothing is left; for tests and for an orderly end. False after `limit`.
@@ -29,6 +33,7 @@ class Chores {
 
   private:
     using Clock = std::chrono::steady_clock;
+
     struct Repeated {
         std::function<bool()> attempt;
         Clock::time_point deadline;

@@ -1,5 +1,5 @@
-// One container in the memory of gardend. Owned by the registry, shared by the operations that work on it.
-// Used by garden/engine only.
+// One container in the memory of gardend. Owned by the registry, shared by the operations that work
+// on it. Used by garden/engine only.
 #pragma once
 
 #include "base/fd.hpp"
@@ -20,7 +20,7 @@ struct Container {
     explicit Container(Handle name) : handle(std::move(name)) {}
 
     const Handle handle;
-    ProcessTable processes;                  // has its own lock
+    ProcessTable processes;  // has its own lock
 
     // Until then only the creating thread touches what follows.
     std::atomic<bool> ready{false};
@@ -32,7 +32,7 @@ struct Container {
     std::shared_ptr<launch::Shim> shim;
     std::shared_ptr<cgroup::Group> group;
     plan::ContainerFacts facts;
-    base::Fd init;                           // pidfd of garden-init
+    base::Fd init;  // pidfd of garden-init
     std::int32_t init_pid = 0;
     bool destroying = false;
     bool no_new_privileges = false;

@@ -1,5 +1,6 @@
-// Create: reserve the handle, find the image, take a seat, make volume and group, launch. Anything that fails runs the same
-// take-down as destroy (design 3.1): the record in the depot is the registered undo.
+// Create: reserve the handle, find the image, take a seat, make volume and group, launch. Anything
+// that fails runs the same take-down as destroy (design 3.1): the record in the depot is the
+// registered undo.
 #include "base/defer.hpp"
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
@@ -20,7 +21,9 @@ namespace garden {
 namespace {
 
 std::int64_t now_ns() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(
+                   std::chrono::system_clock::now().time_since_epoch())
+            .count();
 }
 
 // What Properties and Info show besides the client's own (garden-api 10.2).
@@ -30,21 +33,25 @@ void add_server_properties(ContainerRecord& record) {
     properties["garden.grace-time"] = std::to_string(record.spec.grace_time.count());
     if (!record.lease) return;
     properties["garden.network.container-ip"] = record.lease->container_ip;
-    if (!record.lease->container_ip6.empty()) properties["garden.network.container-ipv6"] = record.lease->container_ip6;
+    if (!record.lease->container_ip6.empty())
+        properties["garden.network.container-ipv6"] = record.lease->container_ip6;
     properties["garden.network.host-ip"] = record.lease->host_ip;
     properties["garden.network.external-ip"] = record.lease->external_ip;
     properties["garden.network.mapped-ports"] = "[]";
 }
 
-// The source's mount flags stay, ours are added; what is mounted below the source stays out (garden-behaviours D.3).
+// The source's mount flags stay, ours are added; what is mounted below the source stays out
+// (garden-behaviours D.3).
 base::Result<base::Fd> clone_bind_source(const BindMountSpec& bind, std::size_t index) {
     auto source = base::sys::open_host(bind.source, O_PATH);
     if (!source) {
-        return std::move(source.error()).context(base::format("bind_mounts[{}].src_path {}", index, bind.source));
+        return std::move(source.error())
+                .context(base::format("bind_mounts[{}].src_path {}", index, bind.source));
     }
     auto tree = TRY(base::sys::clone_tree(*source, "", false));
     TRY(base::sys::set_mount_private(tree));
-    const std::uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (bind.writable ? 0 : MOUNT_ATTR_RDONLY);
+    const std::uint64_t attributes =
+            MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (bind.writable ? 0 : MOUNT_ATTR_RDONLY);
     TRY(base::sys::set_mount_attributes(tree, attributes, 0, false));
     return tree;
 }
@@ -57,40 +64,49 @@ base::Result<void> Gardener::complete_spec(ContainerSpec& spec) const {
     if (spec.image.uri.empty()) spec.image.uri = parts_.config.default_rootfs;
     TRY(plan::check_container_spec(spec));
     if (spec.image.uri.empty()) {
-        return base::fail(base::Errc::invalid, "image.uri: not given, and the daemon has no default rootfs");
+        return base::fail(
+                base::Errc::invalid, "image.uri: not given, and the daemon has no default rootfs");
     }
     if (spec.container_class != ContainerClass::unprivileged && !parts_.config.allow_privileged) {
-        return base::fail(base::Errc::denied, "privileged container creation is disabled");   // CL-02
+        return base::fail(
+                base::Errc::denied, "privileged container creation is disabled");  // CL-02
     }
     return base::ok;
 }
 
-base::Result<plan::ContainerFacts> Gardener::facts_of(const ContainerSpec& spec, const security::IdRange& range) {
+base::Result<plan::ContainerFacts> Gardener::facts_of(
+        const ContainerSpec& spec, const security::IdRange& range) {
     plan::ContainerFacts facts;
     facts.container_class = plan::to_security(spec.container_class);
     if (plan::has_user_namespace(facts.container_class)) {
         facts.id_base = range.base;
         facts.id_length = range.length;
     }
-    facts.filter = TRY(filters_.get(facts.container_class, spec.seccomp_profile, parts_.facts.available_capabilities));
+    facts.filter = TRY(filters_.get(
+            facts.container_class, spec.seccomp_profile, parts_.facts.available_capabilities));
     for (std::size_t i = 0; i < spec.bind_mounts.size(); ++i) {
         auto source = base::sys::open_host(spec.bind_mounts[i].source, O_PATH);
         if (!source) {
             return std::move(source.error())
-                    .context(base::format("bind_mounts[{}].src_path {}", i, spec.bind_mounts[i].source));
+                    .context(base::format(
+                            "bind_mounts[{}].src_path {}", i, spec.bind_mounts[i].source));
         }
         facts.bind_source_is_file.push_back(!S_ISDIR(TRY(base::sys::stat_fd(*source)).st_mode));
     }
     return facts;
 }
 
-base::Result<Handle> Gardener::create(ContainerSpec spec, const std::function<void(const rootfs::Progress&)>& progress) {
+base::Result<Handle> Gardener::create(
+        ContainerSpec spec, const std::function<void(const rootfs::Progress&)>& progress) {
     TRY(complete_spec(spec));
     auto container = TRY(registry_.add(spec.handle));
     base::Defer forget([&] { registry_.remove(container->handle); });
     const rootfs::ImageRequest request{
-            .uri = spec.image.uri, .username = spec.image.username, .password = spec.image.password};
-    const auto image = TRY(parts_.images->ensure(request, progress, stopping_).context("image " + spec.image.uri));
+            .uri = spec.image.uri,
+            .username = spec.image.username,
+            .password = spec.image.password};
+    const auto image = TRY(
+            parts_.images->ensure(request, progress, stopping_).context("image " + spec.image.uri));
     spec.image.username.clear();
     spec.image.password.clear();
 
@@ -111,9 +127,10 @@ base::Result<Handle> Gardener::create(ContainerSpec spec, const std::function<vo
     if (!built) {
         // The seat's own parts are in the container from the moment it was taken.
         if (auto undone = take_down(*container); !undone) {
-            (void)std::move(built.error()).context(base::format("(and cleaning up failed: {})", undone.error().text));
+            (void)std::move(built.error())
+                    .context(base::format("(and cleaning up failed: {})", undone.error().text));
             record.dead = true;
-            container->ready = true;   // stays listed, so that destroy can be tried again
+            container->ready = true;  // stays listed, so that destroy can be tried again
             forget.dismiss();
         }
         return std::move(built).error();
@@ -125,16 +142,19 @@ base::Result<Handle> Gardener::create(ContainerSpec spec, const std::function<vo
     return container->handle;
 }
 
-base::Result<void> Gardener::build(const ContainerPtr& container, const rootfs::Image& image, std::optional<Seat>& seat) {
+base::Result<void> Gardener::build(
+        const ContainerPtr& container, const rootfs::Image& image, std::optional<Seat>& seat) {
     auto& record = container->record;
     TRY(Depot::save(container->bundle, record));
     TRY(take_seat(container, seat));
     container->facts = TRY(facts_of(record.spec, record.range));
     container->no_new_privileges =
             record.spec.no_new_privileges ||
-            (parts_.config.no_new_privileges && container->facts.container_class == security::Class::unprivileged);
+            (parts_.config.no_new_privileges &&
+             container->facts.container_class == security::Class::unprivileged);
     add_server_properties(record);
-    // From here on everything is named by the handle or by this record: whoever finds it can take it down.
+    // From here on everything is named by the handle or by this record: whoever finds it can take
+    // it down.
     TRY(Depot::save(container->bundle, record));
     auto root = TRY(make_volume(*container, image, *seat));
     TRY(make_group(*container));
@@ -143,7 +163,7 @@ base::Result<void> Gardener::build(const ContainerPtr& container, const rootfs::
     TRY(launch(*container, std::move(root), *seat));
     container->init = std::move(seat->namespaces.init);
     container->init_pid = seat->namespaces.init_pid;
-    const std::lock_guard lock(container->mutex);   // from launch on the hub's thread may bury it
+    const std::lock_guard lock(container->mutex);  // from launch on the hub's thread may bury it
     record.stage = Stage::created;
     return Depot::save(container->bundle, record);
 }
@@ -151,7 +171,8 @@ base::Result<void> Gardener::build(const ContainerPtr& container, const rootfs::
 base::Result<void> Gardener::take_seat(const ContainerPtr& container, std::optional<Seat>& seat) {
     auto& record = container->record;
     const auto wanted = plan::to_security(record.spec.container_class);
-    if (wanted == security::Class::unprivileged && record.spec.network.empty()) seat = pool_->take();
+    if (wanted == security::Class::unprivileged && record.spec.network.empty())
+        seat = pool_->take();
     if (seat && seat->lost->load()) {
         seats_.release(*seat);
         seat.reset();
@@ -164,48 +185,58 @@ base::Result<void> Gardener::take_seat(const ContainerPtr& container, std::optio
     return base::ok;
 }
 
-base::Result<base::Fd> Gardener::make_volume(Container& container, const rootfs::Image& image, const Seat& seat) {
+base::Result<base::Fd> Gardener::make_volume(
+        Container& container, const rootfs::Image& image, const Seat& seat) {
     const auto& spec = container.record.spec;
     TRY(parts_.images->hold(image, container.handle.get()));
     return parts_.volumes
-            ->create({.name = container.handle.get(),
-                      .image = &image,
-                      .user_namespace = seat.namespaces.user_namespace,
-                      .owner_uid = seat.range.base,
-                      .owner_gid = seat.range.base,
-                      .quota_bytes = spec.limits.disk_bytes,
-                      .scope = spec.limits.disk_scope == DiskScope::total ? rootfs::QuotaScope::total
-                                                                          : rootfs::QuotaScope::exclusive,
-                      .nosuid = false,
-                      .survives_power_cut = false})
+            ->create(
+                    {.name = container.handle.get(),
+                     .image = &image,
+                     .user_namespace = seat.namespaces.user_namespace,
+                     .owner_uid = seat.range.base,
+                     .owner_gid = seat.range.base,
+                     .quota_bytes = spec.limits.disk_bytes,
+                     .scope = spec.limits.disk_scope == DiskScope::total
+                                      ? rootfs::QuotaScope::total
+                                      : rootfs::QuotaScope::exclusive,
+                     .nosuid = false,
+                     .survives_power_cut = false})
             .context("make the volume");
 }
 
 base::Result<void> Gardener::make_group(Container& container) {
     const auto& limits = container.record.spec.limits;
-    container.group = TRY(parts_.cgroups->create(container.handle.get()).context("make the cgroup"));
+    container.group =
+            TRY(parts_.cgroups->create(container.handle.get()).context("make the cgroup"));
     const auto shares = effective_shares(limits);
     // garden-api 10.5: the kernel takes no quota below a millisecond.
     constexpr std::uint64_t kLeastQuota = 1000;
     const auto per_share = parts_.config.cpu_quota_per_share;
     TRY(container.group
-                ->limit({.memory_bytes = limits.memory_bytes,
+                ->limit(
+                        {.memory_bytes = limits.memory_bytes,
                          .swap_limit = parts_.config.swap_limit,
                          .cpu_shares = shares,
-                         .cpu_quota_us = per_share == 0 || shares == 0 ? 0 : std::max(kLeastQuota, shares * per_share),
+                         .cpu_quota_us = per_share == 0 || shares == 0
+                                                 ? 0
+                                                 : std::max(kLeastQuota, shares * per_share),
                          .pids = limits.pids,
                          .blkio_weight = 0})
                 .context("set the limits"));
     // DEV-04: the rules are active before the first process joins.
-    return container.group->devices(security::device_rules(container.facts.container_class)).context("limit the devices");
+    return container.group->devices(security::device_rules(container.facts.container_class))
+            .context("limit the devices");
 }
 
 base::Result<void> Gardener::write_etc_files(Container& container) {
     const auto& record = container.record;
     const auto hostname = plan::hostname_of(container.handle);
     const auto owner = record.range.base;
-    TRY(Depot::write_file(container.bundle, "hosts", parts_.network->hosts_file(*record.lease, hostname), owner));
-    TRY(Depot::write_file(container.bundle, "resolv.conf", parts_.network->resolv_file(*record.lease), owner));
+    TRY(Depot::write_file(
+            container.bundle, "hosts", parts_.network->hosts_file(*record.lease, hostname), owner));
+    TRY(Depot::write_file(
+            container.bundle, "resolv.conf", parts_.network->resolv_file(*record.lease), owner));
     return Depot::write_file(container.bundle, "hostname", hostname + "\n", owner);
 }
 
@@ -221,15 +252,28 @@ base::Result<std::vector<base::Fd>> Gardener::open_needs(
     fds.reserve(plan.fds.size());
     for (const auto& need : plan.fds) {
         switch (need.kind) {
-            case plan::FdKind::root: fds.push_back(std::move(root)); break;
-            case plan::FdKind::cgroup: fds.push_back(std::move(entrances.at(need.index))); break;
-            case plan::FdKind::device: fds.push_back(TRY(parts_.nodes.clone(need.name))); break;
-            case plan::FdKind::bind_mount:
-                fds.push_back(TRY(clone_bind_source(container.record.spec.bind_mounts.at(need.index), need.index)));
+            case plan::FdKind::root:
+                fds.push_back(std::move(root));
                 break;
-            case plan::FdKind::hosts: fds.push_back(TRY(etc_file("hosts"))); break;
-            case plan::FdKind::resolv_conf: fds.push_back(TRY(etc_file("resolv.conf"))); break;
-            case plan::FdKind::hostname: fds.push_back(TRY(etc_file("hostname"))); break;
+            case plan::FdKind::cgroup:
+                fds.push_back(std::move(entrances.at(need.index)));
+                break;
+            case plan::FdKind::device:
+                fds.push_back(TRY(parts_.nodes.clone(need.name)));
+                break;
+            case plan::FdKind::bind_mount:
+                fds.push_back(TRY(clone_bind_source(
+                        container.record.spec.bind_mounts.at(need.index), need.index)));
+                break;
+            case plan::FdKind::hosts:
+                fds.push_back(TRY(etc_file("hosts")));
+                break;
+            case plan::FdKind::resolv_conf:
+                fds.push_back(TRY(etc_file("resolv.conf")));
+                break;
+            case plan::FdKind::hostname:
+                fds.push_back(TRY(etc_file("hostname")));
+                break;
         }
     }
     return fds;
@@ -243,7 +287,8 @@ base::Result<void> Gardener::launch(Container& container, base::Fd root, const S
 }
 
 void Gardener::listen(const ContainerPtr& container) {
-    // Weak: the hub must not keep a destroyed container alive. No blocking work on the hub's thread.
+    // Weak: the hub must not keep a destroyed container alive. No blocking work on the hub's
+    // thread.
     const std::weak_ptr<Container> weak = container;
     parts_.hub->listen(
             container->shim,
@@ -257,8 +302,10 @@ void Gardener::listen(const ContainerPtr& container) {
 
 base::Result<std::string> Gardener::plan_json(ContainerSpec spec) {
     TRY(complete_spec(spec));
-    // The range is an example: the real one is reserved by create, in an order that nobody can foresee (ID-03).
-    const security::IdRange example{.base = security::kIdRangeFirst, .length = security::kIdRangeLength};
+    // The range is an example: the real one is reserved by create, in an order that nobody can
+    // foresee (ID-03).
+    const security::IdRange example{
+            .base = security::kIdRangeFirst, .length = security::kIdRangeLength};
     const auto facts = TRY(facts_of(spec, example));
     return plan::to_json(plan::plan_container(spec, parts_.facts, facts), facts);
 }

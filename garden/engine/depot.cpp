@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* kRecord = "container.json";
 constexpr const char* kProcesses = "processes";
-constexpr std::size_t kRecordBytes = 128 << 20;   // above every sum of bounds in plan/validate.hpp
+constexpr std::size_t kRecordBytes = 128 << 20;  // above every sum of bounds in plan/validate.hpp
 
 }  // namespace
 
@@ -21,12 +21,15 @@ base::Result<Depot> Depot::open(const std::string& directory) {
     return Depot(directory, std::move(fd));
 }
 
-std::string Depot::path_of(const Handle& handle) const { return directory_ + "/" + handle.get(); }
+std::string Depot::path_of(const Handle& handle) const {
+    return directory_ + "/" + handle.get();
+}
 
 base::Result<std::vector<Handle>> Depot::list() const {
     auto listing = TRY(base::sys::open_at(fd_, ".", O_RDONLY | O_DIRECTORY));
     std::vector<Handle> handles;
-    for (auto& name : TRY(base::sys::list_directory(listing))) handles.emplace_back(std::move(name));
+    for (auto& name : TRY(base::sys::list_directory(listing)))
+        handles.emplace_back(std::move(name));
     return handles;
 }
 
@@ -41,11 +44,14 @@ base::Result<base::Fd> Depot::open_bundle(const Handle& handle) const {
     return base::sys::open_at(fd_, handle.get(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 
-base::Result<void> Depot::remove(const Handle& handle) const { return base::sys::remove_tree_at(fd_, handle.get()); }
+base::Result<void> Depot::remove(const Handle& handle) const {
+    return base::sys::remove_tree_at(fd_, handle.get());
+}
 
 base::Result<void> Depot::save(base::FdRef bundle, const ContainerRecord& record) {
     // No fsync: a power cut ends the containers too, and what is left is swept (docs/adr: depot).
-    return base::sys::write_atomic_at(bundle, kRecord, to_json(record), 0600, base::sys::Durable::no)
+    return base::sys::write_atomic_at(
+                   bundle, kRecord, to_json(record), 0600, base::sys::Durable::no)
             .context("save the container's record");
 }
 
@@ -55,12 +61,14 @@ base::Result<ContainerRecord> Depot::load(base::FdRef bundle) {
 
 base::Result<void> Depot::save_process(base::FdRef bundle, const ProcessRecord& record) {
     const auto name = std::string(kProcesses) + "/" + record.id;
-    auto file = TRY(base::sys::open_at(bundle, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+    auto file =
+            TRY(base::sys::open_at(bundle, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
     return base::sys::write_all(file, to_json(record)).context("save a process record");
 }
 
 void Depot::drop_process(base::FdRef bundle, std::string_view id) {
-    // Best effort: a stale row names a process that the shim does not know, and is dropped at the next start.
+    // Best effort: a stale row names a process that the shim does not know, and is dropped at the
+    // next start.
     (void)base::sys::remove_at(bundle, std::string(kProcesses) + "/" + std::string(id));
 }
 
@@ -81,7 +89,8 @@ std::vector<ProcessRecord> Depot::load_processes(base::FdRef bundle) {
 
 base::Result<void> Depot::write_file(
         base::FdRef bundle, const std::string& name, std::string_view text, std::uint32_t owner) {
-    auto file = TRY(base::sys::open_at(bundle, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
+    auto file =
+            TRY(base::sys::open_at(bundle, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
     TRY(base::sys::write_all(file, text));
     return base::sys::change_owner(file, owner, owner);
 }

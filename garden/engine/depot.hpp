@@ -1,5 +1,6 @@
-// The depot: one directory per container with its record, its /etc files, its process rows and the shim's socket.
-// The truth about containers, together with the shims. Used by garden/engine only. Safe from any thread.
+// The depot: one directory per container with its record, its /etc files, its process rows and the
+// shim's socket. The truth about containers, together with the shims. Used by garden/engine only.
+// Safe from any thread.
 #pragma once
 
 #include "base/fd.hpp"
@@ -23,7 +24,7 @@ class Depot {
     // already_exists when there is one.
     base::Result<base::Fd> create_bundle(const Handle& handle) const;
     base::Result<base::Fd> open_bundle(const Handle& handle) const;
-    base::Result<void> remove(const Handle& handle) const;   // idempotent
+    base::Result<void> remove(const Handle& handle) const;  // idempotent
 
     // Replaces the record as a whole, or changes nothing.
     static base::Result<void> save(base::FdRef bundle, const ContainerRecord& record);
@@ -31,14 +32,19 @@ class Depot {
 
     static base::Result<void> save_process(base::FdRef bundle, const ProcessRecord& record);
     static void drop_process(base::FdRef bundle, std::string_view id);
-    static std::vector<ProcessRecord> load_processes(base::FdRef bundle);   // unreadable ones are left out
+    static std::vector<ProcessRecord> load_processes(
+            base::FdRef bundle);  // unreadable ones are left out
 
     // A file that is bound into the container, owned by its root.
     static base::Result<void> write_file(
-            base::FdRef bundle, const std::string& name, std::string_view text, std::uint32_t owner);
+            base::FdRef bundle,
+            const std::string& name,
+            std::string_view text,
+            std::uint32_t owner);
 
   private:
-    explicit Depot(std::string directory, base::Fd fd) : directory_(std::move(directory)), fd_(std::move(fd)) {}
+    explicit Depot(std::string directory, base::Fd fd)
+        : directory_(std::move(directory)), fd_(std::move(fd)) {}
 
     std::string directory_;
     base::Fd fd_;

@@ -1,4 +1,5 @@
-// Destroy, and the take-down that create, recovery and destroy share: idempotent, works on whatever exists of a container.
+// Destroy, and the take-down that create, recovery and destroy share: idempotent, works on whatever
+// exists of a container.
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
 #include "garden/engine/gardener.hpp"
@@ -9,11 +10,13 @@ namespace garden {
 
 namespace {
 
-// A process in uninterruptible sleep cannot be killed: destroy says so after this time and can be tried again.
+// A process in uninterruptible sleep cannot be killed: destroy says so after this time and can be
+// tried again.
 constexpr std::chrono::seconds kKillDeadline{10};
 // How long a network namespace may take to die before its host interface is deleted by us.
 constexpr std::chrono::seconds kNamespaceDeadline{30};
-// How long a volume's files may take to be deleted before its id range is left to the next start's sweep.
+// How long a volume's files may take to be deleted before its id range is left to the next start's
+// sweep.
 constexpr std::chrono::minutes kVolumeDeadline{30};
 
 }  // namespace
@@ -22,11 +25,16 @@ base::Result<void> Gardener::destroy(const Handle& handle) {
     auto container = TRY(registry_.find(handle));
     {
         const std::lock_guard lock(container->mutex);
-        if (container->destroying) return base::fail(base::Errc::conflict, "container already being destroyed");
-        if (!container->ready) return base::fail(base::Errc::conflict, "container {} is still being created", handle.get());
+        if (container->destroying)
+            return base::fail(base::Errc::conflict, "container already being destroyed");
+        if (!container->ready)
+            return base::fail(
+                    base::Errc::conflict, "container {} is still being created", handle.get());
         container->destroying = true;
         container->record.stage = Stage::destroying;
-        (void)Depot::save(container->bundle, container->record);   // with a full disk destroy must work all the same
+        (void)Depot::save(
+                container->bundle,
+                container->record);  // with a full disk destroy must work all the same
     }
     timers_->disarm(handle);
     auto done = take_down(*container);
@@ -90,7 +98,9 @@ void Gardener::release_later(const ContainerRecord& record) {
     }
     if (!record.range_owner.empty()) {
         // ID-03: not before every file of the range is gone.
-        const auto gone = [this, handle = record.handle.get()] { return !parts_.volumes->deleting(handle); };
+        const auto gone = [this, handle = record.handle.get()] {
+            return !parts_.volumes->deleting(handle);
+        };
         chores_->repeat(
                 [this, gone, owner = record.range_owner] {
                     if (!gone()) return false;
@@ -101,7 +111,8 @@ void Gardener::release_later(const ContainerRecord& record) {
 }
 
 void Gardener::bury_later(const std::weak_ptr<Container>& weak, const std::string& reason) {
-    // The news may come while create is still at work: then create fails by itself, or is about to be done.
+    // The news may come while create is still at work: then create fails by itself, or is about to
+    // be done.
     chores_->repeat(
             [this, weak, reason] {
                 const auto container = weak.lock();
@@ -114,8 +125,8 @@ void Gardener::bury_later(const std::weak_ptr<Container>& weak, const std::strin
 }
 
 void Gardener::bury(const ContainerPtr& container, const std::string& reason) {
-    // What the kernel still runs of it is ended and its group removed; the container stays listed, as dead, until its
-    // owner destroys it: it is never dropped behind the owner's back.
+    // What the kernel still runs of it is ended and its group removed; the container stays listed,
+    // as dead, until its owner destroys it: it is never dropped behind the owner's back.
     {
         const std::lock_guard lock(container->mutex);
         auto& record = container->record;

@@ -1,4 +1,5 @@
-// Doctor: every kernel object or directory without an owner, and every record without its resources. Finds, does not mend.
+// Doctor: every kernel object or directory without an owner, and every record without its
+// resources. Finds, does not mend.
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
 #include "garden/engine/gardener.hpp"
@@ -11,11 +12,14 @@ namespace garden {
 
 namespace {
 
-// Between two looks: what a request is just making or the kernel is just finishing is not an orphan.
+// Between two looks: what a request is just making or the kernel is just finishing is not an
+// orphan.
 constexpr std::chrono::milliseconds kSecondLook{300};
 constexpr std::chrono::seconds kSettle{5};
 
-bool same(const Orphan& a, const Orphan& b) { return a.kind == b.kind && a.name == b.name; }
+bool same(const Orphan& a, const Orphan& b) {
+    return a.kind == b.kind && a.name == b.name;
+}
 
 }  // namespace
 
@@ -23,10 +27,12 @@ base::Result<std::vector<Orphan>> Gardener::doctor() {
     (void)chores_->drain(kSettle);
     auto first = find_orphans();
     if (first.empty()) return first;
-    std::this_thread::sleep_for(kSecondLook);   // NOLINT: there is nothing to wait for but time
+    std::this_thread::sleep_for(kSecondLook);  // NOLINT: there is nothing to wait for but time
     const auto second = find_orphans();
     std::erase_if(first, [&](const Orphan& orphan) {
-        return std::none_of(second.begin(), second.end(), [&](const auto& other) { return same(orphan, other); });
+        return std::none_of(second.begin(), second.end(), [&](const auto& other) {
+            return same(orphan, other);
+        });
     });
     return first;
 }
@@ -46,11 +52,15 @@ std::vector<Orphan> Gardener::find_orphans() {
     }
     const auto check = [&](const char* kind, const auto& names, const auto& owned) {
         if (!names) {
-            found.push_back({.kind = kind, .name = "?", .reason = "cannot be listed: " + names.error().text});
+            found.push_back(
+                    {.kind = kind,
+                     .name = "?",
+                     .reason = "cannot be listed: " + names.error().text});
             return;
         }
         for (const auto& name : *names) {
-            if (!owned.contains(name)) found.push_back({.kind = kind, .name = name, .reason = "belongs to no container"});
+            if (!owned.contains(name))
+                found.push_back({.kind = kind, .name = name, .reason = "belongs to no container"});
         }
     };
     check("cgroup", parts_.cgroups->list(), handles);
@@ -61,13 +71,19 @@ std::vector<Orphan> Gardener::find_orphans() {
     if (bundles) {
         for (const auto& bundle : *bundles) {
             if (!handles.contains(bundle.get())) {
-                found.push_back({.kind = "bundle", .name = bundle.get(), .reason = "belongs to no container"});
+                found.push_back(
+                        {.kind = "bundle",
+                         .name = bundle.get(),
+                         .reason = "belongs to no container"});
             }
         }
     }
     for (const auto& [owner, range] : parts_.ranges->list()) {
         if (!ranges.contains(owner)) {
-            found.push_back({.kind = "id-range", .name = base::format("{} ({})", owner, range.base), .reason = "belongs to no container"});
+            found.push_back(
+                    {.kind = "id-range",
+                     .name = base::format("{} ({})", owner, range.base),
+                     .reason = "belongs to no container"});
         }
     }
     for (const auto& container : containers) {

@@ -1,5 +1,6 @@
-// The container engine: every operation of the Garden API as a blocking call. Used by garden/server; owned by gardend's main.
-// Safe from any thread; one operation per handle at a time, operations on different handles never wait for each other.
+// The container engine: every operation of the Garden API as a blocking call. Used by
+// garden/server; owned by gardend's main. Safe from any thread; one operation per handle at a time,
+// operations on different handles never wait for each other.
 #pragma once
 
 #include "base/fd.hpp"
@@ -23,31 +24,34 @@
 
 namespace garden {
 
-// garden-api §3: the error types of the wire. The engine says which by Errc and these texts; garden/server maps them.
-// not_found "unknown handle: H" / "unknown process: P"; already_exists "Handle 'H' already in use"; …
+// garden-api §3: the error types of the wire. The engine says which by Errc and these texts;
+// garden/server maps them. not_found "unknown handle: H" / "unknown process: P"; already_exists
+// "Handle 'H' already in use"; …
 
 struct EngineConfig {
-    std::string state_directory;         // depot, id ranges: "/run/cloche" style; tmpfs is fine (containers die with the host)
-    std::string store_directory;         // images and volumes: "/var/lib/cloche"
-    std::string program_directory;       // garden-shim, garden-init, garden-copy, rootfs-unpack
-    std::string tag;                     // cgroup parent garden-<tag>, interface names
+    std::string state_directory;    // depot, id ranges: "/run/cloche" style; tmpfs is fine
+                                    // (containers die with the host)
+    std::string store_directory;    // images and volumes: "/var/lib/cloche"
+    std::string program_directory;  // garden-shim, garden-init, garden-copy, rootfs-unpack
+    std::string tag;                // cgroup parent garden-<tag>, interface names
     std::string default_rootfs;
     std::chrono::nanoseconds default_grace_time{0};
-    std::uint64_t max_containers = 0;    // 0 = by the network pool
-    bool allow_privileged = true;        // CL-02
+    std::uint64_t max_containers = 0;  // 0 = by the network pool
+    bool allow_privileged = true;      // CL-02
     bool destroy_on_start = false;
     bool no_new_privileges = false;
     bool swap_limit = true;
-    bool garden_inheritable = false;     // compat.garden_inheritable
-    bool garden_id_mapping = false;      // compat.garden_id_mapping (issue B)
+    bool garden_inheritable = false;  // compat.garden_inheritable
+    bool garden_id_mapping = false;   // compat.garden_id_mapping (issue B)
     std::uint64_t cpu_quota_per_share = 0;
-    double cpu_entitlement_per_share = 0;   // 0 = 100 * cores / memory MiB
-    std::uint32_t pool_size = 8;         // prepared shims with namespaces and addresses; 0 = none
+    double cpu_entitlement_per_share = 0;  // 0 = 100 * cores / memory MiB
+    std::uint32_t pool_size = 8;           // prepared shims with namespaces and addresses; 0 = none
     std::uint32_t parallel_creates = 8;
     std::string external_ip;
     net::Config network;
     rootfs::ImagesConfig images;
-    std::map<std::string, std::string> sysctls;   // per network namespace, allow-listed (security-model §10)
+    std::map<std::string, std::string>
+            sysctls;  // per network namespace, allow-listed (security-model §10)
 };
 
 struct MappedPort {
@@ -55,8 +59,8 @@ struct MappedPort {
     std::uint32_t container_port = 0;
 };
 
-struct ContainerInfo {                   // garden-api 5.7
-    std::string state;                   // "active" or "stopped"
+struct ContainerInfo {  // garden-api 5.7
+    std::string state;  // "active" or "stopped"
     std::vector<std::string> events;
     std::string host_ip, container_ip, container_ipv6, external_ip, container_path;
     std::vector<std::string> process_ids;
@@ -64,7 +68,7 @@ struct ContainerInfo {                   // garden-api 5.7
     std::vector<MappedPort> mapped_ports;
 };
 
-struct ContainerMetrics {                // garden-api 5.8
+struct ContainerMetrics {  // garden-api 5.8
     cgroup::Metrics cgroup;
     rootfs::Usage disk;
     std::optional<net::Counters> network;
@@ -79,8 +83,8 @@ struct Capacity {
 // A running view on a process for one client (a Run or an Attach call).
 struct Attachment {
     std::string process_id;
-    std::uint64_t id = 0;                // for connect_output, close_input, detach
-    base::Fd input;                      // stdin of the process
+    std::uint64_t id = 0;  // for connect_output, close_input, detach
+    base::Fd input;        // stdin of the process
     bool terminal = false;
 };
 
@@ -93,66 +97,89 @@ struct ProcessRow {
     std::int32_t host_pid = 0;
 };
 
-// A finding of doctor: a kernel object or directory without an owner, or a record without its resources.
+// A finding of doctor: a kernel object or directory without an owner, or a record without its
+// resources.
 struct Orphan {
-    std::string kind;                    // "cgroup", "mount", "interface", "nft", "volume", "id-range", "process", "bundle"
+    std::string kind;  // "cgroup", "mount", "interface", "nft", "volume", "id-range", "process",
+                       // "bundle"
     std::string name;
     std::string reason;
 };
 
 class Engine {
   public:
-    static base::Result<std::unique_ptr<Engine>> start(EngineConfig config);   // recovers before it returns
-    virtual ~Engine() = default;         // containers stay
+    static base::Result<std::unique_ptr<Engine>> start(
+            EngineConfig config);  // recovers before it returns
+    virtual ~Engine() = default;   // containers stay
 
-    virtual base::Result<Handle> create(ContainerSpec spec, const std::function<void(const rootfs::Progress&)>& progress) = 0;
+    virtual base::Result<Handle> create(
+            ContainerSpec spec, const std::function<void(const rootfs::Progress&)>& progress) = 0;
     virtual base::Result<void> destroy(const Handle& handle) = 0;
-    virtual std::vector<Handle> list(const std::map<std::string, std::string>& property_filter) = 0;   // garden-api §6 List
+    virtual std::vector<Handle> list(
+            const std::map<std::string, std::string>& property_filter) = 0;  // garden-api §6 List
     virtual base::Result<ContainerInfo> info(const Handle& handle) = 0;
     virtual base::Result<ContainerMetrics> metrics(const Handle& handle) = 0;
-    virtual base::Result<LimitsSpec> limits(const Handle& handle) = 0;        // cpu: converted, in cpu_shares
+    virtual base::Result<LimitsSpec> limits(
+            const Handle& handle) = 0;  // cpu: converted, in cpu_shares
     virtual base::Result<void> stop(const Handle& handle, bool kill) = 0;
-    virtual base::Result<void> set_grace_time(const Handle& handle, std::chrono::nanoseconds time) = 0;
-    // Pauses the grace-time countdown while the returned value lives (garden-api §9). Null for an unknown handle.
+    virtual base::Result<void> set_grace_time(
+            const Handle& handle, std::chrono::nanoseconds time) = 0;
+    // Pauses the grace-time countdown while the returned value lives (garden-api §9). Null for an
+    // unknown handle.
     virtual std::shared_ptr<void> touch(const Handle& handle) = 0;
 
     virtual base::Result<std::map<std::string, std::string>> properties(const Handle& handle) = 0;
     virtual base::Result<std::string> property(const Handle& handle, const std::string& name) = 0;
-    virtual base::Result<void> set_property(const Handle& handle, const std::string& name, const std::string& value) = 0;
+    virtual base::Result<void> set_property(
+            const Handle& handle, const std::string& name, const std::string& value) = 0;
     virtual base::Result<void> remove_property(const Handle& handle, const std::string& name) = 0;
 
     virtual base::Result<Attachment> run(const Handle& handle, ProcessSpec spec) = 0;
-    virtual base::Result<Attachment> attach(const Handle& handle, const std::string& process_id) = 0;
+    virtual base::Result<Attachment> attach(
+            const Handle& handle, const std::string& process_id) = 0;
     virtual base::Result<void> connect_output(
             const Handle& handle, std::uint64_t attachment, bool is_stderr, base::FdRef sink) = 0;
     virtual base::Result<void> close_input(const Handle& handle, std::uint64_t attachment) = 0;
     virtual base::Result<void> detach(const Handle& handle, std::uint64_t attachment) = 0;
-    virtual base::Result<void> signal(const Handle& handle, const std::string& process_id, int number) = 0;
-    virtual base::Result<void> resize(const Handle& handle, const std::string& process_id, WindowSize size) = 0;
-    // Calls `done` once, from any thread, with the exit code, or an error when the process or its container is gone.
-    virtual void wait(const Handle& handle, const std::string& process_id,
-                      std::function<void(base::Result<std::int32_t>)> done) = 0;
+    virtual base::Result<void> signal(
+            const Handle& handle, const std::string& process_id, int number) = 0;
+    virtual base::Result<void> resize(
+            const Handle& handle, const std::string& process_id, WindowSize size) = 0;
+    // Calls `done` once, from any thread, with the exit code, or an error when the process or its
+    // container is gone.
+    virtual void wait(
+            const Handle& handle,
+            const std::string& process_id,
+            std::function<void(base::Result<std::int32_t>)> done) = 0;
     virtual base::Result<std::vector<ProcessRow>> processes(const Handle& handle) = 0;
     // The retained end of a process's output (64 KiB at most), also after its exit.
-    virtual base::Result<std::string> logs(const Handle& handle, const std::string& process_id, bool is_stderr) = 0;
+    virtual base::Result<std::string> logs(
+            const Handle& handle, const std::string& process_id, bool is_stderr) = 0;
 
     // `tar`: a pipe or socket with the archive; read to its end. Blocking: run on its own worker.
     virtual base::Result<void> stream_in(
-            const Handle& handle, const std::string& user, const std::string& destination, base::FdRef tar) = 0;
-    // Checks the source first; then the archive can be read from the returned pipe. `finish` waits for the helper.
+            const Handle& handle,
+            const std::string& user,
+            const std::string& destination,
+            base::FdRef tar) = 0;
+
+    // Checks the source first; then the archive can be read from the returned pipe. `finish` waits
+    // for the helper.
     struct Outgoing {
         base::Fd tar;
         std::function<base::Result<void>()> finish;
     };
+
     virtual base::Result<Outgoing> stream_out(
             const Handle& handle, const std::string& user, const std::string& source) = 0;
 
     virtual base::Result<Capacity> capacity() = 0;
     virtual base::Result<void> ping() = 0;
-    virtual base::Result<std::string> plan_json(ContainerSpec spec) = 0;      // what create would do; changes nothing
-    virtual base::Result<std::vector<Orphan>> doctor() = 0;                   // finds, does not mend
+    virtual base::Result<std::string> plan_json(
+            ContainerSpec spec) = 0;  // what create would do; changes nothing
+    virtual base::Result<std::vector<Orphan>> doctor() = 0;  // finds, does not mend
     virtual rootfs::Images& images() = 0;
-    virtual base::Result<std::string> features_json() = 0;                    // probed kernel features and drivers
+    virtual base::Result<std::string> features_json() = 0;  // probed kernel features and drivers
 };
 
 }  // namespace garden

@@ -19,7 +19,10 @@ base::Result<security::Filter> Filters::get(
         if (it != compiled_.end()) return it->second;
     }
     auto filter = TRY(security::compile_profile(
-            profile, {.capabilities = capabilities, .kernel_major = 0, .kernel_minor = 0, .ignore_unknown = false}));
+            profile, {.capabilities = capabilities,
+                      .kernel_major = 0,
+                      .kernel_minor = 0,
+                      .ignore_unknown = false}));
     const std::lock_guard lock(mutex_);
     if (compiled_.size() >= kKeptProfiles) compiled_.erase(compiled_.begin());
     compiled_.insert_or_assign(key, filter);

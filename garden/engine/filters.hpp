@@ -1,5 +1,5 @@
-// Seccomp filters by class or profile text, compiled once per daemon (SC-10, budgets: building one costs milliseconds).
-// Thread-safe. Used by garden/engine only.
+// Seccomp filters by class or profile text, compiled once per daemon (SC-10, budgets: building one
+// costs milliseconds). Thread-safe. Used by garden/engine only.
 #pragma once
 
 #include "base/result.hpp"
@@ -15,7 +15,8 @@ namespace garden {
 class Filters {
   public:
     // `profile`: OCI JSON text, "" = the class's own list.
-    base::Result<security::Filter> get(security::Class container_class, const std::string& profile, std::uint64_t capabilities);
+    base::Result<security::Filter>
+    get(security::Class container_class, const std::string& profile, std::uint64_t capabilities);
 
   private:
     std::mutex mutex_;

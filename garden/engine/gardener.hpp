@@ -1,5 +1,6 @@
-// The engine's implementation: one class, its operations spread over files by what they do (create.cpp, destroy.cpp, run.cpp,
-// stream.cpp, stop.cpp, query.cpp, recover.cpp, doctor.cpp). Private to garden/engine.
+// The engine's implementation: one class, its operations spread over files by what they do
+// (create.cpp, destroy.cpp, run.cpp, stream.cpp, stop.cpp, query.cpp, recover.cpp, doctor.cpp).
+// Private to garden/engine.
 #pragma once
 
 #include "garden/engine/chores.hpp"
@@ -34,7 +35,7 @@ class Gardener final : public Engine {
         Depot depot;
         HostNodes nodes;
         plan::HostFacts facts;
-        base::Fd copy_program;                    // garden-copy, sealed (PL-03)
+        base::Fd copy_program;  // garden-copy, sealed (PL-03)
         std::unique_ptr<security::IdRanges> ranges;
         std::unique_ptr<cgroup::Driver> cgroups;
         std::unique_ptr<net::Network> network;
@@ -45,10 +46,12 @@ class Gardener final : public Engine {
 
     explicit Gardener(Parts parts);
     ~Gardener() override;
-    base::Result<void> recover();                 // once, before the first operation
-    void begin();                                 // fills the pool
+    base::Result<void> recover();  // once, before the first operation
+    void begin();                  // fills the pool
 
-    base::Result<Handle> create(ContainerSpec spec, const std::function<void(const rootfs::Progress&)>& progress) override;
+    base::Result<Handle> create(
+            ContainerSpec spec,
+            const std::function<void(const rootfs::Progress&)>& progress) override;
     base::Result<void> destroy(const Handle& handle) override;
     std::vector<Handle> list(const std::map<std::string, std::string>& property_filter) override;
     base::Result<ContainerInfo> info(const Handle& handle) override;
@@ -60,24 +63,36 @@ class Gardener final : public Engine {
 
     base::Result<std::map<std::string, std::string>> properties(const Handle& handle) override;
     base::Result<std::string> property(const Handle& handle, const std::string& name) override;
-    base::Result<void> set_property(const Handle& handle, const std::string& name, const std::string& value) override;
+    base::Result<void> set_property(
+            const Handle& handle, const std::string& name, const std::string& value) override;
     base::Result<void> remove_property(const Handle& handle, const std::string& name) override;
 
     base::Result<Attachment> run(const Handle& handle, ProcessSpec spec) override;
     base::Result<Attachment> attach(const Handle& handle, const std::string& process_id) override;
     base::Result<void> connect_output(
-            const Handle& handle, std::uint64_t attachment, bool is_stderr, base::FdRef sink) override;
+            const Handle& handle,
+            std::uint64_t attachment,
+            bool is_stderr,
+            base::FdRef sink) override;
     base::Result<void> close_input(const Handle& handle, std::uint64_t attachment) override;
     base::Result<void> detach(const Handle& handle, std::uint64_t attachment) override;
-    base::Result<void> signal(const Handle& handle, const std::string& process_id, int number) override;
-    base::Result<void> resize(const Handle& handle, const std::string& process_id, WindowSize size) override;
-    void wait(const Handle& handle, const std::string& process_id,
-              std::function<void(base::Result<std::int32_t>)> done) override;
+    base::Result<void> signal(
+            const Handle& handle, const std::string& process_id, int number) override;
+    base::Result<void> resize(
+            const Handle& handle, const std::string& process_id, WindowSize size) override;
+    void wait(
+            const Handle& handle,
+            const std::string& process_id,
+            std::function<void(base::Result<std::int32_t>)> done) override;
     base::Result<std::vector<ProcessRow>> processes(const Handle& handle) override;
-    base::Result<std::string> logs(const Handle& handle, const std::string& process_id, bool is_stderr) override;
+    base::Result<std::string> logs(
+            const Handle& handle, const std::string& process_id, bool is_stderr) override;
 
     base::Result<void> stream_in(
-            const Handle& handle, const std::string& user, const std::string& destination, base::FdRef tar) override;
+            const Handle& handle,
+            const std::string& user,
+            const std::string& destination,
+            base::FdRef tar) override;
     base::Result<Outgoing> stream_out(
             const Handle& handle, const std::string& user, const std::string& source) override;
 
@@ -85,20 +100,26 @@ class Gardener final : public Engine {
     base::Result<void> ping() override;
     base::Result<std::string> plan_json(ContainerSpec spec) override;
     base::Result<std::vector<Orphan>> doctor() override;
+
     rootfs::Images& images() override { return *parts_.images; }
+
     base::Result<std::string> features_json() override;
 
   private:
     // create.cpp
     base::Result<void> complete_spec(ContainerSpec& spec) const;
-    base::Result<void> build(const ContainerPtr& container, const rootfs::Image& image, std::optional<Seat>& seat);
+    base::Result<void> build(
+            const ContainerPtr& container, const rootfs::Image& image, std::optional<Seat>& seat);
     base::Result<void> take_seat(const ContainerPtr& container, std::optional<Seat>& seat);
-    base::Result<base::Fd> make_volume(Container& container, const rootfs::Image& image, const Seat& seat);
+    base::Result<base::Fd> make_volume(
+            Container& container, const rootfs::Image& image, const Seat& seat);
     base::Result<void> make_group(Container& container);
     base::Result<void> write_etc_files(Container& container);
     base::Result<void> launch(Container& container, base::Fd root, const Seat& seat);
-    base::Result<std::vector<base::Fd>> open_needs(Container& container, const plan::LaunchPlan& plan, base::Fd& root);
-    base::Result<plan::ContainerFacts> facts_of(const ContainerSpec& spec, const security::IdRange& range);
+    base::Result<std::vector<base::Fd>> open_needs(
+            Container& container, const plan::LaunchPlan& plan, base::Fd& root);
+    base::Result<plan::ContainerFacts> facts_of(
+            const ContainerSpec& spec, const security::IdRange& range);
     void listen(const ContainerPtr& container);
 
     // destroy.cpp
@@ -114,7 +135,8 @@ class Gardener final : public Engine {
     void sweep();
 
     // run.cpp
-    base::Result<ContainerPtr> living(const Handle& handle);   // conflict when the container is dead or going
+    base::Result<ContainerPtr> living(
+            const Handle& handle);  // conflict when the container is dead or going
     base::Result<security::User> resolve_user(Container& container, const std::string& text);
     void forget_stale(Container& container);
     void forget_internal(Container& container, const std::string& id);
@@ -122,8 +144,12 @@ class Gardener final : public Engine {
     // stream.cpp
     struct Helper;
     base::Result<std::shared_ptr<Helper>> start_copy(
-            const Handle& handle, const std::string& user, std::vector<std::string> arguments, base::FdRef input,
-            base::FdRef output, bool relative_to_home);
+            const Handle& handle,
+            const std::string& user,
+            std::vector<std::string> arguments,
+            base::FdRef input,
+            base::FdRef output,
+            bool relative_to_home);
 
     // query.cpp
     void watch_oom(const ContainerPtr& container);

@@ -59,7 +59,8 @@ void GraceTimers::run() {
         for (auto& [handle, countdown] : countdowns_) {
             if (countdown.deadline <= now) {
                 due.push_back(handle);
-                countdown.deadline = Clock::time_point::max();   // a failed destroy is not repeated by itself
+                countdown.deadline =
+                        Clock::time_point::max();  // a failed destroy is not repeated by itself
             } else {
                 next = std::min(next, countdown.deadline);
             }

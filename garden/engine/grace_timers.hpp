@@ -1,4 +1,5 @@
-// The grace-time countdowns of all containers, on one thread (garden-api §9). Used by garden/engine only.
+// The grace-time countdowns of all containers, on one thread (garden-api §9). Used by garden/engine
+// only.
 #pragma once
 
 #include "garden/plan/container_spec.hpp"
@@ -23,9 +24,10 @@ class GraceTimers {
     GraceTimers(const GraceTimers&) = delete;
     GraceTimers& operator=(const GraceTimers&) = delete;
 
-    void arm(const Handle& handle, std::chrono::nanoseconds time);   // 0 = never; replaces
+    void arm(const Handle& handle, std::chrono::nanoseconds time);  // 0 = never; replaces
     void disarm(const Handle& handle);
-    // The countdown stands still while the value lives, and starts from the full time when the last one ends.
+    // The countdown stands still while the value lives, and starts from the full time when the last
+    // one ends.
     std::shared_ptr<void> pause(const Handle& handle);
 
   private:

@@ -12,7 +12,8 @@ namespace garden {
 
 base::Result<HostNodes> HostNodes::open() {
     HostNodes nodes;
-    for (const auto container_class : {security::Class::unprivileged, security::Class::privileged_in_userns}) {
+    for (const auto container_class :
+         {security::Class::unprivileged, security::Class::privileged_in_userns}) {
         for (const auto& node : security::device_nodes(container_class)) {
             const auto path = "/dev/" + node.name;
             if (nodes.nodes_.contains(path)) continue;
@@ -24,7 +25,8 @@ base::Result<HostNodes> HostNodes::open() {
             const auto status = TRY(base::sys::stat_fd(*fd));
             if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(node.major, node.minor)) {
                 return base::fail(
-                        base::Errc::corrupt, "{} of this host is not the character device {}:{}", path, node.major, node.minor);
+                        base::Errc::corrupt, "{} of this host is not the character device {}:{}",
+                        path, node.major, node.minor);
             }
             nodes.nodes_.emplace(path, std::move(*fd));
         }

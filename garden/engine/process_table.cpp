@@ -10,7 +10,11 @@ base::Result<void> ProcessTable::reserve(ProcessRow row, bool terminal, bool int
     const std::lock_guard lock(mutex_);
     const auto id = row.id;
     const auto [it, added] = entries_.try_emplace(
-            id, Entry{.row = std::move(row), .terminal = terminal, .internal = internal, .exit_order = 0, .waiters = {}});
+            id, Entry{.row = std::move(row),
+                      .terminal = terminal,
+                      .internal = internal,
+                      .exit_order = 0,
+                      .waiters = {}});
     if (!added) return base::fail(base::Errc::already_exists, "process ID '{}' already in use", id);
     return base::ok;
 }
@@ -30,7 +34,7 @@ void ProcessTable::adopt(ProcessRow row, bool terminal, bool internal) {
     const std::lock_guard lock(mutex_);
     const auto id = row.id;
     auto& entry = entries_[id];
-    const bool known_exit = entry.row.exited;   // a replayed exit may have arrived first
+    const bool known_exit = entry.row.exited;  // a replayed exit may have arrived first
     const auto code = entry.row.exit_code;
     entry.row = std::move(row);
     if (known_exit) {
@@ -46,7 +50,7 @@ void ProcessTable::exited(const std::string& id, std::int32_t exit_code) {
     {
         const std::lock_guard lock(mutex_);
         auto& entry = entries_[id];
-        if (entry.row.exited) return;   // replayed after a re-join
+        if (entry.row.exited) return;  // replayed after a re-join
         entry.row.id = id;
         entry.row.exited = true;
         entry.row.exit_code = exit_code;

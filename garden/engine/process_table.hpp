@@ -1,5 +1,6 @@
-// The processes of one container: who they are, whether they have exited, who waits for them. Thread-safe.
-// Callbacks are called without the lock, from the thread that brings the news. Used by garden/engine only.
+// The processes of one container: who they are, whether they have exited, who waits for them.
+// Thread-safe. Callbacks are called without the lock, from the thread that brings the news. Used by
+// garden/engine only.
 #pragma once
 
 #include "base/result.hpp"
@@ -32,11 +33,12 @@ class ProcessTable {
     void end_all(std::int32_t exit_code);
     void wait(const std::string& id, Done done);
 
-    bool contains(const std::string& id) const;       // internal ones are not listed
+    bool contains(const std::string& id) const;  // internal ones are not listed
     bool has_exited(const std::string& id) const;
     bool terminal(const std::string& id) const;
     std::vector<ProcessRow> rows() const;
-    // Exited processes beyond the newest `keep` without a waiter, oldest first; they are no longer in the table.
+    // Exited processes beyond the newest `keep` without a waiter, oldest first; they are no longer
+    // in the table.
     std::vector<std::string> take_stale(std::size_t keep);
 
   private:

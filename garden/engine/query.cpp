@@ -1,4 +1,5 @@
-// What can be asked and noted without changing a running container: list, info, metrics, limits, properties, capacity.
+// What can be asked and noted without changing a running container: list, info, metrics, limits,
+// properties, capacity.
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
 #include "garden/engine/gardener.hpp"
@@ -21,7 +22,9 @@ std::chrono::nanoseconds age_of(const ContainerRecord& record) {
 std::uint64_t page_bytes(int what) {
     const auto pages = ::sysconf(what);
     const auto size = ::sysconf(_SC_PAGESIZE);
-    return pages < 0 || size < 0 ? 0 : static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(size);
+    return pages < 0 || size < 0
+                   ? 0
+                   : static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(size);
 }
 
 // Under the container's lock: durable before anybody sees it, unchanged when it cannot be saved.
@@ -37,7 +40,8 @@ base::Result<void> change_properties(Container& container, F&& change) {
 }  // namespace
 
 std::vector<Handle> Gardener::list(const std::map<std::string, std::string>& property_filter) {
-    // garden-api §6: half-made containers are hidden unless the filter speaks about garden.state; "all" shows every one.
+    // garden-api §6: half-made containers are hidden unless the filter speaks about garden.state;
+    // "all" shows every one.
     auto filter = property_filter;
     const auto state = filter.try_emplace("garden.state", "created").first;
     if (state->second == "all") filter.erase(state);
@@ -59,7 +63,8 @@ std::vector<Handle> Gardener::list(const std::map<std::string, std::string>& pro
 
 base::Result<ContainerInfo> Gardener::info(const Handle& handle) {
     auto container = TRY(registry_.find(handle));
-    if (!container->ready) return base::fail(base::Errc::not_found, "unknown handle: {}", handle.get());
+    if (!container->ready)
+        return base::fail(base::Errc::not_found, "unknown handle: {}", handle.get());
     note_oom(container);
     ContainerInfo info;
     for (const auto& row : container->processes.rows()) {
@@ -105,7 +110,8 @@ void Gardener::note_oom(const ContainerPtr& container) {
     (void)Depot::save(container->bundle, record);
 }
 
-std::uint64_t Gardener::entitlement(const ContainerRecord& record, std::chrono::nanoseconds age) const {
+std::uint64_t Gardener::entitlement(
+        const ContainerRecord& record, std::chrono::nanoseconds age) const {
     // garden-api 5.8: shares x percent per share x age.
     double per_share = parts_.config.cpu_entitlement_per_share;
     if (per_share == 0) {
@@ -114,7 +120,8 @@ std::uint64_t Gardener::entitlement(const ContainerRecord& record, std::chrono::
         per_share = mebibytes > 0 ? 100.0 * cores / mebibytes : 0;
     }
     const auto shares = static_cast<double>(effective_shares(record.spec.limits));
-    return static_cast<std::uint64_t>(shares * per_share / 100.0 * static_cast<double>(age.count()));
+    return static_cast<std::uint64_t>(
+            shares * per_share / 100.0 * static_cast<double>(age.count()));
 }
 
 base::Result<ContainerMetrics> Gardener::metrics(const Handle& handle) {
@@ -143,7 +150,8 @@ base::Result<LimitsSpec> Gardener::limits(const Handle& handle) {
 }
 
 base::Result<void> Gardener::set_grace_time(const Handle& handle, std::chrono::nanoseconds time) {
-    if (time.count() < 0) return base::fail(base::Errc::invalid, "grace_time: {} is negative", time.count());
+    if (time.count() < 0)
+        return base::fail(base::Errc::invalid, "grace_time: {} is negative", time.count());
     auto container = TRY(living(handle));
     const std::lock_guard lock(container->mutex);
     container->record.spec.grace_time = time;
@@ -153,11 +161,14 @@ base::Result<void> Gardener::set_grace_time(const Handle& handle, std::chrono::n
     return base::ok;
 }
 
-std::shared_ptr<void> Gardener::touch(const Handle& handle) { return timers_->pause(handle); }
+std::shared_ptr<void> Gardener::touch(const Handle& handle) {
+    return timers_->pause(handle);
+}
 
 base::Result<std::map<std::string, std::string>> Gardener::properties(const Handle& handle) {
     auto container = TRY(registry_.find(handle));
-    if (!container->ready) return base::fail(base::Errc::not_found, "unknown handle: {}", handle.get());
+    if (!container->ready)
+        return base::fail(base::Errc::not_found, "unknown handle: {}", handle.get());
     const std::lock_guard lock(container->mutex);
     return container->record.properties;
 }
@@ -165,25 +176,30 @@ base::Result<std::map<std::string, std::string>> Gardener::properties(const Hand
 base::Result<std::string> Gardener::property(const Handle& handle, const std::string& name) {
     const auto all = TRY(properties(handle));
     const auto it = all.find(name);
-    if (it == all.end()) return base::fail(base::Errc::not_found, "property does not exist: {}", name);
+    if (it == all.end())
+        return base::fail(base::Errc::not_found, "property does not exist: {}", name);
     return it->second;
 }
 
-base::Result<void> Gardener::set_property(const Handle& handle, const std::string& name, const std::string& value) {
+base::Result<void> Gardener::set_property(
+        const Handle& handle, const std::string& name, const std::string& value) {
     TRY(plan::check_property(name, value));
     auto container = TRY(registry_.find(handle));
-    if (!container->ready) return base::fail(base::Errc::not_found, "unknown handle: {}", handle.get());
+    if (!container->ready)
+        return base::fail(base::Errc::not_found, "unknown handle: {}", handle.get());
     const std::lock_guard lock(container->mutex);
     auto& properties = container->record.properties;
     if (!properties.contains(name) && properties.size() >= plan::kProperties) {
-        return base::fail(base::Errc::exhausted, "properties: at most {} are allowed", plan::kProperties);
+        return base::fail(
+                base::Errc::exhausted, "properties: at most {} are allowed", plan::kProperties);
     }
     return change_properties(*container, [&] { properties[name] = value; });
 }
 
 base::Result<void> Gardener::remove_property(const Handle& handle, const std::string& name) {
     auto container = TRY(registry_.find(handle));
-    if (!container->ready) return base::fail(base::Errc::not_found, "unknown handle: {}", handle.get());
+    if (!container->ready)
+        return base::fail(base::Errc::not_found, "unknown handle: {}", handle.get());
     const std::lock_guard lock(container->mutex);
     return change_properties(*container, [&] { container->record.properties.erase(name); });
 }

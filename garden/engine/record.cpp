@@ -10,7 +10,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kFormat = 1;   // raised when an older gardend could misread a newer record
+constexpr int kFormat = 1;  // raised when an older gardend could misread a newer record
 
 json to_value(const net::Lease& lease) {
     return {{"id", lease.id},
@@ -49,7 +49,10 @@ net::Lease lease_of(const json& value) {
 json to_value(const ContainerSpec& spec) {
     auto binds = json::array();
     for (const auto& bind : spec.bind_mounts) {
-        binds.push_back({{"source", bind.source}, {"destination", bind.destination}, {"writable", bind.writable}});
+        binds.push_back(
+                {{"source", bind.source},
+                 {"destination", bind.destination},
+                 {"writable", bind.writable}});
     }
     const auto& limits = spec.limits;
     return {{"grace_time", spec.grace_time.count()},
@@ -123,7 +126,8 @@ ContainerRecord record_of(const json& value) {
 
 // The library throws on a wrong shape; that ends here.
 template <class F>
-auto parsed(std::string_view text, const char* what, F&& convert) -> base::Result<decltype(convert(json()))> {
+auto parsed(std::string_view text, const char* what, F&& convert)
+        -> base::Result<decltype(convert(json()))> {
     try {
         return convert(json::parse(text));
     } catch (const json::exception& e) {
@@ -138,22 +142,23 @@ std::string text_of(const json& value) {
 }  // namespace
 
 std::string to_json(const ContainerRecord& record) {
-    json value{{"format", kFormat},
-               {"handle", record.handle.get()},
-               {"stage", static_cast<int>(record.stage)},
-               {"stopped", record.stopped},
-               {"dead", record.dead},
-               {"spec", to_value(record.spec)},
-               {"range_owner", record.range_owner},
-               {"range_base", record.range.base},
-               {"range_length", record.range.length},
-               {"image_reference", record.image_reference},
-               {"image_digest", record.image_digest},
-               {"image_env", record.image_env},
-               {"created_at", record.created_at},
-               {"properties", record.properties},
-               {"events", record.events},
-               {"oom_kills", record.oom_kills}};
+    json value{
+            {"format", kFormat},
+            {"handle", record.handle.get()},
+            {"stage", static_cast<int>(record.stage)},
+            {"stopped", record.stopped},
+            {"dead", record.dead},
+            {"spec", to_value(record.spec)},
+            {"range_owner", record.range_owner},
+            {"range_base", record.range.base},
+            {"range_length", record.range.length},
+            {"image_reference", record.image_reference},
+            {"image_digest", record.image_digest},
+            {"image_env", record.image_env},
+            {"created_at", record.created_at},
+            {"properties", record.properties},
+            {"events", record.events},
+            {"oom_kills", record.oom_kills}};
     if (record.lease) value["lease"] = to_value(*record.lease);
     return text_of(value);
 }
@@ -163,13 +168,20 @@ base::Result<ContainerRecord> parse_record(std::string_view text) {
 }
 
 std::string to_json(const ProcessRecord& record) {
-    return text_of({{"id", record.id}, {"user", record.user}, {"argv", record.argv}, {"terminal", record.terminal}});
+    return text_of(
+            {{"id", record.id},
+             {"user", record.user},
+             {"argv", record.argv},
+             {"terminal", record.terminal}});
 }
 
 base::Result<ProcessRecord> parse_process_record(std::string_view text) {
     return parsed(text, "process record", [](const json& value) {
         return ProcessRecord{
-                .id = value.at("id"), .user = value.at("user"), .argv = value.at("argv"), .terminal = value.at("terminal")};
+                .id = value.at("id"),
+                .user = value.at("user"),
+                .argv = value.at("argv"),
+                .terminal = value.at("terminal")};
     });
 }
 

@@ -1,5 +1,5 @@
-// What the depot remembers of a container: everything that a new gardend needs to adopt it or to take it down.
-// A plain value; used by garden/engine only.
+// What the depot remembers of a container: everything that a new gardend needs to adopt it or to
+// take it down. A plain value; used by garden/engine only.
 #pragma once
 
 #include "base/result.hpp"
@@ -16,25 +16,26 @@
 
 namespace garden {
 
-// Written before the first change of the world, and at every change of stage: what is not `created` is taken down at start.
+// Written before the first change of the world, and at every change of stage: what is not `created`
+// is taken down at start.
 enum class Stage : std::uint8_t { creating, created, destroying };
 
 struct ContainerRecord {
     Handle handle;
     Stage stage = Stage::creating;
     bool stopped = false;
-    bool dead = false;                      // its shim or its first process was killed
-    ContainerSpec spec;                     // without credentials
-    std::string range_owner;                // key of the id range; "" without one
+    bool dead = false;        // its shim or its first process was killed
+    ContainerSpec spec;       // without credentials
+    std::string range_owner;  // key of the id range; "" without one
     security::IdRange range{.base = 0, .length = 0};
     std::optional<net::Lease> lease;
     std::string image_reference;
     std::string image_digest;
     std::vector<std::string> image_env;
-    std::int64_t created_at = 0;            // nanoseconds since 1970
+    std::int64_t created_at = 0;  // nanoseconds since 1970
     std::map<std::string, std::string> properties;
     std::vector<std::string> events;
-    std::uint64_t oom_kills = 0;            // how many of `events` are of the kernel's counter
+    std::uint64_t oom_kills = 0;  // how many of `events` are of the kernel's counter
 };
 
 std::string to_json(const ContainerRecord& record);

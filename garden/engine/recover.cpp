@@ -1,5 +1,5 @@
-// After a restart: the depot and the shims are the truth. What lives is adopted, what was half-made or half-destroyed is
-// taken down, what has no owner is swept (design 3.5).
+// After a restart: the depot and the shims are the truth. What lives is adopted, what was half-made
+// or half-destroyed is taken down, what has no owner is swept (design 3.5).
 #include "base/fail.hpp"
 #include "base/sys/pidfd.hpp"
 #include "garden/engine/gardener.hpp"
@@ -13,7 +13,8 @@ base::Result<void> Gardener::recover() {
     TRY(parts_.images->recover());
     std::vector<ContainerPtr> doomed;
     for (const auto& handle : TRY(parts_.depot.list())) adopt(handle, doomed);
-    // Every adopted address is known before the first new one is handed out, so the doomed can go in any order.
+    // Every adopted address is known before the first new one is handed out, so the doomed can go
+    // in any order.
     for (const auto& container : doomed) {
         registry_.adopt(container);
         container->ready = true;
@@ -36,7 +37,8 @@ void Gardener::adopt(const Handle& handle, std::vector<ContainerPtr>& doomed) {
     if (record) {
         container->record = std::move(*record);
     } else {
-        container->record.handle = handle;   // created() was never answered, or the disk lost it: only the name is left
+        container->record.handle =
+                handle;  // created() was never answered, or the disk lost it: only the name is left
     }
     const auto joined = rejoin(container);
     if (container->record.lease) (void)parts_.network->adopt(*container->record.lease);
@@ -57,7 +59,12 @@ base::Result<void> Gardener::rejoin(const ContainerPtr& container) {
     if (group) container->group = std::move(*group);
     for (auto& process : Depot::load_processes(container->bundle)) {
         container->processes.adopt(
-                {.id = process.id, .user = process.user, .argv = process.argv, .exited = false, .exit_code = 0, .host_pid = 0},
+                {.id = process.id,
+                 .user = process.user,
+                 .argv = process.argv,
+                 .exited = false,
+                 .exit_code = 0,
+                 .host_pid = 0},
                 process.terminal, false);
     }
     auto shim = parts_.hub->rejoin(container->bundle);
@@ -67,7 +74,8 @@ base::Result<void> Gardener::rejoin(const ContainerPtr& container) {
     container->facts = TRY(facts_of(record.spec, record.range));
     container->no_new_privileges =
             record.spec.no_new_privileges ||
-            (parts_.config.no_new_privileges && container->facts.container_class == security::Class::unprivileged);
+            (parts_.config.no_new_privileges &&
+             container->facts.container_class == security::Class::unprivileged);
     listen(container);
     const auto state = TRY(container->shim->state());
     if (!state.init_alive) return base::fail(base::Errc::unavailable, "garden-init was killed");
@@ -77,14 +85,17 @@ base::Result<void> Gardener::rejoin(const ContainerPtr& container) {
     for (const auto& process : state.processes) {
         known.insert(process.id);
         const auto rows = container->processes.rows();
-        const auto it = std::find_if(rows.begin(), rows.end(), [&](const auto& row) { return row.id == process.id; });
+        const auto it = std::find_if(
+                rows.begin(), rows.end(), [&](const auto& row) { return row.id == process.id; });
         ProcessRow row = it == rows.end() ? ProcessRow{} : *it;
         row.id = process.id;
         row.host_pid = process.host_pid;
-        container->processes.adopt(std::move(row), container->processes.terminal(process.id), process.internal);
+        container->processes.adopt(
+                std::move(row), container->processes.terminal(process.id), process.internal);
         if (process.exited) container->processes.exited(process.id, process.exit_code);
     }
-    // A row without a process: gardend died between writing the row and starting the process, or after forgetting it.
+    // A row without a process: gardend died between writing the row and starting the process, or
+    // after forgetting it.
     for (const auto& row : container->processes.rows()) {
         if (known.contains(row.id)) continue;
         container->processes.drop(row.id);
@@ -94,7 +105,8 @@ base::Result<void> Gardener::rejoin(const ContainerPtr& container) {
 }
 
 void Gardener::sweep() {
-    // Whatever bears a name of ours and belongs to no container: the leavings of a gardend that was killed.
+    // Whatever bears a name of ours and belongs to no container: the leavings of a gardend that was
+    // killed.
     std::set<std::string> handles;
     std::set<std::string> ranges;
     std::set<std::string> leases;
@@ -115,9 +127,12 @@ void Gardener::sweep() {
         (void)(*group)->kill();
         (void)(*group)->remove();
     });
-    each(parts_.network->present(), leases, [&](const std::string& id) { (void)parts_.network->sweep(id); });
-    each(parts_.volumes->list(), handles, [&](const std::string& name) { (void)parts_.volumes->destroy(name); });
-    each(parts_.images->owners(), handles, [&](const std::string& name) { (void)parts_.images->release(name); });
+    each(parts_.network->present(), leases,
+         [&](const std::string& id) { (void)parts_.network->sweep(id); });
+    each(parts_.volumes->list(), handles,
+         [&](const std::string& name) { (void)parts_.volumes->destroy(name); });
+    each(parts_.images->owners(), handles,
+         [&](const std::string& name) { (void)parts_.images->release(name); });
     for (const auto& [owner, range] : parts_.ranges->list()) {
         if (ranges.contains(owner)) continue;
         // The files of a range go before the range: volumes are deleted behind, in their own time.

@@ -9,7 +9,8 @@ base::Result<std::shared_ptr<Container>> Registry::add(const Handle& handle) {
     if (containers_.contains(handle)) {
         return base::fail(base::Errc::already_exists, "Handle '{}' already in use", handle.get());
     }
-    if (limit_ != 0 && containers_.size() >= limit_) return base::fail(base::Errc::exhausted, "max containers reached");
+    if (limit_ != 0 && containers_.size() >= limit_)
+        return base::fail(base::Errc::exhausted, "max containers reached");
     return containers_.emplace(handle, std::make_shared<Container>(handle)).first->second;
 }
 
@@ -21,7 +22,8 @@ void Registry::adopt(std::shared_ptr<Container> container) {
 base::Result<std::shared_ptr<Container>> Registry::find(const Handle& handle) const {
     const std::lock_guard lock(mutex_);
     const auto it = containers_.find(handle);
-    if (it == containers_.end()) return base::fail(base::Errc::not_found, "unknown handle: {}", handle.get());
+    if (it == containers_.end())
+        return base::fail(base::Errc::not_found, "unknown handle: {}", handle.get());
     return it->second;
 }
 

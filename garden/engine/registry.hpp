@@ -1,5 +1,5 @@
-// All containers by handle, half-made ones included: a handle is taken from the first moment of its create to the end of
-// its destroy. Thread-safe. Used by garden/engine only.
+// All containers by handle, half-made ones included: a handle is taken from the first moment of its
+// create to the end of its destroy. Thread-safe. Used by garden/engine only.
 #pragma once
 
 #include "base/result.hpp"
@@ -15,14 +15,15 @@ namespace garden {
 
 class Registry {
   public:
-    explicit Registry(std::uint64_t limit) : limit_(limit) {}   // 0 = no limit
+    explicit Registry(std::uint64_t limit) : limit_(limit) {}  // 0 = no limit
 
     // already_exists, or exhausted ("max containers reached").
     base::Result<std::shared_ptr<Container>> add(const Handle& handle);
-    void adopt(std::shared_ptr<Container> container);           // at start, without a limit
-    base::Result<std::shared_ptr<Container>> find(const Handle& handle) const;   // not_found: "unknown handle: …"
+    void adopt(std::shared_ptr<Container> container);  // at start, without a limit
+    base::Result<std::shared_ptr<Container>> find(
+            const Handle& handle) const;  // not_found: "unknown handle: …"
     void remove(const Handle& handle);
-    std::vector<std::shared_ptr<Container>> all() const;        // in the order of handles
+    std::vector<std::shared_ptr<Container>> all() const;  // in the order of handles
 
   private:
     std::uint64_t limit_;

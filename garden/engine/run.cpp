@@ -24,9 +24,11 @@ base::Error unknown_process(const std::string& id) {
 
 base::Result<ContainerPtr> Gardener::living(const Handle& handle) {
     auto container = TRY(registry_.find(handle));
-    if (!container->ready) return base::fail(base::Errc::not_found, "unknown handle: {}", handle.get());
+    if (!container->ready)
+        return base::fail(base::Errc::not_found, "unknown handle: {}", handle.get());
     const std::lock_guard lock(container->mutex);
-    if (container->destroying) return base::fail(base::Errc::conflict, "container already being destroyed");
+    if (container->destroying)
+        return base::fail(base::Errc::conflict, "container already being destroyed");
     if (container->record.dead) {
         const auto& events = container->record.events;
         return base::fail(
@@ -37,12 +39,16 @@ base::Result<ContainerPtr> Gardener::living(const Handle& handle) {
 }
 
 base::Result<security::User> Gardener::resolve_user(Container& container, const std::string& text) {
-    // The first process does nothing with its root, so its view is the container's; the pid cannot have been given to
-    // somebody else while our pidfd of it says that it lives, which is checked after the root is open.
+    // The first process does nothing with its root, so its view is the container's; the pid cannot
+    // have been given to somebody else while our pidfd of it says that it lives, which is checked
+    // after the root is open.
     const auto path = base::format("/proc/{}/root", container.init_pid);
-    auto root = TRY(base::sys::open_host(path, O_PATH | O_DIRECTORY).context("open the container's root"));
+    auto root = TRY(
+            base::sys::open_host(path, O_PATH | O_DIRECTORY).context("open the container's root"));
     if (TRY(base::sys::has_ended(container.init))) {
-        return base::fail(base::Errc::conflict, "container {} is dead: garden-init has ended", container.handle.get());
+        return base::fail(
+                base::Errc::conflict, "container {} is dead: garden-init has ended",
+                container.handle.get());
     }
     return security::resolve_user(text, TRY(security::read_account_files(root)));
 }
@@ -58,7 +64,9 @@ base::Result<Attachment> Gardener::run(const Handle& handle, ProcessSpec spec) {
     TRY(plan::check_process_spec(spec));
     auto container = TRY(living(handle));
     if (!spec.image.empty()) {
-        return base::fail(base::Errc::unsupported, "image: processes with an image of their own are not supported yet");
+        return base::fail(
+                base::Errc::unsupported,
+                "image: processes with an image of their own are not supported yet");
     }
     const bool chosen = !spec.id.empty();
     if (!chosen) spec.id = random_uuid();
@@ -78,7 +86,12 @@ base::Result<Attachment> Gardener::run(const Handle& handle, ProcessSpec spec) {
         container->processes.drop(spec.id);
     }
     TRY(container->processes.reserve(
-            {.id = spec.id, .user = spec.user, .argv = plan.argv, .exited = false, .exit_code = 0, .host_pid = 0},
+            {.id = spec.id,
+             .user = spec.user,
+             .argv = plan.argv,
+             .exited = false,
+             .exit_code = 0,
+             .host_pid = 0},
             spec.tty.has_value(), false));
     const auto undo = [&](base::Error error) {
         container->processes.drop(spec.id);
@@ -86,8 +99,10 @@ base::Result<Attachment> Gardener::run(const Handle& handle, ProcessSpec spec) {
         return error;
     };
     auto saved = Depot::save_process(
-            container->bundle,
-            {.id = spec.id, .user = spec.user, .argv = plan.argv, .terminal = spec.tty.has_value()});
+            container->bundle, {.id = spec.id,
+                                .user = spec.user,
+                                .argv = plan.argv,
+                                .terminal = spec.tty.has_value()});
     if (!saved) return undo(std::move(saved).error());
     auto started = container->shim->run(plan, {});
     if (!started) return undo(std::move(started).error());
@@ -129,20 +144,24 @@ base::Result<void> Gardener::detach(const Handle& handle, std::uint64_t attachme
     return TRY(living(handle))->shim->detach(attachment);
 }
 
-base::Result<void> Gardener::signal(const Handle& handle, const std::string& process_id, int number) {
+base::Result<void> Gardener::signal(
+        const Handle& handle, const std::string& process_id, int number) {
     auto container = TRY(living(handle));
     if (!container->processes.contains(process_id)) return unknown_process(process_id);
     return container->shim->signal(process_id, number);
 }
 
-base::Result<void> Gardener::resize(const Handle& handle, const std::string& process_id, WindowSize size) {
+base::Result<void> Gardener::resize(
+        const Handle& handle, const std::string& process_id, WindowSize size) {
     auto container = TRY(living(handle));
     if (!container->processes.contains(process_id)) return unknown_process(process_id);
     return container->shim->resize(process_id, size.columns, size.rows);
 }
 
 void Gardener::wait(
-        const Handle& handle, const std::string& process_id, std::function<void(base::Result<std::int32_t>)> done) {
+        const Handle& handle,
+        const std::string& process_id,
+        std::function<void(base::Result<std::int32_t>)> done) {
     auto container = registry_.find(handle);
     if (!container) {
         done(std::move(container).error());
@@ -155,10 +174,12 @@ base::Result<std::vector<ProcessRow>> Gardener::processes(const Handle& handle) 
     return TRY(registry_.find(handle))->processes.rows();
 }
 
-base::Result<std::string> Gardener::logs(const Handle& handle, const std::string& process_id, bool is_stderr) {
+base::Result<std::string> Gardener::logs(
+        const Handle& handle, const std::string& process_id, bool is_stderr) {
     auto container = TRY(living(handle));
     if (!container->processes.contains(process_id)) return unknown_process(process_id);
-    return container->shim->tail(process_id, is_stderr ? launch::OutputStream::err : launch::OutputStream::out);
+    return container->shim->tail(
+            process_id, is_stderr ? launch::OutputStream::err : launch::OutputStream::out);
 }
 
 }  // namespace garden

@@ -19,25 +19,34 @@ base::Result<Seat> Seats::make(security::Class container_class, const std::strin
     return std::move(made).error();
 }
 
-base::Result<void> Seats::prepare(Seat& seat, security::Class container_class, const std::string& network) {
-    plan::ContainerFacts facts{.container_class = container_class, .id_base = 0, .id_length = 0, .filter = {}, .bind_source_is_file = {}};
+base::Result<void> Seats::prepare(
+        Seat& seat, security::Class container_class, const std::string& network) {
+    plan::ContainerFacts facts{
+            .container_class = container_class,
+            .id_base = 0,
+            .id_length = 0,
+            .filter = {},
+            .bind_source_is_file = {}};
     if (plan::has_user_namespace(container_class)) {
-        seat.range_owner = random_uuid();   // unique over restarts: a dead daemon's range never looks like ours
-        seat.range = TRY(ranges_.allocate(seat.range_owner));   // ID-03: recorded before use
+        seat.range_owner =
+                random_uuid();  // unique over restarts: a dead daemon's range never looks like ours
+        seat.range = TRY(ranges_.allocate(seat.range_owner));  // ID-03: recorded before use
         facts.id_base = seat.range.base;
         facts.id_length = seat.range.length;
     }
     seat.lease = TRY(network_.lease(network));
     seat.shim = TRY(hub_.spawn());
-    hub_.listen(seat.shim, {.exited = [](const std::string&, std::int32_t) {},
-                            .container_died = [lost = seat.lost] { *lost = true; },
-                            .shim_lost = [lost = seat.lost] { *lost = true; }});
+    hub_.listen(
+            seat.shim, {.exited = [](const std::string&, std::int32_t) {},
+                        .container_died = [lost = seat.lost] { *lost = true; },
+                        .shim_lost = [lost = seat.lost] { *lost = true; }});
     seat.namespaces = TRY(seat.shim->prepare(plan::plan_namespaces(facts)));
     return network_.connect(*seat.lease, seat.namespaces.network_namespace);
 }
 
 void Seats::release(Seat& seat) {
-    if (seat.shim) (void)seat.shim->destroy(kShimDeadline);   // it also ends by itself when our socket closes
+    if (seat.shim)
+        (void)seat.shim->destroy(kShimDeadline);  // it also ends by itself when our socket closes
     seat.shim.reset();
     seat.namespaces = {};
     if (seat.lease) {

@@ -1,5 +1,6 @@
-// A seat: what every new container needs and what is slow to make - a shim, namespaces, an id range, addresses.
-// Made on request or ahead of time by the warm pool; never used twice (design 3.9). Used by garden/engine only.
+// A seat: what every new container needs and what is slow to make - a shim, namespaces, an id
+// range, addresses. Made on request or ahead of time by the warm pool; never used twice
+// (design 3.9). Used by garden/engine only.
 #pragma once
 
 #include "base/result.hpp"
@@ -19,10 +20,11 @@ namespace garden {
 struct Seat {
     std::shared_ptr<launch::Shim> shim;
     launch::Prepared namespaces;
-    std::string range_owner;                     // "" without a user namespace
+    std::string range_owner;  // "" without a user namespace
     security::IdRange range{.base = 0, .length = 0};
     std::optional<net::Lease> lease;
-    std::shared_ptr<std::atomic<bool>> lost = std::make_shared<std::atomic<bool>>(false);   // its shim has died
+    std::shared_ptr<std::atomic<bool>> lost =
+            std::make_shared<std::atomic<bool>>(false);  // its shim has died
 };
 
 class Seats {
@@ -32,11 +34,13 @@ class Seats {
 
     // Everything or nothing. `network`: the client's request, "" = any.
     base::Result<Seat> make(security::Class container_class, const std::string& network);
-    // Gives everything back; the address only when its interface is gone, which the caller waits for.
+    // Gives everything back; the address only when its interface is gone, which the caller waits
+    // for.
     void release(Seat& seat);
 
   private:
-    base::Result<void> prepare(Seat& seat, security::Class container_class, const std::string& network);
+    base::Result<void> prepare(
+            Seat& seat, security::Class container_class, const std::string& network);
 
     launch::ShimHub& hub_;
     security::IdRanges& ranges_;

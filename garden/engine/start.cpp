@@ -1,4 +1,5 @@
-// Engine::start: opens every part in the order of dependencies, looks at the host, recovers, then fills the pool.
+// Engine::start: opens every part in the order of dependencies, looks at the host, recovers, then
+// fills the pool.
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
 #include "garden/engine/gardener.hpp"
@@ -7,9 +8,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
-
 #include <thread>
+
+#include <nlohmann/json.hpp>
 
 namespace garden {
 
@@ -23,7 +24,8 @@ base::Result<base::Fd> seal_program(const std::string& path) {
     return base::sys::sealed_memory_file("garden-copy", text, true);
 }
 
-base::Result<plan::HostFacts> look_at_host(const EngineConfig& config, const cgroup::Driver& cgroups, const HostNodes& nodes) {
+base::Result<plan::HostFacts> look_at_host(
+        const EngineConfig& config, const cgroup::Driver& cgroups, const HostNodes& nodes) {
     plan::HostFacts facts;
     facts.cgroup_hierarchies = cgroups.hierarchies();
     facts.available_capabilities = TRY(security::own_bounding_set());
@@ -39,7 +41,9 @@ base::Result<plan::HostFacts> look_at_host(const EngineConfig& config, const cgr
     return facts;
 }
 
-std::string cgroup_parent(const std::string& tag) { return tag.empty() ? "garden" : "garden-" + tag; }
+std::string cgroup_parent(const std::string& tag) {
+    return tag.empty() ? "garden" : "garden-" + tag;
+}
 
 }  // namespace
 
@@ -50,7 +54,8 @@ base::Result<std::unique_ptr<Engine>> Engine::start(EngineConfig config) {
     auto nodes = TRY(HostNodes::open());
     auto cgroups = TRY(cgroup::Driver::probe(cgroup_parent(config.tag)).context("cgroups"));
     auto facts = TRY(look_at_host(config, *cgroups, nodes));
-    auto ranges = TRY(security::IdRanges::open({.directory = config.store_directory + "/id-ranges"}).context("id ranges"));
+    auto ranges = TRY(security::IdRanges::open({.directory = config.store_directory + "/id-ranges"})
+                              .context("id ranges"));
     config.network.tag = config.tag;
     if (config.network.external_ip.empty()) config.network.external_ip = config.external_ip;
     auto network = TRY(net::Network::start(config.network).context("network"));
@@ -61,10 +66,12 @@ base::Result<std::unique_ptr<Engine>> Engine::start(EngineConfig config) {
     TRY(base::sys::ensure_directory(volumes_directory, 0700));
     const auto quota = rootfs::probe_quota(volumes_directory);
     auto volumes = TRY(
-            rootfs::Volumes::open({.directory = volumes_directory, .driver = quota.driver}, *images).context("volumes"));
+            rootfs::Volumes::open({.directory = volumes_directory, .driver = quota.driver}, *images)
+                    .context("volumes"));
     auto copy_program = TRY(seal_program(config.program_directory + "/garden-copy"));
     auto hub = TRY(launch::ShimHub::start(
-            {.shim = config.program_directory + "/garden-shim", .init = config.program_directory + "/garden-init"}));
+            {.shim = config.program_directory + "/garden-shim",
+             .init = config.program_directory + "/garden-init"}));
 
     auto gardener = std::make_unique<Gardener>(Gardener::Parts{
             .config = std::move(config),
@@ -99,30 +106,39 @@ Gardener::~Gardener() {
     pool_.reset();
     timers_.reset();
     chores_->drain(std::chrono::seconds(2));
-    parts_.hub.reset();   // no event may arrive after this
+    parts_.hub.reset();  // no event may arrive after this
     chores_.reset();
 }
 
-void Gardener::begin() { pool_->start(); }
+void Gardener::begin() {
+    pool_->start();
+}
 
 base::Result<std::string> Gardener::features_json() {
     utsname name{};
     (void)::uname(&name);
     const auto layout = [&] {
         switch (parts_.cgroups->layout()) {
-            case cgroup::Layout::v1: return "v1";
-            case cgroup::Layout::hybrid: return "hybrid";
-            case cgroup::Layout::v2: return "v2";
+            case cgroup::Layout::v1:
+                return "v1";
+            case cgroup::Layout::hybrid:
+                return "hybrid";
+            case cgroup::Layout::v2:
+                return "v2";
         }
         return "";
     }();
     const auto quota = parts_.volumes->quota();
     const auto driver = [&] {
         switch (quota.driver) {
-            case rootfs::QuotaDriver::none: return "none";
-            case rootfs::QuotaDriver::xfs: return "xfs";
-            case rootfs::QuotaDriver::btrfs: return "btrfs";
-            case rootfs::QuotaDriver::loop: return "loop";
+            case rootfs::QuotaDriver::none:
+                return "none";
+            case rootfs::QuotaDriver::xfs:
+                return "xfs";
+            case rootfs::QuotaDriver::btrfs:
+                return "btrfs";
+            case rootfs::QuotaDriver::loop:
+                return "loop";
         }
         return "";
     }();

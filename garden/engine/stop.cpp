@@ -1,4 +1,5 @@
-// Stop: TERM to everything but garden-init, once a second for ten seconds, then KILL (garden-api 10.5).
+// Stop: TERM to everything but garden-init, once a second for ten seconds, then KILL
+// (garden-api 10.5).
 #include "base/fail.hpp"
 #include "base/sys/pidfd.hpp"
 #include "garden/engine/gardener.hpp"
@@ -16,8 +17,8 @@ constexpr std::chrono::seconds kTermTime{10};
 constexpr std::chrono::seconds kRepeat{1};
 constexpr std::chrono::milliseconds kLook{20};
 
-// Pids are reused: a process is signalled through a descriptor, and only when its pid is still in the group after the
-// descriptor was opened. False: nobody was there.
+// Pids are reused: a process is signalled through a descriptor, and only when its pid is still in
+// the group after the descriptor was opened. False: nobody was there.
 base::Result<bool> signal_all(cgroup::Group& group, std::int32_t init_pid, int number) {
     std::vector<std::pair<std::int32_t, base::Fd>> targets;
     for (const auto pid : TRY(group.processes())) {
@@ -29,19 +30,23 @@ base::Result<bool> signal_all(cgroup::Group& group, std::int32_t init_pid, int n
     auto members = TRY(group.processes());
     std::sort(members.begin(), members.end());
     for (const auto& [pid, fd] : targets) {
-        if (std::binary_search(members.begin(), members.end(), pid)) (void)base::sys::signal_process(fd, number);
+        if (std::binary_search(members.begin(), members.end(), pid))
+            (void)base::sys::signal_process(fd, number);
     }
     return true;
 }
 
 // True when only garden-init is left; false after `limit`.
-base::Result<bool> wait_alone(cgroup::Group& group, std::int32_t init_pid, std::chrono::milliseconds limit) {
+base::Result<bool> wait_alone(
+        cgroup::Group& group, std::int32_t init_pid, std::chrono::milliseconds limit) {
     const auto deadline = std::chrono::steady_clock::now() + limit;
     while (true) {
         const auto members = TRY(group.processes());
-        if (std::all_of(members.begin(), members.end(), [&](auto pid) { return pid == init_pid; })) return true;
+        if (std::all_of(members.begin(), members.end(), [&](auto pid) { return pid == init_pid; }))
+            return true;
         if (std::chrono::steady_clock::now() >= deadline) return false;
-        std::this_thread::sleep_for(kLook);   // NOLINT: the kernel has no notice for "group almost empty"
+        std::this_thread::sleep_for(
+                kLook);  // NOLINT: the kernel has no notice for "group almost empty"
     }
 }
 
@@ -66,7 +71,9 @@ base::Result<void> Gardener::stop(const Handle& handle, bool kill) {
     container->record.stopped = true;
     TRY(Depot::save(container->bundle, container->record));
     if (!alone) {
-        return base::fail(base::Errc::timeout, "a process of container {} cannot be killed (uninterruptible sleep)", handle.get());
+        return base::fail(
+                base::Errc::timeout,
+                "a process of container {} cannot be killed (uninterruptible sleep)", handle.get());
     }
     return base::ok;
 }

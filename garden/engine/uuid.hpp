@@ -5,6 +5,6 @@
 
 namespace garden {
 
-std::string random_uuid();   // lower case, with dashes
+std::string random_uuid();  // lower case, with dashes
 
 }  // namespace garden

@@ -7,7 +7,8 @@ namespace garden {
 
 namespace {
 
-// When a seat cannot be made (no address left, no memory), creates will say why; the pool only tries again later.
+// When a seat cannot be made (no address left, no memory), creates will say why; the pool only
+// tries again later.
 constexpr std::chrono::milliseconds kBackoff{500};
 
 }  // namespace
@@ -61,7 +62,8 @@ std::size_t WarmPool::ready() const {
 void WarmPool::run() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
-        const auto lost = std::find_if(ready_.begin(), ready_.end(), [](const Seat& seat) { return seat.lost->load(); });
+        const auto lost = std::find_if(
+                ready_.begin(), ready_.end(), [](const Seat& seat) { return seat.lost->load(); });
         if (lost != ready_.end()) {
             auto seat = std::move(*lost);
             ready_.erase(lost);

@@ -1,5 +1,5 @@
-// Keeps a few seats ready, so that a create does not wait for the kernel to make namespaces (design 3.9, budgets).
-// One thread; used by garden/engine only.
+// Keeps a few seats ready, so that a create does not wait for the kernel to make namespaces
+// (design 3.9, budgets). One thread; used by garden/engine only.
 #pragma once
 
 #include "garden/engine/seat.hpp"
@@ -18,12 +18,12 @@ namespace garden {
 class WarmPool {
   public:
     WarmPool(Seats& seats, std::uint32_t size);
-    ~WarmPool();   // releases what nobody took
+    ~WarmPool();  // releases what nobody took
     WarmPool(const WarmPool&) = delete;
     WarmPool& operator=(const WarmPool&) = delete;
 
-    void start();   // begins to fill
-    std::optional<Seat> take();   // empty: make one yourself
+    void start();                // begins to fill
+    std::optional<Seat> take();  // empty: make one yourself
     // What belongs to the pool right now, for doctor and the sweep.
     std::set<std::string> range_owners() const;
     std::set<std::string> lease_ids() const;

@@ -8,14 +8,16 @@ namespace garden::launch {
 
 namespace {
 
-base::Error gone() { return base::sys::plain_error(base::Errc::unavailable, "the shim is gone"); }
+base::Error gone() {
+    return base::sys::plain_error(base::Errc::unavailable, "the shim is gone");
+}
 
 base::Result<Connection::Reply> to_reply(Frame frame) {
     auto outcome = TRY(from_bytes<Outcome>(frame.body, "reply of the shim"));
     if (outcome.failed) {
         const auto kind = outcome.kind <= static_cast<std::uint8_t>(base::Errc::internal)
-                ? static_cast<base::Errc>(outcome.kind)
-                : base::Errc::internal;
+                                  ? static_cast<base::Errc>(outcome.kind)
+                                  : base::Errc::internal;
         auto error = base::sys::plain_error(kind, std::move(outcome.text));
         error.sys = outcome.sys;
         return error;
@@ -26,7 +28,10 @@ base::Result<Connection::Reply> to_reply(Frame frame) {
 }  // namespace
 
 base::Result<Connection::Reply> Connection::call(
-        MessageKind kind, std::string_view body, std::span<const base::FdRef> fds, std::chrono::milliseconds deadline) {
+        MessageKind kind,
+        std::string_view body,
+        std::span<const base::FdRef> fds,
+        std::chrono::milliseconds deadline) {
     const auto until = std::chrono::steady_clock::now() + deadline;
     std::uint64_t id = 0;
     {
@@ -51,7 +56,8 @@ base::Result<Connection::Reply> Connection::call(
     if (reply) return std::move(*reply);
     if (lost_) return gone();
     return base::sys::plain_error(
-            base::Errc::timeout, "no answer of the shim within " + std::to_string(deadline.count()) + " ms");
+            base::Errc::timeout,
+            "no answer of the shim within " + std::to_string(deadline.count()) + " ms");
 }
 
 bool Connection::receive() {
@@ -77,7 +83,9 @@ void Connection::accept(Frame frame) {
             if (exit) facts_.emplace_back(std::move(*exit));
             return;
         }
-        case MessageKind::container_died: facts_.emplace_back(Died{}); return;
+        case MessageKind::container_died:
+            facts_.emplace_back(Died{});
+            return;
         case MessageKind::prepare:
         case MessageKind::create:
         case MessageKind::run:
@@ -91,7 +99,8 @@ void Connection::accept(Frame frame) {
         case MessageKind::state:
         case MessageKind::forget:
         case MessageKind::destroy:
-        case MessageKind::more: return;  // requests never come this way
+        case MessageKind::more:
+            return;  // requests never come this way
     }
 }
 

@@ -1,4 +1,5 @@
-// One connection to a shim: requests waiting for their reply, and facts waiting for a listener. Used by the ShimHub only.
+// One connection to a shim: requests waiting for their reply, and facts waiting for a listener.
+// Used by the ShimHub only.
 #pragma once
 
 #include "base/fd.hpp"
@@ -18,6 +19,7 @@ class Connection {
     Connection(std::uint64_t id, base::Fd socket) : id_(id), socket_(std::move(socket)) {}
 
     std::uint64_t id() const { return id_; }
+
     base::FdRef socket() const { return socket_; }
 
     // Sends and waits for the reply; a reply that says "failed" comes back as its error.
@@ -25,23 +27,32 @@ class Connection {
         Outcome outcome;
         std::vector<base::Fd> fds;
     };
+
     base::Result<Reply> call(
-            MessageKind kind, std::string_view body, std::span<const base::FdRef> fds, std::chrono::milliseconds deadline);
+            MessageKind kind,
+            std::string_view body,
+            std::span<const base::FdRef> fds,
+            std::chrono::milliseconds deadline);
 
     // Hub thread: everything that has arrived; false when the connection is over.
     bool receive();
     void lose();
-    void deliver();               // facts to the listener, in order
+    void deliver();  // facts to the listener, in order
     void listen(Events events);
+
     void expect_end() { set_ending(); }
+
     bool lost() const;
     bool listening() const;
-    void close();                 // the user's handle is gone
+    void close();  // the user's handle is gone
 
   private:
     struct Died {};
+
     struct Lost {};
+
     using Fact = std::variant<Exit, Died, Lost>;
+
     struct Waiting {
         std::optional<base::Result<Reply>> reply;
     };
@@ -51,8 +62,8 @@ class Connection {
 
     const std::uint64_t id_;
     const base::Fd socket_;
-    std::mutex send_;             // keeps the parts of one message together
-    mutable std::mutex mutex_;    // everything below
+    std::mutex send_;           // keeps the parts of one message together
+    mutable std::mutex mutex_;  // everything below
     std::condition_variable arrived_;
     std::map<std::uint64_t, Waiting> waiting_;
     std::uint64_t next_ = 1;
@@ -60,7 +71,7 @@ class Connection {
     Events events_;
     bool listening_ = false;
     bool lost_ = false;
-    bool ending_ = false;         // destroy was asked for: the end of the connection is no news
+    bool ending_ = false;  // destroy was asked for: the end of the connection is no news
 };
 
 }  // namespace garden::launch

@@ -8,13 +8,13 @@
 #include "garden/launch/codec.hpp"
 #include "garden/launch/connection.hpp"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <array>
@@ -28,21 +28,27 @@ namespace {
 
 using std::chrono::milliseconds;
 
-base::Error corrupt(const char* text) { return base::sys::plain_error(base::Errc::corrupt, text); }
+base::Error corrupt(const char* text) {
+    return base::sys::plain_error(base::Errc::corrupt, text);
+}
 
 class ShimHandle final : public Shim {
   public:
     explicit ShimHandle(std::shared_ptr<Connection> link) : link_(std::move(link)) {}
+
     ShimHandle(const ShimHandle&) = delete;
     ShimHandle& operator=(const ShimHandle&) = delete;
+
     ~ShimHandle() override { link_->close(); }
 
     Connection& link() { return *link_; }
 
     base::Result<Prepared> prepare(const NamespacePlan& plan) override {
         auto reply = TRY(link_->call(MessageKind::prepare, encode(plan), {}, kRequestDeadline));
-        const std::size_t expected = 1U + (reply.outcome.user_namespace ? 1U : 0U) + (reply.outcome.network_namespace ? 1U : 0U);
-        if (reply.fds.size() != expected) return corrupt("prepare: the shim sent a wrong number of descriptors");
+        const std::size_t expected = 1U + (reply.outcome.user_namespace ? 1U : 0U) +
+                                     (reply.outcome.network_namespace ? 1U : 0U);
+        if (reply.fds.size() != expected)
+            return corrupt("prepare: the shim sent a wrong number of descriptors");
         Prepared out;
         out.init_pid = reply.outcome.pid;
         std::size_t next = 0;
@@ -53,7 +59,10 @@ class ShimHandle final : public Shim {
         return out;
     }
 
-    base::Result<void> create(const ContainerPlan& plan, std::span<const base::FdRef> fds, base::FdRef bundle) override {
+    base::Result<void> create(
+            const ContainerPlan& plan,
+            std::span<const base::FdRef> fds,
+            base::FdRef bundle) override {
         std::vector<base::FdRef> all(fds.begin(), fds.end());
         all.push_back(bundle);  // the last one
         TRY(link_->call(MessageKind::create, encode(plan), all, kRequestDeadline));
@@ -68,7 +77,8 @@ class ShimHandle final : public Shim {
         return to_started(TRY(ask(MessageKind::attach, {.process_id = std::string(process_id)})));
     }
 
-    base::Result<void> connect_output(std::uint64_t attachment, OutputStream stream, base::FdRef sink) override {
+    base::Result<void> connect_output(
+            std::uint64_t attachment, OutputStream stream, base::FdRef sink) override {
         const std::array fds{sink};
         TRY(ask(MessageKind::connect_output,
                 {.attachment = attachment, .stream = static_cast<std::uint8_t>(stream)}, fds));
@@ -86,9 +96,9 @@ class ShimHandle final : public Shim {
     }
 
     base::Result<std::string> tail(std::string_view process_id, OutputStream stream) override {
-        auto reply = TRY(ask(
-                MessageKind::tail,
-                {.process_id = std::string(process_id), .stream = static_cast<std::uint8_t>(stream)}));
+        auto reply =
+                TRY(ask(MessageKind::tail, {.process_id = std::string(process_id),
+                                            .stream = static_cast<std::uint8_t>(stream)}));
         return std::move(reply.outcome.data);
     }
 
@@ -97,12 +107,16 @@ class ShimHandle final : public Shim {
         return base::ok;
     }
 
-    base::Result<void> resize(std::string_view process_id, std::uint16_t columns, std::uint16_t rows) override {
-        TRY(ask(MessageKind::resize, {.process_id = std::string(process_id), .columns = columns, .rows = rows}));
+    base::Result<void> resize(
+            std::string_view process_id, std::uint16_t columns, std::uint16_t rows) override {
+        TRY(ask(MessageKind::resize,
+                {.process_id = std::string(process_id), .columns = columns, .rows = rows}));
         return base::ok;
     }
 
-    base::Result<ShimState> state() override { return std::move(TRY(ask(MessageKind::state, {})).outcome.state); }
+    base::Result<ShimState> state() override {
+        return std::move(TRY(ask(MessageKind::state, {})).outcome.state);
+    }
 
     base::Result<void> forget(std::string_view process_id) override {
         TRY(ask(MessageKind::forget, {.process_id = std::string(process_id)}));
@@ -113,7 +127,8 @@ class ShimHandle final : public Shim {
         link_->expect_end();
         auto reply = link_->call(MessageKind::destroy, to_bytes(Arguments{}), {}, deadline);
         if (reply) return base::ok;
-        // A shim that is gone took its init along (parent-death signal); this makes sure where we can.
+        // A shim that is gone took its init along (parent-death signal); this makes sure where we
+        // can.
         if (init_) TRY(base::sys::signal_process(init_, SIGKILL));
         if (!link_->lost()) return std::move(reply).error();
         if (!init_) return base::ok;
@@ -123,13 +138,16 @@ class ShimHandle final : public Shim {
     }
 
   private:
-    base::Result<Connection::Reply> ask(MessageKind kind, const Arguments& arguments, std::span<const base::FdRef> fds = {}) {
+    base::Result<Connection::Reply> ask(
+            MessageKind kind, const Arguments& arguments, std::span<const base::FdRef> fds = {}) {
         return link_->call(kind, to_bytes(arguments), fds, kRequestDeadline);
     }
 
     static base::Result<Started> to_started(Connection::Reply reply) {
-        if (reply.fds.size() != (reply.outcome.input ? 1U : 0U)) return corrupt("the shim sent a wrong number of descriptors");
-        Started out{.host_pid = reply.outcome.pid, .attachment = reply.outcome.attachment, .input = {}};
+        if (reply.fds.size() != (reply.outcome.input ? 1U : 0U))
+            return corrupt("the shim sent a wrong number of descriptors");
+        Started out{
+                .host_pid = reply.outcome.pid, .attachment = reply.outcome.attachment, .input = {}};
         if (reply.outcome.input) out.input = std::move(reply.fds.front());
         return out;
     }
@@ -141,10 +159,16 @@ class ShimHandle final : public Shim {
 class Hub final : public ShimHub {
   public:
     Hub(base::Fd shim, base::Fd init, base::Fd copy, base::Fd epoll, base::Fd wake)
-        : shim_(std::move(shim)), init_(std::move(init)), copy_(std::move(copy)), epoll_(std::move(epoll)),
-          wake_(std::move(wake)), thread_([this] { loop(); }) {}
+        : shim_(std::move(shim)),
+          init_(std::move(init)),
+          copy_(std::move(copy)),
+          epoll_(std::move(epoll)),
+          wake_(std::move(wake)),
+          thread_([this] { loop(); }) {}
+
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
+
     ~Hub() override {
         stop_ = true;
         wake();
@@ -185,7 +209,8 @@ class Hub final : public ShimHub {
   private:
     base::Result<void> watch(base::FdRef fd, std::uint64_t key) {
         epoll_event event{.events = EPOLLIN, .data = {.u64 = key}};
-        if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) != 0) return base::sys::errno_error("watch a shim");
+        if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) != 0)
+            return base::sys::errno_error("watch a shim");
         return base::ok;
     }
 
@@ -195,7 +220,8 @@ class Hub final : public ShimHub {
         if (::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0) {
             return base::sys::errno_error("set the deadline of a shim's socket");
         }
-        auto link = std::make_shared<Connection>(id, std::move(socket));  // owners: the handle, and this hub's table
+        auto link = std::make_shared<Connection>(
+                id, std::move(socket));  // owners: the handle, and this hub's table
         const std::lock_guard lock(mutex_);
         links_.emplace(id, link);
         auto watched = watch(link->socket(), id * 2);
@@ -214,7 +240,8 @@ class Hub final : public ShimHub {
     void loop() {
         std::array<epoll_event, 64> events = {};
         while (!stop_) {
-            const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
+            const int count =
+                    ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
             for (int i = 0; i < count; ++i) handle(events[static_cast<std::size_t>(i)].data.u64);
         }
     }
@@ -230,7 +257,9 @@ class Hub final : public ShimHub {
             link = place->second;
         }
         if (!link->receive()) {
-            (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, link->socket().get(), nullptr);  // it is ours and open
+            (void)::epoll_ctl(
+                    epoll_.get(), EPOLL_CTL_DEL, link->socket().get(),
+                    nullptr);  // it is ours and open
             link->lose();
             if (!link->listening()) keep_until_heard(link);
             const std::lock_guard lock(mutex_);
@@ -303,7 +332,8 @@ base::Result<std::unique_ptr<ShimHub>> ShimHub::start(ShimPrograms programs) {
     base::Fd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wake) return base::sys::errno_error("make an eventfd");
     epoll_event event{.events = EPOLLIN, .data = {.u64 = 0}};
-    if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, wake.get(), &event) != 0) return base::sys::errno_error("watch an eventfd");
+    if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, wake.get(), &event) != 0)
+        return base::sys::errno_error("watch an eventfd");
     return std::unique_ptr<ShimHub>(std::make_unique<Hub>(
             std::move(shim), std::move(init), std::move(copy), std::move(epoll), std::move(wake)));
 }
@@ -313,7 +343,8 @@ base::Result<std::vector<ProcessState>> read_exits(base::FdRef bundle) {
     auto text = base::sys::read_file_at(bundle, kExitsName, kLargest);
     if (!text && text.error().sys == ENOENT) return std::vector<ProcessState>{};
     if (!text) return std::move(text).error();
-    // Lines "code id"; a last line without its end was being written when the machine or the shim died.
+    // Lines "code id"; a last line without its end was being written when the machine or the shim
+    // died.
     std::vector<ProcessState> exits;
     std::string_view rest = *text;
     for (std::size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
@@ -321,8 +352,10 @@ base::Result<std::vector<ProcessState>> read_exits(base::FdRef bundle) {
         rest.remove_prefix(end + 1);
         const auto space = line.find(' ');
         if (space == std::string_view::npos) return corrupt("exits: a line without a code");
-        const auto code = TRY(base::parse_number<std::int32_t>(line.substr(0, space), "exits: code"));
-        exits.push_back({.id = std::string(line.substr(space + 1)), .exited = true, .exit_code = code});
+        const auto code =
+                TRY(base::parse_number<std::int32_t>(line.substr(0, space), "exits: code"));
+        exits.push_back(
+                {.id = std::string(line.substr(space + 1)), .exited = true, .exit_code = code});
     }
     return exits;
 }

@@ -1,14 +1,14 @@
-// What gardend and a shim say to each other. Used by the ShimHub and by garden-shim; not by anybody else.
+// What gardend and a shim say to each other. Used by the ShimHub and by garden-shim; not by anybody
+// else.
 //
 //   gardend                              garden-shim
 //      | -- prepare ----------------------> |  clone3 of all namespaces, id maps
 //      | <------------------ reply + fds -- |  pidfd, user and network namespace
-//      | -- create (plan, fds, bundle) ---> |  the child mounts, confines itself, becomes garden-init
-//      | <-------------------------- reply - |  from here on `shim.sock` in the bundle can be re-joined
-//      | -- run, attach, connect_output … -> |  any number, answered by id, in any order
-//      | <------------------ event exited -- |  also replayed after a re-join
-//      | -- destroy -----------------------> |
-//      | <-------------------------- reply - |  and the shim ends
+//      | -- create (plan, fds, bundle) ---> |  the child mounts, confines itself, becomes
+//      garden-init | <-------------------------- reply - |  from here on `shim.sock` in the bundle
+//      can be re-joined | -- run, attach, connect_output … -> |  any number, answered by id, in any
+//      order | <------------------ event exited -- |  also replayed after a re-join | -- destroy
+//      -----------------------> | | <-------------------------- reply - |  and the shim ends
 #pragma once
 
 #include "base/fd.hpp"
@@ -63,12 +63,12 @@ struct Outcome {
     std::uint8_t kind = 0;
     std::int32_t sys = 0;
     std::string text;
-    std::int32_t pid = 0;             // prepare: init's, run and attach: the process's
+    std::int32_t pid = 0;  // prepare: init's, run and attach: the process's
     std::uint64_t attachment = 0;
-    bool user_namespace = false;      // which descriptors follow
+    bool user_namespace = false;  // which descriptors follow
     bool network_namespace = false;
     bool input = false;
-    std::string data;                 // tail
+    std::string data;  // tail
     ShimState state;
 };
 
@@ -78,28 +78,33 @@ struct Exit {
 };
 
 template <class A, class T>
-    requires std::same_as<std::remove_const_t<T>, Arguments>
+requires std::same_as<std::remove_const_t<T>, Arguments>
+
 void visit(A& a, T& v) {
     a(v.process_id), a(v.attachment), a(v.stream), a(v.number), a(v.columns), a(v.rows);
 }
 template <class A, class T>
-    requires std::same_as<std::remove_const_t<T>, ProcessState>
+requires std::same_as<std::remove_const_t<T>, ProcessState>
+
 void visit(A& a, T& v) {
     a(v.id), a(v.exited), a(v.exit_code), a(v.internal), a(v.host_pid);
 }
 template <class A, class T>
-    requires std::same_as<std::remove_const_t<T>, ShimState>
+requires std::same_as<std::remove_const_t<T>, ShimState>
+
 void visit(A& a, T& v) {
     a(v.created), a(v.init_alive), a(v.init_pid), a(v.processes);
 }
 template <class A, class T>
-    requires std::same_as<std::remove_const_t<T>, Outcome>
+requires std::same_as<std::remove_const_t<T>, Outcome>
+
 void visit(A& a, T& v) {
     a(v.failed), a(v.kind), a(v.sys), a(v.text), a(v.pid), a(v.attachment), a(v.user_namespace);
     a(v.network_namespace), a(v.input), a(v.data), a(v.state);
 }
 template <class A, class T>
-    requires std::same_as<std::remove_const_t<T>, Exit>
+requires std::same_as<std::remove_const_t<T>, Exit>
+
 void visit(A& a, T& v) {
     a(v.id), a(v.code);
 }
@@ -128,11 +133,16 @@ struct Frame {
     std::vector<base::Fd> fds;
 };
 
-// One message with any number of descriptors: large bodies travel in a memory file, descriptors in batches.
-// Callers keep the frames of one socket apart (a lock, or one thread).
+// One message with any number of descriptors: large bodies travel in a memory file, descriptors in
+// batches. Callers keep the frames of one socket apart (a lock, or one thread).
 base::Result<void> send_frame(
-        base::FdRef socket, MessageKind kind, std::uint64_t id, std::string_view body, std::span<const base::FdRef> fds = {});
-// Errc::unavailable with EAGAIN: nothing there (wait = false). Errc::not_found with sys 0: the peer closed.
+        base::FdRef socket,
+        MessageKind kind,
+        std::uint64_t id,
+        std::string_view body,
+        std::span<const base::FdRef> fds = {});
+// Errc::unavailable with EAGAIN: nothing there (wait = false). Errc::not_found with sys 0: the peer
+// closed.
 base::Result<Frame> receive_frame(base::FdRef socket, bool wait);
 
 }  // namespace garden::launch

@@ -1,5 +1,6 @@
-// Writer and Reader of flat little structures: fixed integers in native order, strings and lists with a count in front.
-// Used by the plan codec and the shim protocol; both ends run on one machine.
+// Writer and Reader of flat little structures: fixed integers in native order, strings and lists
+// with a count in front. Used by the plan codec and the shim protocol; both ends run on one
+// machine.
 #pragma once
 
 #include "base/result.hpp"
@@ -19,28 +20,32 @@ namespace garden::launch {
 template <class T>
 concept Scalar = std::is_arithmetic_v<T> || std::is_enum_v<T>;
 
-// How a structure is written and read: `visit(archive, value)` names its fields once for both directions.
+// How a structure is written and read: `visit(archive, value)` names its fields once for both
+// directions.
 class Writer {
   public:
     template <Scalar T>
     void operator()(const T& value) {
         bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
     }
+
     void operator()(const bool& value) { operator()(static_cast<std::uint8_t>(value ? 1 : 0)); }
+
     void operator()(const std::string& text) {
         operator()(static_cast<std::uint32_t>(text.size()));
         bytes_ += text;
     }
+
     template <class T>
     void operator()(const std::vector<T>& list) {
         operator()(static_cast<std::uint32_t>(list.size()));
         for (const auto& item : list) operator()(item);
     }
     template <class T>
-        requires std::is_class_v<T>
-    void operator()(const T& value) {
-        visit(*this, value);
-    }
+    requires std::is_class_v<T>
+
+    void operator()(const T& value) { visit(*this, value); }
+
     std::string take() && { return std::move(bytes_); }
 
   private:
@@ -53,24 +58,27 @@ class Reader {
     Reader(std::string_view bytes, std::size_t max_list) : rest_(bytes), max_list_(max_list) {}
 
     template <class T>
-        requires(std::is_arithmetic_v<T> && !std::same_as<T, bool>)
-    void operator()(T& value) {
+
+    requires(std::is_arithmetic_v<T> && !std::same_as<T, bool>) void operator()(T& value) {
         take(&value, sizeof value);
     }
     template <class T>
-        requires std::is_enum_v<T>
+    requires std::is_enum_v<T>
+
     void operator()(T& value) {
         std::underlying_type_t<T> number{};
         operator()(number);
         if (!is_known(static_cast<T>(number))) return fail("unknown enumerator");
         value = static_cast<T>(number);
     }
+
     void operator()(bool& value) {
         std::uint8_t number = 0;
         operator()(number);
         if (number > 1) return fail("boolean is neither 0 nor 1");
         value = number == 1;
     }
+
     void operator()(std::string& text) {
         std::uint32_t size = 0;
         operator()(size);
@@ -78,11 +86,13 @@ class Reader {
         text.assign(rest_.substr(0, size));
         rest_.remove_prefix(size);
     }
+
     template <class T>
     void operator()(std::vector<T>& list) {
         std::uint32_t count = 0;
         operator()(count);
-        // An entry takes a byte at least, so a count can never make us reserve more than the message holds.
+        // An entry takes a byte at least, so a count can never make us reserve more than the
+        // message holds.
         if (count > max_list_ || count > rest_.size()) return fail("list has too many entries");
         list.clear();
         for (std::uint32_t i = 0; i < count && problem_ == nullptr; ++i) {
@@ -91,15 +101,15 @@ class Reader {
         }
     }
     template <class T>
-        requires std::is_class_v<T>
-    void operator()(T& value) {
-        visit(*this, value);
-    }
+    requires std::is_class_v<T>
+
+    void operator()(T& value) { visit(*this, value); }
 
     void fail(const char* problem) {
         if (problem_ == nullptr) problem_ = problem;
         rest_ = {};
     }
+
     base::Result<void> finish(std::string_view what) {
         if (problem_ == nullptr && !rest_.empty()) problem_ = "bytes follow the end";
         if (problem_ == nullptr) return base::ok;

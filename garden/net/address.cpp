@@ -18,7 +18,8 @@ Address fill(Address address, std::uint8_t prefix, bool bit) {
     for (unsigned i = prefix; i < unsigned{address.length} * 8; ++i) {
         const auto mask = static_cast<std::uint8_t>(0x80U >> (i % 8));
         auto& byte = address.bytes[i / 8];
-        byte = static_cast<std::uint8_t>(bit ? byte | mask : byte & static_cast<std::uint8_t>(~mask));
+        byte = static_cast<std::uint8_t>(
+                bit ? byte | mask : byte & static_cast<std::uint8_t>(~mask));
     }
     return address;
 }
@@ -38,7 +39,8 @@ base::Result<Address> parse_address(std::string_view text) {
 
 base::Result<Cidr> parse_cidr(std::string_view text) {
     const auto bad = [&] {
-        return base::fail(base::Errc::invalid, "invalid CIDR address: {}", text.substr(0, kMaxText));
+        return base::fail(
+                base::Errc::invalid, "invalid CIDR address: {}", text.substr(0, kMaxText));
     };
     const auto slash = text.find('/');
     auto address = parse_address(text.substr(0, slash));
@@ -57,7 +59,8 @@ base::Result<Cidr> parse_cidr(std::string_view text) {
 
 std::string to_string(const Address& address) {
     char text[INET6_ADDRSTRLEN] = {};
-    (void)::inet_ntop(address.is_v6() ? AF_INET6 : AF_INET, address.bytes.data(), text, sizeof text);
+    (void)::inet_ntop(
+            address.is_v6() ? AF_INET6 : AF_INET, address.bytes.data(), text, sizeof text);
     return text;
 }
 
@@ -77,7 +80,8 @@ Address plus(const Address& base, std::uint64_t offset) {
 
 Address address4(std::uint32_t value) {
     Address address;
-    for (std::size_t i = 0; i < 4; ++i) address.bytes[i] = static_cast<std::uint8_t>(value >> (24 - 8 * i));
+    for (std::size_t i = 0; i < 4; ++i)
+        address.bytes[i] = static_cast<std::uint8_t>(value >> (24 - 8 * i));
     return address;
 }
 
@@ -92,17 +96,23 @@ Range range_of(const Cidr& cidr) {
 }
 
 bool contains(const Cidr& cidr, const Address& address) {
-    return address.length == cidr.network.length && fill(address, cidr.prefix, false) == cidr.network;
+    return address.length == cidr.network.length &&
+           fill(address, cidr.prefix, false) == cidr.network;
 }
 
-bool overlap(const Cidr& a, const Cidr& b) { return contains(a, b.network) || contains(b, a.network); }
+bool overlap(const Cidr& a, const Cidr& b) {
+    return contains(a, b.network) || contains(b, a.network);
+}
 
 std::vector<Range> merged(std::vector<Range> ranges) {
-    std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.first < b.first; });
+    std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) {
+        return a.first < b.first;
+    });
     std::vector<Range> result;
     for (const Range& range : ranges) {
         // plus() wraps at the top of the family: then nothing can follow anyway.
-        if (!result.empty() && (range.first <= result.back().last || range.first == plus(result.back().last, 1))) {
+        if (!result.empty() &&
+            (range.first <= result.back().last || range.first == plus(result.back().last, 1))) {
             result.back().last = std::max(result.back().last, range.last);
         } else {
             result.push_back(range);

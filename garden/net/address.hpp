@@ -1,4 +1,5 @@
-// IPv4 and IPv6 addresses and CIDR blocks as values: parsing, printing, arithmetic. Pure. Used by garden/net and its tests.
+// IPv4 and IPv6 addresses and CIDR blocks as values: parsing, printing, arithmetic. Pure. Used by
+// garden/net and its tests.
 #pragma once
 
 #include "base/result.hpp"
@@ -18,12 +19,13 @@ struct Address {
     std::uint8_t length = 4;  // 4 or 16
 
     bool is_v6() const { return length == 16; }
+
     friend auto operator<=>(const Address&, const Address&) = default;
 };
 
 struct Cidr {
-    Address network;         // host bits zero
-    Address address;         // as written
+    Address network;  // host bits zero
+    Address address;  // as written
     std::uint8_t prefix = 32;
 
     friend bool operator==(const Cidr& a, const Cidr& b) {
@@ -38,7 +40,8 @@ struct Range {
 };
 
 base::Result<Address> parse_address(std::string_view text);
-// "a.b.c.d/n" or "x::y/n"; a plain address is a block of one. Errc::invalid "invalid CIDR address: <text>".
+// "a.b.c.d/n" or "x::y/n"; a plain address is a block of one. Errc::invalid "invalid CIDR address:
+// <text>".
 base::Result<Cidr> parse_cidr(std::string_view text);
 
 std::string to_string(const Address& address);

@@ -16,7 +16,7 @@ namespace garden::net {
 namespace {
 
 constexpr std::uint16_t kMaxMtu = 1500;
-constexpr std::size_t kHostnameInHosts = 49;         // garden-behaviours C.6
+constexpr std::size_t kHostnameInHosts = 49;  // garden-behaviours C.6
 constexpr std::size_t kMaxResolvFile = 64 * 1024;
 
 base::Result<void> write_sysctl(const std::string& path, std::string_view value) {
@@ -63,10 +63,12 @@ std::string detect_external_ip() {
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(9);
-    to.sin_addr.s_addr = htonl(0x01020304);  // nothing is sent: connecting a UDP socket only asks for the route
+    to.sin_addr.s_addr =
+            htonl(0x01020304);  // nothing is sent: connecting a UDP socket only asks for the route
     sockaddr_in own{};
     socklen_t length = sizeof own;
-    if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0 ||
+    if (!socket ||
+        ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0 ||
         ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &length) != 0) {
         return "127.0.0.1";
     }
@@ -76,9 +78,9 @@ std::string detect_external_ip() {
 base::Result<std::uint16_t> detect_mtu(Netlink& route, const std::string& external_ip) {
     const Address external = TRY(parse_address(external_ip).context("external address"));
     const auto addresses = TRY(list_addresses(route));
-    const auto owner = std::find_if(addresses.begin(), addresses.end(), [&](const InterfaceAddress& entry) {
-        return entry.address.address == external;
-    });
+    const auto owner = std::find_if(
+            addresses.begin(), addresses.end(),
+            [&](const InterfaceAddress& entry) { return entry.address.address == external; });
     // An external address that a balancer in front owns is on no interface of ours.
     if (owner == addresses.end()) return kMaxMtu;
     for (const Link& link : TRY(list_links(route))) {
@@ -90,11 +92,14 @@ base::Result<std::uint16_t> detect_mtu(Netlink& route, const std::string& extern
 base::Result<void> enable_forwarding(bool v6) {
     TRY(write_sysctl("net/ipv4/ip_forward", "1"));
     if (!v6) return base::ok;
-    // A forwarding host ignores router advertisements unless accept_ra is 2: without this it would lose its own route.
-    base::Fd interfaces = TRY(base::sys::open_host("/proc/sys/net/ipv6/conf", O_RDONLY | O_DIRECTORY));
+    // A forwarding host ignores router advertisements unless accept_ra is 2: without this it would
+    // lose its own route.
+    base::Fd interfaces =
+            TRY(base::sys::open_host("/proc/sys/net/ipv6/conf", O_RDONLY | O_DIRECTORY));
     for (const std::string& name : TRY(base::sys::list_directory(interfaces))) {
         const auto value = base::sys::read_file_at(interfaces, name + "/accept_ra", 64);
-        if (value && value->starts_with("1")) TRY(write_sysctl("net/ipv6/conf/" + name + "/accept_ra", "2"));
+        if (value && value->starts_with("1"))
+            TRY(write_sysctl("net/ipv6/conf/" + name + "/accept_ra", "2"));
     }
     return write_sysctl("net/ipv6/conf/all/forwarding", "1");
 }
@@ -106,20 +111,23 @@ base::Result<void> disable_ipv6() {
 }
 
 std::string hosts_text(const Config& config, const Lease& lease, std::string_view hostname) {
-    if (hostname.size() > kHostnameInHosts) hostname.remove_prefix(hostname.size() - kHostnameInHosts);
+    if (hostname.size() > kHostnameInHosts)
+        hostname.remove_prefix(hostname.size() - kHostnameInHosts);
     const bool v6 = !lease.container_ip6.empty();
     std::string text = "127.0.0.1 localhost\n";
     if (v6) text += "::1 localhost\n";
     text += base::format("{} {}\n", lease.container_ip, hostname);
     if (v6) text += base::format("{} {}\n", lease.container_ip6, hostname);
-    for (const std::string& line : config.additional_host_entries) text.append(line).push_back('\n');
+    for (const std::string& line : config.additional_host_entries)
+        text.append(line).push_back('\n');
     return text;
 }
 
 std::string resolv_text(const Config& config, const Lease& lease, std::string_view host_text) {
     std::string text;
     if (!config.dns_servers.empty()) {
-        for (const std::string& server : config.dns_servers) text += base::format("nameserver {}\n", server);
+        for (const std::string& server : config.dns_servers)
+            text += base::format("nameserver {}\n", server);
     } else if (only_own_resolver(host_text)) {
         text = base::format("nameserver {}\n", lease.host_ip);
     } else {
@@ -127,7 +135,8 @@ std::string resolv_text(const Config& config, const Lease& lease, std::string_vi
             if (!nameserver_of(line).starts_with("127.")) text.append(line).push_back('\n');
         }
     }
-    for (const std::string& server : config.additional_dns_servers) text += base::format("nameserver {}\n", server);
+    for (const std::string& server : config.additional_dns_servers)
+        text += base::format("nameserver {}\n", server);
     return text;
 }
 

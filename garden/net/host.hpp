@@ -1,5 +1,5 @@
-// What the host is and must be: its external address, its resolvers, forwarding; and the two files a container gets.
-// Used by network.cpp.
+// What the host is and must be: its external address, its resolvers, forwarding; and the two files
+// a container gets. Used by network.cpp.
 #pragma once
 
 #include "base/result.hpp"
@@ -14,13 +14,16 @@
 
 namespace garden::net {
 
-// The local address that the kernel would use towards the outside; 127.0.0.1 on a host without a route.
+// The local address that the kernel would use towards the outside; 127.0.0.1 on a host without a
+// route.
 std::string detect_external_ip();
 // MTU of the interface that owns `external_ip`, at most 1500.
 base::Result<std::uint16_t> detect_mtu(Netlink& route, const std::string& external_ip);
-// ip_forward, and with IPv6 its forwarding; interfaces that learn routes from advertisements keep doing so.
+// ip_forward, and with IPv6 its forwarding; interfaces that learn routes from advertisements keep
+// doing so.
 base::Result<void> enable_forwarding(bool v6);
-// Switches IPv6 off in the network namespace of the calling thread (NET-08). Nothing to do on a kernel without it.
+// Switches IPv6 off in the network namespace of the calling thread (NET-08). Nothing to do on a
+// kernel without it.
 base::Result<void> disable_ipv6();
 
 std::string hosts_text(const Config& config, const Lease& lease, std::string_view hostname);
@@ -29,8 +32,9 @@ std::string resolv_text(const Config& config, const Lease& lease, std::string_vi
 
 struct Resolvers {
     std::vector<Address> addresses;
-    bool on_gateway = false;             // the host's only nameserver is its own 127.0.0.x
+    bool on_gateway = false;  // the host's only nameserver is its own 127.0.0.x
 };
+
 Resolvers resolvers_of(const Config& config, std::string_view host_text);
 std::string read_host_resolv();
 

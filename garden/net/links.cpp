@@ -27,7 +27,9 @@ T* extra(nlmsghdr* header) {
     return static_cast<T*>(mnl_nlmsg_put_extra_header(header, sizeof(T)));
 }
 
-int family_of(const Address& address) { return address.is_v6() ? AF_INET6 : AF_INET; }
+int family_of(const Address& address) {
+    return address.is_v6() ? AF_INET6 : AF_INET;
+}
 
 void put_address(nlmsghdr* header, unsigned type, const Address& address) {
     mnl_attr_put(header, static_cast<std::uint16_t>(type), address.length, address.bytes.data());
@@ -52,7 +54,8 @@ void put_ipv4_settings(nlmsghdr* header, End end) {
         put_setting(header, IPV4_DEVCONF_FORWARDING, 1);
         put_setting(header, IPV4_DEVCONF_PROXY_ARP, 0);
         put_setting(header, IPV4_DEVCONF_RP_FILTER, 1);
-        // Answer only for the gateway address: a container learns no other address of the host by ARP.
+        // Answer only for the gateway address: a container learns no other address of the host by
+        // ARP.
         put_setting(header, IPV4_DEVCONF_ARP_IGNORE, 1);
         put_setting(header, IPV4_DEVCONF_ARP_ANNOUNCE, 2);
     }
@@ -78,10 +81,13 @@ Link parse_link(const nlmsghdr* header) {
         const std::uint32_t value = mnl_attr_get_u32(mtu);
         link.mtu = static_cast<std::uint16_t>(value > 65535 ? 65535 : value);
     }
-    if (const auto* master = attributes[IFLA_MASTER]) link.master = static_cast<int>(mnl_attr_get_u32(master));
+    if (const auto* master = attributes[IFLA_MASTER])
+        link.master = static_cast<int>(mnl_attr_get_u32(master));
     if (const auto* stats = attributes[IFLA_STATS64]) {
         rtnl_link_stats64 copy{};
-        std::memcpy(&copy, mnl_attr_get_payload(stats), std::min<std::size_t>(mnl_attr_get_payload_len(stats), sizeof copy));
+        std::memcpy(
+                &copy, mnl_attr_get_payload(stats),
+                std::min<std::size_t>(mnl_attr_get_payload_len(stats), sizeof copy));
         link.rx_bytes = copy.rx_bytes;
         link.tx_bytes = copy.tx_bytes;
     }
@@ -110,7 +116,8 @@ void add_veth(Messages& messages, const VethPair& pair) {
         mnl_attr_put_u32(header, IFLA_NUM_TX_QUEUES, 1);
         mnl_attr_put_u32(header, IFLA_NUM_RX_QUEUES, 1);
         put_mac(header, IFLA_ADDRESS, pair.peer_mac);
-        mnl_attr_put_u32(header, IFLA_NET_NS_FD, static_cast<std::uint32_t>(pair.peer_namespace.get()));
+        mnl_attr_put_u32(
+                header, IFLA_NET_NS_FD, static_cast<std::uint32_t>(pair.peer_namespace.get()));
         mnl_attr_nest_end(header, peer);
         mnl_attr_nest_end(header, data);
         mnl_attr_nest_end(header, info);
@@ -143,7 +150,8 @@ void set_up(Messages& messages, int index, End end) {
         nlattr* families = mnl_attr_nest_start(header, IFLA_AF_SPEC);
         put_ipv4_settings(header, end);
         if (end == End::host || end == End::host_v6) {
-            // No link-local address on the host's end: IPv6 there is what we configure, nothing else (NET-08).
+            // No link-local address on the host's end: IPv6 there is what we configure, nothing
+            // else (NET-08).
             nlattr* family = mnl_attr_nest_start(header, AF_INET6);
             mnl_attr_put_u8(header, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
             mnl_attr_nest_end(header, family);
@@ -153,12 +161,14 @@ void set_up(Messages& messages, int index, End end) {
 }
 
 void set_port(Messages& messages, int index, int bridge, bool isolated) {
-    messages.add("attach an interface to the bridge", RTM_NEWLINK, NLM_F_ACK, [&](nlmsghdr* header) {
-        auto* info = extra<ifinfomsg>(header);
-        info->ifi_index = index;
-        mnl_attr_put_u32(header, IFLA_MASTER, static_cast<std::uint32_t>(bridge));
-    });
-    // Only after the attachment is there a port to isolate; the link is still down, so there is no gap (NET-01).
+    messages.add(
+            "attach an interface to the bridge", RTM_NEWLINK, NLM_F_ACK, [&](nlmsghdr* header) {
+                auto* info = extra<ifinfomsg>(header);
+                info->ifi_index = index;
+                mnl_attr_put_u32(header, IFLA_MASTER, static_cast<std::uint32_t>(bridge));
+            });
+    // Only after the attachment is there a port to isolate; the link is still down, so there is no
+    // gap (NET-01).
     messages.add("isolate a bridge port", RTM_NEWLINK, NLM_F_ACK, [&](nlmsghdr* header) {
         auto* info = extra<ifinfomsg>(header);
         info->ifi_index = index;
@@ -179,8 +189,12 @@ void delete_link(Messages& messages, int index) {
 
 namespace {
 
-void put_interface_address(nlmsghdr* header, int index, const Address& address, std::uint8_t prefix,
-                           const std::optional<Address>& peer) {
+void put_interface_address(
+        nlmsghdr* header,
+        int index,
+        const Address& address,
+        std::uint8_t prefix,
+        const std::optional<Address>& peer) {
     auto* info = extra<ifaddrmsg>(header);
     info->ifa_family = static_cast<std::uint8_t>(family_of(address));
     info->ifa_prefixlen = prefix;
@@ -188,10 +202,13 @@ void put_interface_address(nlmsghdr* header, int index, const Address& address, 
     put_address(header, IFA_LOCAL, address);
     put_address(header, IFA_ADDRESS, peer ? *peer : address);
     if (address.is_v6()) {
-        mnl_attr_put_u32(header, IFA_FLAGS, IFA_F_NODAD);  // nobody else can have it, and nobody should wait a second
+        mnl_attr_put_u32(
+                header, IFA_FLAGS,
+                IFA_F_NODAD);  // nobody else can have it, and nobody should wait a second
     } else if (!peer && prefix < 31) {
         Cidr cidr{.network = address, .address = address, .prefix = prefix};
-        if (auto whole = parse_cidr(to_string(address) + "/" + std::to_string(unsigned{prefix}))) cidr = *whole;
+        if (auto whole = parse_cidr(to_string(address) + "/" + std::to_string(unsigned{prefix})))
+            cidr = *whole;
         put_address(header, IFA_BROADCAST, range_of(cidr).last);
     }
 }
@@ -209,8 +226,12 @@ void put_route(nlmsghdr* header, int index, const Address& address, std::uint8_t
 
 }  // namespace
 
-void add_address(Messages& messages, int index, const Address& address, std::uint8_t prefix,
-                 std::optional<Address> peer) {
+void add_address(
+        Messages& messages,
+        int index,
+        const Address& address,
+        std::uint8_t prefix,
+        std::optional<Address> peer) {
     messages.add("add an address", RTM_NEWADDR, kReplace, [&](nlmsghdr* header) {
         put_interface_address(header, index, address, prefix, peer);
     });
@@ -269,10 +290,11 @@ base::Result<std::vector<Link>> list_links(Netlink& route) {
         extra<ifinfomsg>(header)->ifi_family = AF_UNSPEC;
     });
     std::vector<Link> links;
-    TRY(route.dump(request, [&] { links.clear(); },
-                   [&](const nlmsghdr* header) {
-                       if (header->nlmsg_type == RTM_NEWLINK) links.push_back(parse_link(header));
-                   }));
+    TRY(route.dump(
+            request, [&] { links.clear(); },
+            [&](const nlmsghdr* header) {
+                if (header->nlmsg_type == RTM_NEWLINK) links.push_back(parse_link(header));
+            }));
     return links;
 }
 
@@ -283,9 +305,11 @@ base::Result<Link> get_link(Netlink& route, const std::string& name) {
         mnl_attr_put_strz(header, IFLA_IFNAME, name.c_str());
     });
     std::optional<Link> link;
-    auto got = route.dump(request, [] {}, [&](const nlmsghdr* header) {
-        if (header->nlmsg_type == RTM_NEWLINK) link = parse_link(header);
-    });
+    auto got = route.dump(
+            request, [] {},
+            [&](const nlmsghdr* header) {
+                if (header->nlmsg_type == RTM_NEWLINK) link = parse_link(header);
+            });
     if (!got && got.error().sys == ENODEV) got.error().kind = base::Errc::not_found;
     TRY(std::move(got).context(name));
     if (!link) return base::fail(base::Errc::not_found, "interface {} does not exist", name);
@@ -298,20 +322,26 @@ base::Result<std::vector<InterfaceAddress>> list_addresses(Netlink& route) {
         extra<ifaddrmsg>(header)->ifa_family = AF_UNSPEC;
     });
     std::vector<InterfaceAddress> addresses;
-    TRY(route.dump(request, [&] { addresses.clear(); }, [&](const nlmsghdr* header) {
-        if (header->nlmsg_type != RTM_NEWADDR) return;
-        const auto* info = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(header));
-        std::vector<const nlattr*> attributes(IFA_FLAGS + 8);
-        (void)mnl_attr_parse(header, sizeof *info, each_attribute, &attributes);
-        const nlattr* local = attributes[IFA_LOCAL] != nullptr ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
-        if (local == nullptr) return;
-        Address address;
-        address.length = static_cast<std::uint8_t>(info->ifa_family == AF_INET6 ? 16 : 4);
-        if (mnl_attr_get_payload_len(local) != address.length) return;
-        std::memcpy(address.bytes.data(), mnl_attr_get_payload(local), address.length);
-        auto cidr = parse_cidr(to_string(address) + "/" + std::to_string(unsigned{info->ifa_prefixlen}));
-        if (cidr) addresses.push_back({.index = static_cast<int>(info->ifa_index), .address = *cidr});
-    }));
+    TRY(route.dump(
+            request, [&] { addresses.clear(); },
+            [&](const nlmsghdr* header) {
+                if (header->nlmsg_type != RTM_NEWADDR) return;
+                const auto* info = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(header));
+                std::vector<const nlattr*> attributes(IFA_FLAGS + 8);
+                (void)mnl_attr_parse(header, sizeof *info, each_attribute, &attributes);
+                const nlattr* local = attributes[IFA_LOCAL] != nullptr ? attributes[IFA_LOCAL]
+                                                                       : attributes[IFA_ADDRESS];
+                if (local == nullptr) return;
+                Address address;
+                address.length = static_cast<std::uint8_t>(info->ifa_family == AF_INET6 ? 16 : 4);
+                if (mnl_attr_get_payload_len(local) != address.length) return;
+                std::memcpy(address.bytes.data(), mnl_attr_get_payload(local), address.length);
+                auto cidr = parse_cidr(
+                        to_string(address) + "/" + std::to_string(unsigned{info->ifa_prefixlen}));
+                if (cidr)
+                    addresses.push_back(
+                            {.index = static_cast<int>(info->ifa_index), .address = *cidr});
+            }));
     return addresses;
 }
 

@@ -1,4 +1,5 @@
-// rtnetlink: veth pairs, bridges, addresses, routes, neighbours. One function per message; no policy. Used by network.cpp.
+// rtnetlink: veth pairs, bridges, addresses, routes, neighbours. One function per message; no
+// policy. Used by network.cpp.
 #pragma once
 
 #include "base/fd.hpp"
@@ -20,7 +21,7 @@ struct VethPair {
     Mac host_mac{};
     Mac peer_mac{};
     std::uint16_t mtu = 1500;
-    std::uint32_t group = 0;             // of the host's end
+    std::uint32_t group = 0;  // of the host's end
     base::FdRef peer_namespace;
 };
 
@@ -36,13 +37,17 @@ enum class End { host, host_v6, container };
 
 void add_veth(Messages& messages, const VethPair& pair);
 void add_bridge(Messages& messages, const Bridge& bridge);
-void set_up(Messages& messages, int index, End end);           // NET-03 settings and IFF_UP in one message
+void set_up(Messages& messages, int index, End end);  // NET-03 settings and IFF_UP in one message
 void set_port(Messages& messages, int index, int bridge, bool isolated);
 void delete_link(Messages& messages, int index);
 
 // `peer`: the address at the other end (host_ip peer container_ip), which also makes the route.
-void add_address(Messages& messages, int index, const Address& address, std::uint8_t prefix,
-                 std::optional<Address> peer = std::nullopt);
+void add_address(
+        Messages& messages,
+        int index,
+        const Address& address,
+        std::uint8_t prefix,
+        std::optional<Address> peer = std::nullopt);
 void delete_address(Messages& messages, int index, const Address& address, std::uint8_t prefix);
 void add_route(Messages& messages, int index, const Address& destination, std::uint8_t prefix);
 void delete_route(Messages& messages, int index, const Address& destination, std::uint8_t prefix);
@@ -61,12 +66,13 @@ struct Link {
 };
 
 base::Result<std::vector<Link>> list_links(Netlink& route);
-base::Result<Link> get_link(Netlink& route, const std::string& name);   // Errc::not_found
+base::Result<Link> get_link(Netlink& route, const std::string& name);  // Errc::not_found
 
 struct InterfaceAddress {
     int index = 0;
     Cidr address;
 };
+
 base::Result<std::vector<InterfaceAddress>> list_addresses(Netlink& route);
 
 }  // namespace garden::net

@@ -1,8 +1,8 @@
 #include "garden/net/names.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 namespace garden::net {
 
@@ -40,7 +40,9 @@ bool is_lease_id(std::string_view text) {
     return text.size() == kIdLength && text.find_first_not_of(kAlphabet) == std::string_view::npos;
 }
 
-std::string host_interface(std::string_view tag, std::string_view id) { return end_of_pair(tag, id, '0'); }
+std::string host_interface(std::string_view tag, std::string_view id) {
+    return end_of_pair(tag, id, '0');
+}
 
 std::string container_interface(std::string_view tag, std::string_view id) {
     return end_of_pair(tag, id, '1');
@@ -67,9 +69,13 @@ std::string table_name(std::string_view tag) {
     return tag.empty() ? std::string("cloche") : "cloche_" + std::string(tag);
 }
 
-std::string ingress_chain(std::string_view id) { return "i-" + std::string(id); }
+std::string ingress_chain(std::string_view id) {
+    return "i-" + std::string(id);
+}
 
-std::string egress_chain(std::string_view id) { return "c-" + std::string(id); }
+std::string egress_chain(std::string_view id) {
+    return "c-" + std::string(id);
+}
 
 std::optional<std::string> id_of_chain(std::string_view name) {
     if (!name.starts_with("i-") && !name.starts_with("c-")) return std::nullopt;
@@ -85,14 +91,19 @@ std::uint32_t interface_group(std::string_view tag) {
     return group;
 }
 
-Mac gateway_mac(const Address& gateway) { return mac_of(0xc0, gateway); }
+Mac gateway_mac(const Address& gateway) {
+    return mac_of(0xc0, gateway);
+}
 
-Mac container_mac(const Address& container) { return mac_of(0xc1, container); }
+Mac container_mac(const Address& container) {
+    return mac_of(0xc1, container);
+}
 
 Address link_local(const Mac& mac) {
     Address address;
     address.length = 16;
-    address.bytes = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]};
+    address.bytes = {0xfe, 0x80,   0,      0,    0,    0,      0,      0,
+                     0,    mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]};
     address.bytes[8] = static_cast<std::uint8_t>(mac[0] ^ 0x02);
     return address;
 }

@@ -1,5 +1,6 @@
-// Names that we give to kernel objects: lease ids, interfaces, bridges, chains, MAC addresses, the interface group.
-// Everything is generated here; no text of a client reaches the rule set (NET-17). Used by garden/net.
+// Names that we give to kernel objects: lease ids, interfaces, bridges, chains, MAC addresses, the
+// interface group. Everything is generated here; no text of a client reaches the rule set (NET-17).
+// Used by garden/net.
 #pragma once
 
 #include "garden/net/address.hpp"
@@ -21,7 +22,8 @@ using Mac = std::array<std::uint8_t, 6>;
 std::string lease_id(std::uint64_t counter);
 bool is_lease_id(std::string_view text);
 
-// "w<tag><id>-0" as in garden-behaviours C.2; with a two-character tag the dash goes (15 characters are the kernel's limit).
+// "w<tag><id>-0" as in garden-behaviours C.2; with a two-character tag the dash goes (15 characters
+// are the kernel's limit).
 std::string host_interface(std::string_view tag, std::string_view id);
 std::string container_interface(std::string_view tag, std::string_view id);
 std::string bridge_interface(std::string_view tag, const Address& network);
@@ -30,11 +32,12 @@ std::optional<std::string> id_of_interface(std::string_view tag, std::string_vie
 bool is_bridge(std::string_view tag, std::string_view name);
 
 std::string table_name(std::string_view tag);
-std::string ingress_chain(std::string_view id);   // anti-spoofing, at the device
-std::string egress_chain(std::string_view id);    // the container's rules
+std::string ingress_chain(std::string_view id);  // anti-spoofing, at the device
+std::string egress_chain(std::string_view id);   // the container's rules
 std::optional<std::string> id_of_chain(std::string_view name);
 
-// Every host interface of ours is in this group: rules match the number, not a name prefix that "wlan0" shares.
+// Every host interface of ours is in this group: rules match the number, not a name prefix that
+// "wlan0" shares.
 std::uint32_t interface_group(std::string_view tag);
 
 // Locally administered, from the address: nothing to store, unique where it matters.

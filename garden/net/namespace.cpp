@@ -17,7 +17,8 @@ base::Result<InNamespace> InNamespace::enter(base::FdRef network_namespace) {
 }
 
 InNamespace::~InNamespace() {
-    if (home_ && ::setns(home_.get(), CLONE_NEWNET) != 0) base::panic("cannot return to the own network namespace");
+    if (home_ && ::setns(home_.get(), CLONE_NEWNET) != 0)
+        base::panic("cannot return to the own network namespace");
 }
 
 }  // namespace garden::net

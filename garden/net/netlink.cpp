@@ -15,13 +15,16 @@ namespace garden::net {
 
 namespace {
 
-constexpr int kAnswerSeconds = 10;     // the kernel answers inside send(); this is only a net under it
+constexpr int kAnswerSeconds = 10;  // the kernel answers inside send(); this is only a net under it
 constexpr int kDumpTries = 8;
 
-std::size_t aligned(std::size_t size) { return (size + 3) & ~std::size_t{3}; }
+std::size_t aligned(std::size_t size) {
+    return (size + 3) & ~std::size_t{3};
+}
 
 int find_text(const nlattr* attribute, void* data) {
-    if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0) {
+    if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG &&
+        mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0) {
         *static_cast<std::string*>(data) = std::string(" (") + mnl_attr_get_str(attribute) + ")";
     }
     return MNL_CB_OK;
@@ -32,7 +35,8 @@ std::string extended_text(const nlmsghdr* header) {
     if ((header->nlmsg_flags & NLM_F_ACK_TLVS) == 0) return "";
     const auto* error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(header));
     std::size_t offset = sizeof *error;
-    if ((header->nlmsg_flags & NLM_F_CAPPED) == 0) offset += aligned(error->msg.nlmsg_len) - sizeof(nlmsghdr);
+    if ((header->nlmsg_flags & NLM_F_CAPPED) == 0)
+        offset += aligned(error->msg.nlmsg_len) - sizeof(nlmsghdr);
     if (offset > mnl_nlmsg_get_payload_len(header)) return "";
     std::string text;
     (void)mnl_attr_parse(header, static_cast<unsigned>(offset), find_text, &text);
@@ -52,7 +56,8 @@ base::Error refused(const char* what, int error, const std::string& detail) {
 Messages::Messages() : buffer_(2 * kRoom) {}
 
 nlmsghdr* Messages::begin(const char* what, unsigned type, unsigned flags) {
-    // libmnl and libnftnl write without asking for the size: there is always room for one whole message.
+    // libmnl and libnftnl write without asking for the size: there is always room for one whole
+    // message.
     if (buffer_.size() - used_ < kRoom) buffer_.resize(buffer_.size() * 2);
     nlmsghdr* header = mnl_nlmsg_put_header(buffer_.data() + used_);
     header->nlmsg_type = static_cast<std::uint16_t>(type);
@@ -96,13 +101,17 @@ base::Result<void> Netlink::send(const Messages& messages) {
     const auto data = messages.data();
     for (int tries = 0;; ++tries) {
         const ssize_t sent = ::sendto(
-                socket_.get(), data.data(), data.size(), 0, reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel);
+                socket_.get(), data.data(), data.size(), 0,
+                reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel);
         if (sent == static_cast<ssize_t>(data.size())) return base::ok;
-        if (sent >= 0) return base::fail(base::Errc::internal, "netlink: the kernel took only {} bytes", sent);
+        if (sent >= 0)
+            return base::fail(base::Errc::internal, "netlink: the kernel took only {} bytes", sent);
         if (errno == EMSGSIZE) {
             // A large batch (many elements at start): raise the buffer once, then try again.
             const int wanted = static_cast<int>(data.size()) + 64 * 1024;
-            if (tries > 0 || ::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDBUFFORCE, &wanted, sizeof wanted) != 0) {
+            if (tries > 0 ||
+                ::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDBUFFORCE, &wanted, sizeof wanted) !=
+                        0) {
                 errno = EMSGSIZE;
                 return base::fail_errno("netlink: send {} bytes", data.size());
             }
@@ -117,10 +126,13 @@ base::Result<std::size_t> Netlink::receive() {
         sockaddr_nl from{};
         socklen_t length = sizeof from;
         const ssize_t got = ::recvfrom(
-                socket_.get(), buffer_.data(), buffer_.size(), MSG_TRUNC, reinterpret_cast<sockaddr*>(&from), &length);
+                socket_.get(), buffer_.data(), buffer_.size(), MSG_TRUNC,
+                reinterpret_cast<sockaddr*>(&from), &length);
         if (got < 0) {
             if (errno == EINTR) continue;
-            if (errno == EAGAIN) return base::fail(base::Errc::timeout, "netlink: no answer in {} s", kAnswerSeconds);
+            if (errno == EAGAIN)
+                return base::fail(
+                        base::Errc::timeout, "netlink: no answer in {} s", kAnswerSeconds);
             return base::fail_errno("netlink: receive");
         }
         if (from.nl_pid != 0) continue;  // only the kernel is believed
@@ -149,7 +161,8 @@ base::Result<void> Netlink::transact(const Messages& messages, std::span<const i
             const auto& entry = messages.entries()[sequence - 1];
             if (entry.acknowledged) --waiting;
             const int error = -answer->error;
-            const bool fine = error == 0 || std::find(tolerate.begin(), tolerate.end(), error) != tolerate.end();
+            const bool fine = error == 0 ||
+                              std::find(tolerate.begin(), tolerate.end(), error) != tolerate.end();
             if (!fine && result) result = refused(entry.what, error, extended_text(header));
         }
     }
@@ -157,7 +170,8 @@ base::Result<void> Netlink::transact(const Messages& messages, std::span<const i
     return result;
 }
 
-base::Result<bool> Netlink::dump_once(const Messages& request, const std::function<void(const nlmsghdr*)>& each) {
+base::Result<bool> Netlink::dump_once(
+        const Messages& request, const std::function<void(const nlmsghdr*)>& each) {
     clean_ = false;
     TRY(send(request));
     bool consistent = true;
@@ -167,20 +181,24 @@ base::Result<bool> Netlink::dump_once(const Messages& request, const std::functi
         for (const nlmsghdr* header = reinterpret_cast<const nlmsghdr*>(buffer_.data());
              mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
             if ((header->nlmsg_flags & NLM_F_DUMP_INTR) != 0) consistent = false;
-            if (header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR) clean_ = true;
+            if (header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR)
+                clean_ = true;
             if (header->nlmsg_type == NLMSG_DONE) return consistent;
             if (header->nlmsg_type == NLMSG_ERROR) {
                 const auto* answer = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(header));
                 if (answer->error == 0) return consistent;
-                return refused(request.entries().front().what, -answer->error, extended_text(header));
+                return refused(
+                        request.entries().front().what, -answer->error, extended_text(header));
             }
             each(header);
         }
     }
 }
 
-base::Result<void> Netlink::dump(const Messages& request, const std::function<void()>& restart,
-                                 const std::function<void(const nlmsghdr*)>& each) {
+base::Result<void> Netlink::dump(
+        const Messages& request,
+        const std::function<void()>& restart,
+        const std::function<void(const nlmsghdr*)>& each) {
     for (int tries = 0; tries < kDumpTries; ++tries) {
         restart();
         auto consistent = dump_once(request, each);
@@ -192,13 +210,15 @@ base::Result<void> Netlink::dump(const Messages& request, const std::function<vo
         if (*consistent) return base::ok;
     }
     return base::fail(
-            base::Errc::unavailable, "{}: the list changed during {} tries", request.entries().front().what, kDumpTries);
+            base::Errc::unavailable, "{}: the list changed during {} tries",
+            request.entries().front().what, kDumpTries);
 }
 
 base::Result<int> Netlink::interface_index(const char* name) {
     ifreq request{};
     if (std::strlen(name) >= sizeof request.ifr_name) {
-        return base::fail(base::Errc::invalid, "interface name {} is longer than 15 characters", name);
+        return base::fail(
+                base::Errc::invalid, "interface name {} is longer than 15 characters", name);
     }
     std::memcpy(request.ifr_name, name, std::strlen(name));
     if (::ioctl(socket_.get(), SIOCGIFINDEX, &request) != 0) {

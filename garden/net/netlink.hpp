@@ -1,11 +1,11 @@
-// A netlink socket and a buffer of messages: send all in one call, match every answer by sequence number. No policy.
-// Used by links.cpp (rtnetlink) and nft.cpp. A socket serves one call at a time and keeps the namespace it was born in.
+// A netlink socket and a buffer of messages: send all in one call, match every answer by sequence
+// number. No policy. Used by links.cpp (rtnetlink) and nft.cpp. A socket serves one call at a time
+// and keeps the namespace it was born in.
 #pragma once
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
 
-#include <libmnl/libmnl.h>
 #include <linux/netlink.h>
 
 #include <cstddef>
@@ -15,6 +15,8 @@
 #include <span>
 #include <utility>
 #include <vector>
+
+#include <libmnl/libmnl.h>
 
 namespace garden::net {
 
@@ -41,7 +43,9 @@ class Messages {
     };
 
     std::span<const char> data() const { return {buffer_.data(), used_}; }
+
     const std::vector<Entry>& entries() const { return entries_; }
+
     bool empty() const { return entries_.empty(); }
 
     static constexpr std::size_t kRoom = 16 * 1024;
@@ -61,30 +65,36 @@ class Netlink {
     // NETLINK_ROUTE or NETLINK_NETFILTER, in the network namespace of the calling thread.
     static base::Result<Netlink> open(int protocol);
 
-    // Sends all messages and waits for each acknowledgement that was asked for. The first error, or success.
-    // `tolerate`: these errno values count as success (ENOENT of a removal).
+    // Sends all messages and waits for each acknowledgement that was asked for. The first error, or
+    // success. `tolerate`: these errno values count as success (ENOENT of a removal).
     base::Result<void> transact(const Messages& messages, std::span<const int> tolerate = {});
-    // One dump request; `each` sees every answer. Repeated when the kernel says that the list changed meanwhile.
-    base::Result<void> dump(const Messages& request, const std::function<void()>& restart,
-                            const std::function<void(const nlmsghdr*)>& each);
+    // One dump request; `each` sees every answer. Repeated when the kernel says that the list
+    // changed meanwhile.
+    base::Result<void> dump(
+            const Messages& request,
+            const std::function<void()>& restart,
+            const std::function<void(const nlmsghdr*)>& each);
     // Index of an interface in the socket's namespace; Errc::not_found when there is none.
     base::Result<int> interface_index(const char* name);
+
     // No answer is outstanding: the socket may be used again.
     bool clean() const { return clean_; }
 
   private:
     explicit Netlink(base::Fd socket) : socket_(std::move(socket)), buffer_(64 * 1024) {}
+
     base::Result<void> send(const Messages& messages);
     base::Result<std::size_t> receive();
-    base::Result<bool> dump_once(const Messages& request, const std::function<void(const nlmsghdr*)>& each);
+    base::Result<bool> dump_once(
+            const Messages& request, const std::function<void(const nlmsghdr*)>& each);
 
     base::Fd socket_;
     std::vector<char> buffer_;
     bool clean_ = true;
 };
 
-// Sockets that stay open between calls. Closing an nf_tables socket waits until the kernel has freed what the last
-// transaction removed, an RCU grace period: 15 ms that a destroy must not pay.
+// Sockets that stay open between calls. Closing an nf_tables socket waits until the kernel has
+// freed what the last transaction removed, an RCU grace period: 15 ms that a destroy must not pay.
 class SocketPool {
   public:
     explicit SocketPool(int protocol) : protocol_(protocol) {}
@@ -92,13 +102,18 @@ class SocketPool {
     class Borrowed {
       public:
         Borrowed(SocketPool& pool, Netlink socket) : pool_(&pool), socket_(std::move(socket)) {}
-        Borrowed(Borrowed&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)), socket_(std::move(other.socket_)) {}
+
+        Borrowed(Borrowed&& other) noexcept
+            : pool_(std::exchange(other.pool_, nullptr)), socket_(std::move(other.socket_)) {}
+
         Borrowed& operator=(Borrowed&&) = delete;
         Borrowed(const Borrowed&) = delete;
         Borrowed& operator=(const Borrowed&) = delete;
+
         ~Borrowed() {
             if (pool_ != nullptr) pool_->give(std::move(socket_));
         }
+
         Netlink& operator*() { return socket_; }
 
       private:

@@ -31,7 +31,8 @@ constexpr std::size_t kMaxDnsServers = 64;
 constexpr std::uint16_t kMinMtu = 576, kMinMtu6 = 1280;
 constexpr std::array kGone = {ENODEV, ENOENT, ESRCH, EADDRNOTAVAIL};
 
-// A lease with its texts parsed: a lease comes back from the depot, so nothing in it is taken for granted.
+// A lease with its texts parsed: a lease comes back from the depot, so nothing in it is taken for
+// granted.
 struct Parsed {
     Placement placement;
     Binding binding;
@@ -39,12 +40,14 @@ struct Parsed {
 };
 
 Result<Parsed> parse_lease(const Lease& lease, const std::string& tag) {
-    if (!is_lease_id(lease.id)) return base::fail(Errc::invalid, "network lease id '{}' is malformed", lease.id);
+    if (!is_lease_id(lease.id))
+        return base::fail(Errc::invalid, "network lease id '{}' is malformed", lease.id);
     Parsed parsed;
     parsed.placement.subnet = TRY(parse_cidr(lease.subnet));
     parsed.placement.gateway = TRY(parse_address(lease.host_ip));
     parsed.placement.container = TRY(parse_address(lease.container_ip));
-    if (parsed.placement.gateway.is_v6() || parsed.placement.container.is_v6() || parsed.placement.subnet.network.is_v6()) {
+    if (parsed.placement.gateway.is_v6() || parsed.placement.container.is_v6() ||
+        parsed.placement.subnet.network.is_v6()) {
         return base::fail(Errc::invalid, "network lease {}: its subnet is not IPv4", lease.id);
     }
     parsed.placement.shared = !lease.bridge.empty();
@@ -53,7 +56,8 @@ Result<Parsed> parse_lease(const Lease& lease, const std::string& tag) {
     parsed.binding.address = parsed.placement.container;
     parsed.binding.mac = container_mac(parsed.placement.container);
     if (!lease.container_ip6.empty()) {
-        parsed.placement.subnet6 = TRY(parse_cidr(lease.container_ip6 + "/" + std::to_string(unsigned{lease.prefix6})));
+        parsed.placement.subnet6 = TRY(
+                parse_cidr(lease.container_ip6 + "/" + std::to_string(unsigned{lease.prefix6})));
         parsed.binding.address6 = TRY(parse_address(lease.container_ip6));
         parsed.gateway6 = TRY(parse_address(lease.host_ip6));
     }
@@ -66,7 +70,8 @@ class BuiltIn final : public Network {
         : config_(std::move(config)), mtu_(mtu), pool_(std::move(pool)) {
         // Unique across restarts as long as fewer than a million leases are made per second.
         const auto now = std::chrono::system_clock::now().time_since_epoch();
-        next_id_ = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+        next_id_ = static_cast<std::uint64_t>(
+                std::chrono::duration_cast<std::chrono::microseconds>(now).count());
     }
 
     Result<Lease> lease(std::string_view request) override;
@@ -74,18 +79,24 @@ class BuiltIn final : public Network {
     void release(const Lease& lease) override;
     Result<void> connect(const Lease& lease, base::FdRef network_namespace) override;
     Result<void> disconnect(const Lease& lease, bool namespace_gone) override;
+
     std::string hosts_file(const Lease& lease, std::string_view hostname) const override {
         return hosts_text(config_, lease, hostname);
     }
+
     std::string resolv_file(const Lease& lease) const override {
         return resolv_text(config_, lease, read_host_resolv());
     }
+
     Result<Counters> counters(const Lease& lease) override;
+
     std::uint64_t capacity() const override { return pool_.capacity(); }
+
     std::uint64_t free_subnets() const override {
         const std::lock_guard lock(mutex_);
         return pool_.free();
     }
+
     Result<std::vector<std::string>> present() override;
     Result<void> sweep(std::string_view lease_id) override;
     Result<void> tear_down() override;
@@ -95,15 +106,16 @@ class BuiltIn final : public Network {
     Result<int> ensure_bridge(Netlink& route, const Lease& lease, const Placement& placement);
     void drop_bridge_if_unused(const Parsed& parsed, bool except_self);
     Result<void> set_host_end(Netlink& route, const Lease& lease, const Parsed& parsed, int link);
-    Result<void> set_container_end(const Lease& lease, const Parsed& parsed, base::FdRef network_namespace);
+    Result<void> set_container_end(
+            const Lease& lease, const Parsed& parsed, base::FdRef network_namespace);
     Result<void> remove_rules(const Binding& binding);
     Result<void> remove_everything(std::string_view id);
 
     const Config config_;
     const std::uint16_t mtu_;
-    mutable std::mutex mutex_;           // pool_
+    mutable std::mutex mutex_;  // pool_
     Pool pool_;
-    std::mutex bridges_;                 // a bridge appears with its first and goes with its last container
+    std::mutex bridges_;  // a bridge appears with its first and goes with its last container
     std::atomic<std::uint64_t> next_id_{0};
     SocketPool netfilter_{NETLINK_NETFILTER};
 };
@@ -119,8 +131,8 @@ Result<void> BuiltIn::check_host_networks(std::string_view request) {
     for (const InterfaceAddress& entry : TRY(list_addresses(route))) {
         if (!ours.contains(entry.index) && overlap(entry.address, wanted)) {
             return base::fail(
-                    Errc::invalid, "the requested subnet ({}) overlaps a network of the host ({})", to_string(wanted),
-                    to_string(entry.address));
+                    Errc::invalid, "the requested subnet ({}) overlaps a network of the host ({})",
+                    to_string(wanted), to_string(entry.address));
         }
     }
     return base::ok;
@@ -172,10 +184,11 @@ void BuiltIn::release(const Lease& lease) {
 Result<int> BuiltIn::ensure_bridge(Netlink& route, const Lease& lease, const Placement& placement) {
     if (auto index = route.interface_index(lease.bridge.c_str())) return index;
     Messages create;
-    add_bridge(create, {.name = lease.bridge,
-                        .mac = gateway_mac(placement.gateway),
-                        .mtu = lease.mtu,
-                        .group = interface_group(config_.tag)});
+    add_bridge(
+            create, {.name = lease.bridge,
+                     .mac = gateway_mac(placement.gateway),
+                     .mtu = lease.mtu,
+                     .group = interface_group(config_.tag)});
     TRY(route.transact(create));
     const int index = TRY(route.interface_index(lease.bridge.c_str()));
     Messages configure;
@@ -199,14 +212,16 @@ void BuiltIn::drop_bridge_if_unused(const Parsed& parsed, bool except_self) {
     }
     auto route = Netlink::open(NETLINK_ROUTE);
     if (!route) return;
-    auto index = route->interface_index(bridge_interface(config_.tag, parsed.placement.subnet.network).c_str());
+    auto index = route->interface_index(
+            bridge_interface(config_.tag, parsed.placement.subnet.network).c_str());
     if (!index) return;
     Messages remove;
     delete_link(remove, *index);
     (void)route->transact(remove, kGone);  // doctor finds what stays
 }
 
-Result<void> BuiltIn::set_host_end(Netlink& route, const Lease& lease, const Parsed& parsed, int link) {
+Result<void> BuiltIn::set_host_end(
+        Netlink& route, const Lease& lease, const Parsed& parsed, int link) {
     Messages messages;
     int owner = link;
     if (parsed.placement.shared) {
@@ -215,20 +230,23 @@ Result<void> BuiltIn::set_host_end(Netlink& route, const Lease& lease, const Par
         set_up(messages, link, End::host);
     } else {
         set_up(messages, link, End::host);
-        // gateway peer container: the address and the only route in one; nothing else of the /30 exists on the host.
+        // gateway peer container: the address and the only route in one; nothing else of the /30
+        // exists on the host.
         add_address(messages, link, parsed.placement.gateway, 32, parsed.placement.container);
         add_neighbour(messages, link, parsed.placement.container, parsed.binding.mac);
     }
     if (parsed.binding.address6) {
         add_address(messages, owner, *parsed.gateway6, 128);
         add_route(messages, owner, *parsed.binding.address6, 128);
-        // The bridge has no link-local address to ask from when it forwards, so the answer is there beforehand.
+        // The bridge has no link-local address to ask from when it forwards, so the answer is there
+        // beforehand.
         add_neighbour(messages, owner, *parsed.binding.address6, parsed.binding.mac);
     }
     return route.transact(messages);
 }
 
-Result<void> BuiltIn::set_container_end(const Lease& lease, const Parsed& parsed, base::FdRef network_namespace) {
+Result<void> BuiltIn::set_container_end(
+        const Lease& lease, const Parsed& parsed, base::FdRef network_namespace) {
     // The socket keeps the namespace it was opened in; the thread returns at once.
     auto opened = [&]() -> Result<Netlink> {
         const auto inside = TRY(InNamespace::enter(network_namespace));
@@ -261,20 +279,22 @@ Result<void> BuiltIn::connect(const Lease& lease, base::FdRef network_namespace)
     undo.add([&] { (void)remove_everything(lease.id); });
 
     Messages create;
-    add_veth(create, {.host_name = parsed.binding.host_interface,
-                      .peer_name = container_interface(config_.tag, lease.id),
-                      .host_mac = gateway_mac(parsed.placement.gateway),
-                      .peer_mac = parsed.binding.mac,
-                      .mtu = lease.mtu,
-                      .group = interface_group(config_.tag),
-                      .peer_namespace = network_namespace});
+    add_veth(
+            create, {.host_name = parsed.binding.host_interface,
+                     .peer_name = container_interface(config_.tag, lease.id),
+                     .host_mac = gateway_mac(parsed.placement.gateway),
+                     .peer_mac = parsed.binding.mac,
+                     .mtu = lease.mtu,
+                     .group = interface_group(config_.tag),
+                     .peer_namespace = network_namespace});
     TRY(route.transact(create));
     const int link = TRY(route.interface_index(parsed.binding.host_interface.c_str()));
 
     // Rules come before the first end goes up: no packet passes without them.
     Batch batch(table_name(config_.tag));
     Binding binding = parsed.binding;
-    if (parsed.placement.shared && !config_.isolate_shared_subnets) binding.group = parsed.placement.subnet;
+    if (parsed.placement.shared && !config_.isolate_shared_subnets)
+        binding.group = parsed.placement.subnet;
     put_container(batch, binding);
     TRY(batch.commit(netfilter));
     {
@@ -287,7 +307,8 @@ Result<void> BuiltIn::connect(const Lease& lease, base::FdRef network_namespace)
     return base::ok;
 }
 
-// The usual batch knows what to remove without asking; when something of it is missing, we look what is there.
+// The usual batch knows what to remove without asking; when something of it is missing, we look
+// what is there.
 Result<void> BuiltIn::remove_rules(const Binding& binding) {
     auto borrowed = TRY(netfilter_.take());
     Netlink& netfilter = *borrowed;
@@ -313,7 +334,9 @@ Result<void> BuiltIn::remove_everything(std::string_view id) {
     }
     Netlink route = TRY(Netlink::open(NETLINK_ROUTE));
     auto index = route.interface_index(host_interface(config_.tag, id).c_str());
-    if (!index) return index.error().kind == Errc::not_found ? Result<void>() : Result<void>(std::move(index).error());
+    if (!index)
+        return index.error().kind == Errc::not_found ? Result<void>()
+                                                     : Result<void>(std::move(index).error());
     Messages remove;
     delete_link(remove, *index);
     return route.transact(remove, kGone);
@@ -352,7 +375,8 @@ Result<void> BuiltIn::disconnect(const Lease& lease, bool namespace_gone) {
 
 Result<Counters> BuiltIn::counters(const Lease& lease) {
     Netlink route = TRY(Netlink::open(NETLINK_ROUTE));
-    if (!is_lease_id(lease.id)) return base::fail(Errc::invalid, "network lease id '{}' is malformed", lease.id);
+    if (!is_lease_id(lease.id))
+        return base::fail(Errc::invalid, "network lease id '{}' is malformed", lease.id);
     const Link link = TRY(get_link(route, host_interface(config_.tag, lease.id)));
     // What the host's end sends is what the container receives.
     return Counters{.rx_bytes = link.tx_bytes, .tx_bytes = link.rx_bytes};
@@ -371,7 +395,8 @@ Result<std::vector<std::string>> BuiltIn::present() {
 }
 
 Result<void> BuiltIn::sweep(std::string_view lease_id) {
-    if (!is_lease_id(lease_id)) return base::fail(Errc::invalid, "network lease id '{}' is malformed", lease_id);
+    if (!is_lease_id(lease_id))
+        return base::fail(Errc::invalid, "network lease id '{}' is malformed", lease_id);
     TRY(remove_everything(lease_id));
     // A bridge without ports and without a lease is nobody's.
     const std::lock_guard bridges(bridges_);
@@ -381,9 +406,11 @@ Result<void> BuiltIn::sweep(std::string_view lease_id) {
     for (const Link& link : links) with_ports.insert(link.master);
     Messages remove;
     for (const Link& link : links) {
-        if (!is_bridge(config_.tag, link.name) || link.group != interface_group(config_.tag)) continue;
+        if (!is_bridge(config_.tag, link.name) || link.group != interface_group(config_.tag))
+            continue;
         const std::lock_guard lock(mutex_);
-        if (!with_ports.contains(link.index) && !pool_.has_bridge(link.name, config_.tag)) delete_link(remove, link.index);
+        if (!with_ports.contains(link.index) && !pool_.has_bridge(link.name, config_.tag))
+            delete_link(remove, link.index);
     }
     return remove.empty() ? Result<void>() : route.transact(remove, kGone);
 }
@@ -393,7 +420,8 @@ Result<void> BuiltIn::tear_down() {
     Messages remove;
     for (const Link& link : TRY(list_links(route))) {
         if (link.group != interface_group(config_.tag)) continue;
-        if (id_of_interface(config_.tag, link.name) || is_bridge(config_.tag, link.name)) delete_link(remove, link.index);
+        if (id_of_interface(config_.tag, link.name) || is_bridge(config_.tag, link.name))
+            delete_link(remove, link.index);
     }
     if (!remove.empty()) TRY(route.transact(remove, kGone));
     auto borrowed = TRY(netfilter_.take());
@@ -413,14 +441,18 @@ Result<void> BuiltIn::tear_down() {
 Result<HostPolicy> make_policy(const Config& config) {
     HostPolicy policy{.tag = config.tag, .allow_host_access = config.allow_host_access};
     if (config.deny_networks.size() > kMaxDenyNetworks) {
-        return base::fail(Errc::invalid, "deny networks: {} given, at most {}", config.deny_networks.size(), kMaxDenyNetworks);
+        return base::fail(
+                Errc::invalid, "deny networks: {} given, at most {}", config.deny_networks.size(),
+                kMaxDenyNetworks);
     }
     for (const std::string& text : config.deny_networks) {
         policy.deny_networks.push_back(TRY(parse_cidr(text).context("deny network")));
     }
     for (const auto* list : {&config.dns_servers, &config.additional_dns_servers}) {
         if (list->size() > kMaxDnsServers) {
-            return base::fail(Errc::invalid, "DNS servers: {} given, at most {}", list->size(), kMaxDnsServers);
+            return base::fail(
+                    Errc::invalid, "DNS servers: {} given, at most {}", list->size(),
+                    kMaxDnsServers);
         }
         for (const std::string& server : *list) TRY(parse_address(server).context("DNS server"));
     }
@@ -434,10 +466,12 @@ Result<HostPolicy> make_policy(const Config& config) {
 
 Result<std::unique_ptr<Network>> Network::start(Config config) {
     const bool tag_fine = config.tag.size() <= kMaxTagLength &&
-                          config.tag.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") == std::string::npos;
+                          config.tag.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") ==
+                                  std::string::npos;
     if (!tag_fine) {
         return base::fail(
-                Errc::invalid, "tag '{}': at most {} characters a-z and 0-9", config.tag.substr(0, 32), kMaxTagLength);
+                Errc::invalid, "tag '{}': at most {} characters a-z and 0-9",
+                config.tag.substr(0, 32), kMaxTagLength);
     }
     Pool pool = TRY(Pool::make(config.pool, config.pool6));
     const HostPolicy policy = TRY(make_policy(config));
@@ -456,7 +490,8 @@ Result<std::unique_ptr<Network>> Network::start(Config config) {
     Batch batch(table_name(config.tag));
     put_host_policy(batch, policy);
     TRY(batch.commit(netfilter).context("start the network"));
-    return std::unique_ptr<Network>(std::make_unique<BuiltIn>(std::move(config), std::move(pool), mtu));
+    return std::unique_ptr<Network>(
+            std::make_unique<BuiltIn>(std::move(config), std::move(pool), mtu));
 }
 
 }  // namespace garden::net

@@ -1,4 +1,5 @@
-// The built-in network: addresses, one routed veth pair per container, host policy, hosts and resolv.conf. Used by garden/engine.
+// The built-in network: addresses, one routed veth pair per container, host policy, hosts and
+// resolv.conf. Used by garden/engine.
 #pragma once
 
 #include "base/fd.hpp"
@@ -14,32 +15,33 @@
 namespace garden::net {
 
 struct Config {
-    std::string pool = "10.254.0.0/22";          // handed out as /30, lowest first (garden-behaviours C.1)
-    std::string pool6;                           // "" = containers have no IPv6; "fd00:.../48" hands out /126
-    std::string tag;                             // at most two characters, in every interface and table name
-    std::vector<std::string> deny_networks;      // CIDR; refused unless a rule allows
+    std::string pool = "10.254.0.0/22";  // handed out as /30, lowest first (garden-behaviours C.1)
+    std::string pool6;  // "" = containers have no IPv6; "fd00:.../48" hands out /126
+    std::string tag;    // at most two characters, in every interface and table name
+    std::vector<std::string> deny_networks;  // CIDR; refused unless a rule allows
     bool allow_host_access = false;
-    std::string external_ip;                     // "" = detected
-    std::uint16_t mtu = 0;                       // 0 = of the interface that owns external_ip, at most 1500
+    std::string external_ip;  // "" = detected
+    std::uint16_t mtu = 0;    // 0 = of the interface that owns external_ip, at most 1500
     std::vector<std::string> dns_servers;
     std::vector<std::string> additional_dns_servers;
     std::vector<std::string> additional_host_entries;
-    bool isolate_shared_subnets = true;          // NET-01; false: containers of one requested subnet reach each other, as in Garden
+    bool isolate_shared_subnets = true;  // NET-01; false: containers of one requested subnet reach
+                                         // each other, as in Garden
 };
 
 // Addresses of one container; a plain value kept in the depot.
 struct Lease {
-    std::string id;               // 11 lower-case base-32 characters: names interfaces and chains (NET-17)
-    std::string subnet;           // "10.254.0.0/30"
-    std::string host_ip;          // gateway
+    std::string id;       // 11 lower-case base-32 characters: names interfaces and chains (NET-17)
+    std::string subnet;   // "10.254.0.0/30"
+    std::string host_ip;  // gateway
     std::string container_ip;
     std::uint8_t prefix = 30;
-    std::string host_ip6;         // "" without IPv6
+    std::string host_ip6;  // "" without IPv6
     std::string container_ip6;
     std::uint8_t prefix6 = 126;
     std::string host_interface;
     std::string container_interface;
-    std::string bridge;           // "" = routed; set when containers share a requested subnet
+    std::string bridge;  // "" = routed; set when containers share a requested subnet
     std::string external_ip;
     std::uint16_t mtu = 1500;
 };
@@ -51,25 +53,30 @@ struct Counters {
 
 class Network {
   public:
-    // Makes (or re-reads) the daemon's nft table and host settings: ip_forward, masquerade, default policy (C.3, NET-04, NET-05).
+    // Makes (or re-reads) the daemon's nft table and host settings: ip_forward, masquerade, default
+    // policy (C.3, NET-04, NET-05).
     static base::Result<std::unique_ptr<Network>> start(Config config);
     virtual ~Network() = default;
 
-    // Reserves addresses. `request`: "", "a.b.c.d" or "a.b.c.d/n" with the error texts of garden-api §3.
+    // Reserves addresses. `request`: "", "a.b.c.d" or "a.b.c.d/n" with the error texts of
+    // garden-api §3.
     virtual base::Result<Lease> lease(std::string_view request) = 0;
-    virtual base::Result<void> adopt(const Lease& lease) = 0;    // after a restart: in use, never handed out
-    virtual void release(const Lease& lease) = 0;                // idempotent
+    virtual base::Result<void> adopt(
+            const Lease& lease) = 0;               // after a restart: in use, never handed out
+    virtual void release(const Lease& lease) = 0;  // idempotent
 
-    // Puts a veth end into `network_namespace` and configures it (addresses, routes, lo, MTU); rules come first (18.4).
+    // Puts a veth end into `network_namespace` and configures it (addresses, routes, lo, MTU);
+    // rules come first (18.4).
     virtual base::Result<void> connect(const Lease& lease, base::FdRef network_namespace) = 0;
-    // Removes rules and map elements; the kernel takes the veth with the namespace (budgets: never delete it first).
-    // The host's end is deleted too when `namespace_gone` says that nothing else will.
+    // Removes rules and map elements; the kernel takes the veth with the namespace (budgets: never
+    // delete it first). The host's end is deleted too when `namespace_gone` says that nothing else
+    // will.
     virtual base::Result<void> disconnect(const Lease& lease, bool namespace_gone) = 0;
 
     virtual std::string hosts_file(const Lease& lease, std::string_view hostname) const = 0;
     virtual std::string resolv_file(const Lease& lease) const = 0;
     virtual base::Result<Counters> counters(const Lease& lease) = 0;
-    virtual std::uint64_t capacity() const = 0;                  // how many /30 the pool has
+    virtual std::uint64_t capacity() const = 0;  // how many /30 the pool has
     virtual std::uint64_t free_subnets() const = 0;
 
     // Lease ids that have an interface, chain or map element on this host, for sweeping and doctor.

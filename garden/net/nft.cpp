@@ -22,9 +22,11 @@ namespace {
 
 constexpr int kCommitTries = 5;
 constexpr std::size_t kElementsPerMessage = 64;
-constexpr unsigned kVerdictType = 0xffffff00;   // NFT_DATA_VERDICT
+constexpr unsigned kVerdictType = 0xffffff00;  // NFT_DATA_VERDICT
 
-unsigned message_type(unsigned type) { return (unsigned{NFNL_SUBSYS_NFTABLES} << 8) | type; }
+unsigned message_type(unsigned type) {
+    return (unsigned{NFNL_SUBSYS_NFTABLES} << 8) | type;
+}
 
 void put_family(nlmsghdr* header, unsigned family, std::uint16_t resource) {
     auto* generic = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
@@ -36,13 +38,17 @@ void put_family(nlmsghdr* header, unsigned family, std::uint16_t resource) {
 template <class T, auto free_function>
 struct Owned {
     T* value = nullptr;
+
     explicit Owned(T* made) : value(made) {
         if (value == nullptr) base::panic("out of memory");
     }
+
     Owned(const Owned&) = delete;
     Owned& operator=(const Owned&) = delete;
+
     ~Owned() { free_function(value); }
 };
+
 using Table = Owned<nftnl_table, nftnl_table_free>;
 using Chain = Owned<nftnl_chain, nftnl_chain_free>;
 using Set = Owned<nftnl_set, nftnl_set_free>;
@@ -61,10 +67,12 @@ void add_element(Set& set, const Element& element) {
     nftnl_set_elem* object = nftnl_set_elem_alloc();
     if (object == nullptr) base::panic("out of memory");
     nftnl_set_elem_set(
-            object, NFTNL_SET_ELEM_KEY, element.key.data(), static_cast<std::uint32_t>(element.key.size()));
+            object, NFTNL_SET_ELEM_KEY, element.key.data(),
+            static_cast<std::uint32_t>(element.key.size()));
     if (element.flags != 0) nftnl_set_elem_set_u32(object, NFTNL_SET_ELEM_FLAGS, element.flags);
     if (!element.go_to.empty()) {
-        nftnl_set_elem_set_u32(object, NFTNL_SET_ELEM_VERDICT, static_cast<std::uint32_t>(NFT_GOTO));
+        nftnl_set_elem_set_u32(
+                object, NFTNL_SET_ELEM_VERDICT, static_cast<std::uint32_t>(NFT_GOTO));
         nftnl_set_elem_set_str(object, NFTNL_SET_ELEM_CHAIN, element.go_to.c_str());
     }
     nftnl_set_elem_add(set.value, object);
@@ -89,23 +97,22 @@ Batch::Batch(std::string table) : table_(std::move(table)) {
 void Batch::add_table() {
     Table table(nftnl_table_alloc());
     nftnl_table_set_str(table.value, NFTNL_TABLE_NAME, table_.c_str());
-    add("create the rule table", NFT_MSG_NEWTABLE, NLM_F_CREATE, [&](nlmsghdr* header) {
-        nftnl_table_nlmsg_build_payload(header, table.value);
-    });
+    add("create the rule table", NFT_MSG_NEWTABLE, NLM_F_CREATE,
+        [&](nlmsghdr* header) { nftnl_table_nlmsg_build_payload(header, table.value); });
 }
 
 void Batch::delete_table() {
     Table table(nftnl_table_alloc());
     nftnl_table_set_str(table.value, NFTNL_TABLE_NAME, table_.c_str());
-    add("delete the rule table", NFT_MSG_DELTABLE, 0, [&](nlmsghdr* header) {
-        nftnl_table_nlmsg_build_payload(header, table.value);
-    });
+    add("delete the rule table", NFT_MSG_DELTABLE, 0,
+        [&](nlmsghdr* header) { nftnl_table_nlmsg_build_payload(header, table.value); });
 }
 
 void Batch::add_chain(const std::string& chain, bool exclusive) {
     Chain object(nftnl_chain_alloc());
     name_chain(object, table_, chain);
-    add("create a rule chain", NFT_MSG_NEWCHAIN, NLM_F_CREATE | (exclusive ? unsigned{NLM_F_EXCL} : 0U),
+    add("create a rule chain", NFT_MSG_NEWCHAIN,
+        NLM_F_CREATE | (exclusive ? unsigned{NLM_F_EXCL} : 0U),
         [&](nlmsghdr* header) { nftnl_chain_nlmsg_build_payload(header, object.value); });
 }
 
@@ -116,34 +123,33 @@ void Batch::add_base_chain(const std::string& chain, const BaseChain& base, bool
     nftnl_chain_set_s32(object.value, NFTNL_CHAIN_PRIO, base.priority);
     nftnl_chain_set_str(object.value, NFTNL_CHAIN_TYPE, base.type);
     nftnl_chain_set_u32(object.value, NFTNL_CHAIN_POLICY, NF_ACCEPT);
-    if (!base.device.empty()) nftnl_chain_set_str(object.value, NFTNL_CHAIN_DEV, base.device.c_str());
-    add("create a base chain", NFT_MSG_NEWCHAIN, NLM_F_CREATE | (exclusive ? unsigned{NLM_F_EXCL} : 0U),
+    if (!base.device.empty())
+        nftnl_chain_set_str(object.value, NFTNL_CHAIN_DEV, base.device.c_str());
+    add("create a base chain", NFT_MSG_NEWCHAIN,
+        NLM_F_CREATE | (exclusive ? unsigned{NLM_F_EXCL} : 0U),
         [&](nlmsghdr* header) { nftnl_chain_nlmsg_build_payload(header, object.value); });
 }
 
 void Batch::delete_chain(const std::string& chain) {
     Chain object(nftnl_chain_alloc());
     name_chain(object, table_, chain);
-    add("delete a rule chain", NFT_MSG_DELCHAIN, 0, [&](nlmsghdr* header) {
-        nftnl_chain_nlmsg_build_payload(header, object.value);
-    });
+    add("delete a rule chain", NFT_MSG_DELCHAIN, 0,
+        [&](nlmsghdr* header) { nftnl_chain_nlmsg_build_payload(header, object.value); });
 }
 
 void Batch::flush_chain(const std::string& chain) {
     Rule rule;
     nftnl_rule_set_str(rule.get(), NFTNL_RULE_TABLE, table_.c_str());
     nftnl_rule_set_str(rule.get(), NFTNL_RULE_CHAIN, chain.c_str());
-    add("flush a rule chain", NFT_MSG_DELRULE, 0, [&](nlmsghdr* header) {
-        nftnl_rule_nlmsg_build_payload(header, rule.get());
-    });
+    add("flush a rule chain", NFT_MSG_DELRULE, 0,
+        [&](nlmsghdr* header) { nftnl_rule_nlmsg_build_payload(header, rule.get()); });
 }
 
 void Batch::append(const std::string& chain, Rule rule) {
     nftnl_rule_set_str(rule.get(), NFTNL_RULE_TABLE, table_.c_str());
     nftnl_rule_set_str(rule.get(), NFTNL_RULE_CHAIN, chain.c_str());
-    add("add a rule", NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, [&](nlmsghdr* header) {
-        nftnl_rule_nlmsg_build_payload(header, rule.get());
-    });
+    add("add a rule", NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND,
+        [&](nlmsghdr* header) { nftnl_rule_nlmsg_build_payload(header, rule.get()); });
 }
 
 void Batch::add_set(const SetSpec& set) {
@@ -153,34 +159,36 @@ void Batch::add_set(const SetSpec& set) {
     nftnl_set_set_u32(object.value, NFTNL_SET_FAMILY, static_cast<std::uint32_t>(family_));
     nftnl_set_set_u32(object.value, NFTNL_SET_KEY_TYPE, set.key_type);
     nftnl_set_set_u32(object.value, NFTNL_SET_KEY_LEN, set.key_length);
-    nftnl_set_set_u32(object.value, NFTNL_SET_FLAGS, set.flags | (set.verdicts ? unsigned{NFT_SET_MAP} : 0U));
+    nftnl_set_set_u32(
+            object.value, NFTNL_SET_FLAGS, set.flags | (set.verdicts ? unsigned{NFT_SET_MAP} : 0U));
     if (set.verdicts) {
         nftnl_set_set_u32(object.value, NFTNL_SET_DATA_TYPE, kVerdictType);
         nftnl_set_set_u32(object.value, NFTNL_SET_DATA_LEN, 16);
     }
-    add("create a rule set", NFT_MSG_NEWSET, NLM_F_CREATE, [&](nlmsghdr* header) {
-        nftnl_set_nlmsg_build_payload(header, object.value);
-    });
+    add("create a rule set", NFT_MSG_NEWSET, NLM_F_CREATE,
+        [&](nlmsghdr* header) { nftnl_set_nlmsg_build_payload(header, object.value); });
 }
 
 void Batch::flush_set(const std::string& set) {
     Set object(nftnl_set_alloc());
     name_set(object, table_, set);
-    add("flush a rule set", NFT_MSG_DELSETELEM, 0, [&](nlmsghdr* header) {
-        nftnl_set_elems_nlmsg_build_payload(header, object.value);
-    });
+    add("flush a rule set", NFT_MSG_DELSETELEM, 0,
+        [&](nlmsghdr* header) { nftnl_set_elems_nlmsg_build_payload(header, object.value); });
 }
 
-void Batch::elements(const char* what, unsigned type, const std::string& set, std::span<const Element> elements) {
+void Batch::elements(
+        const char* what,
+        unsigned type,
+        const std::string& set,
+        std::span<const Element> elements) {
     while (!elements.empty()) {
         const auto some = elements.first(std::min(elements.size(), kElementsPerMessage));
         elements = elements.subspan(some.size());
         Set object(nftnl_set_alloc());
         name_set(object, table_, set);
         for (const Element& element : some) add_element(object, element);
-        add(what, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE | NLM_F_EXCL : 0, [&](nlmsghdr* header) {
-            nftnl_set_elems_nlmsg_build_payload(header, object.value);
-        });
+        add(what, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE | NLM_F_EXCL : 0,
+            [&](nlmsghdr* header) { nftnl_set_elems_nlmsg_build_payload(header, object.value); });
     }
 }
 
@@ -194,7 +202,8 @@ void Batch::delete_elements(const std::string& set, std::span<const Element> ele
 
 base::Result<void> Batch::commit(Netlink& netfilter) {
     if (!finished_) {
-        // Only the last command is acknowledged: its answer comes after the commit, errors come before it.
+        // Only the last command is acknowledged: its answer comes after the commit, errors come
+        // before it.
         messages_.acknowledge_last();
         messages_.add("end a rule transaction", NFNL_MSG_BATCH_END, 0, [](nlmsghdr* header) {
             put_family(header, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
@@ -212,7 +221,12 @@ base::Result<void> Batch::commit(Netlink& netfilter) {
 
 namespace {
 
-Messages dump_request(const char* what, unsigned type, TableFamily family, const std::string& table, const std::string& set) {
+Messages dump_request(
+        const char* what,
+        unsigned type,
+        TableFamily family,
+        const std::string& table,
+        const std::string& set) {
     Messages request;
     request.add(what, message_type(type), NLM_F_DUMP, [&](nlmsghdr* header) {
         put_family(header, static_cast<unsigned>(family), 0);
@@ -229,7 +243,8 @@ Messages dump_request(const char* what, unsigned type, TableFamily family, const
 base::Result<bool> table_exists(Netlink& netfilter, TableFamily family, const std::string& table) {
     bool found = false;
     TRY(netfilter.dump(
-            dump_request("list rule tables", NFT_MSG_GETTABLE, family, table, ""), [&] { found = false; },
+            dump_request("list rule tables", NFT_MSG_GETTABLE, family, table, ""),
+            [&] { found = false; },
             [&](const nlmsghdr* header) {
                 Table object(nftnl_table_alloc());
                 if (nftnl_table_nlmsg_parse(header, object.value) < 0) return;
@@ -239,16 +254,19 @@ base::Result<bool> table_exists(Netlink& netfilter, TableFamily family, const st
     return found;
 }
 
-base::Result<std::vector<std::string>> list_chains(Netlink& netfilter, TableFamily family, const std::string& table) {
+base::Result<std::vector<std::string>> list_chains(
+        Netlink& netfilter, TableFamily family, const std::string& table) {
     std::vector<std::string> chains;
     TRY(netfilter.dump(
-            dump_request("list rule chains", NFT_MSG_GETCHAIN, family, table, ""), [&] { chains.clear(); },
+            dump_request("list rule chains", NFT_MSG_GETCHAIN, family, table, ""),
+            [&] { chains.clear(); },
             [&](const nlmsghdr* header) {
                 Chain object(nftnl_chain_alloc());
                 if (nftnl_chain_nlmsg_parse(header, object.value) < 0) return;
                 const char* owner = nftnl_chain_get_str(object.value, NFTNL_CHAIN_TABLE);
                 const char* name = nftnl_chain_get_str(object.value, NFTNL_CHAIN_NAME);
-                if (owner != nullptr && name != nullptr && table == owner) chains.emplace_back(name);
+                if (owner != nullptr && name != nullptr && table == owner)
+                    chains.emplace_back(name);
             }));
     return chains;
 }
@@ -276,7 +294,8 @@ base::Result<std::vector<Element>> list_elements(
         nftnl_set_elems_iter_destroy(iterator);
     };
     TRY(netfilter.dump(
-            dump_request("list set elements", NFT_MSG_GETSETELEM, family, table, set), [&] { elements.clear(); }, each));
+            dump_request("list set elements", NFT_MSG_GETSETELEM, family, table, set),
+            [&] { elements.clear(); }, each));
     return elements;
 }
 

@@ -1,15 +1,14 @@
-// nf_tables: rules from expressions, and batches that the kernel takes whole or not at all. Thin over libnftnl; no policy.
-// Used by table.cpp, the one place that knows our layout.
+// nf_tables: rules from expressions, and batches that the kernel takes whole or not at all. Thin
+// over libnftnl; no policy. Used by table.cpp, the one place that knows our layout.
 #pragma once
 
 #include "base/result.hpp"
 #include "garden/net/address.hpp"
 #include "garden/net/netlink.hpp"
 
-#include <netinet/in.h>  // before the kernel headers: they then leave its names alone
-
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <netinet/in.h>  // before the kernel headers: they then leave its names alone
 
 #include <cstdint>
 #include <memory>
@@ -23,39 +22,59 @@ struct nftnl_rule;
 
 namespace garden::net {
 
-enum class Layer { link = NFT_PAYLOAD_LL_HEADER, network = NFT_PAYLOAD_NETWORK_HEADER, transport = NFT_PAYLOAD_TRANSPORT_HEADER };
+enum class Layer {
+    link = NFT_PAYLOAD_LL_HEADER,
+    network = NFT_PAYLOAD_NETWORK_HEADER,
+    transport = NFT_PAYLOAD_TRANSPORT_HEADER
+};
 
-// One rule, expression by expression, in the order the kernel runs them. Registers are NFT_REG_1 or NFT_REG32_NN.
+// One rule, expression by expression, in the order the kernel runs them. Registers are NFT_REG_1 or
+// NFT_REG32_NN.
 class Rule {
   public:
     Rule();
 
     Rule& meta(unsigned key, unsigned to = NFT_REG_1);
     Rule& payload(Layer layer, unsigned offset, unsigned length, unsigned to = NFT_REG_1);
-    Rule& equals(std::span<const std::uint8_t> data, unsigned from = NFT_REG_1) { return compare(NFT_CMP_EQ, data, from); }
-    Rule& differs(std::span<const std::uint8_t> data, unsigned from = NFT_REG_1) { return compare(NFT_CMP_NEQ, data, from); }
-    Rule& equals_u32(std::uint32_t host_order);                  // meta and ct keys
+
+    Rule& equals(std::span<const std::uint8_t> data, unsigned from = NFT_REG_1) {
+        return compare(NFT_CMP_EQ, data, from);
+    }
+
+    Rule& differs(std::span<const std::uint8_t> data, unsigned from = NFT_REG_1) {
+        return compare(NFT_CMP_NEQ, data, from);
+    }
+
+    Rule& equals_u32(std::uint32_t host_order);  // meta and ct keys
     Rule& differs_u32(std::uint32_t host_order);
-    Rule& equals_u16(std::uint16_t network_value);               // ports and protocols, converted here
-    Rule& conntrack_has(unsigned key, std::uint32_t bits);       // any of the bits
-    Rule& masked_u32(std::uint32_t mask, std::uint32_t value);   // network order: address & mask == value
-    Rule& in_set(std::string_view set);                          // continues when register 1 (and after) is an element
+    Rule& equals_u16(std::uint16_t network_value);          // ports and protocols, converted here
+    Rule& conntrack_has(unsigned key, std::uint32_t bits);  // any of the bits
+    Rule& masked_u32(
+            std::uint32_t mask, std::uint32_t value);  // network order: address & mask == value
+    Rule& in_set(std::string_view set);  // continues when register 1 (and after) is an element
     Rule& verdict_map(std::string_view map);
     Rule& counter();
+
     Rule& jump(std::string_view chain) { return verdict(NFT_JUMP, chain); }
+
     Rule& go_to(std::string_view chain) { return verdict(NFT_GOTO, chain); }
+
     Rule& accept() { return verdict(NF_ACCEPT, ""); }
+
     Rule& drop() { return verdict(NF_DROP, ""); }
-    Rule& reject(unsigned type, unsigned code);                  // NFT_REJECT_*
+
+    Rule& reject(unsigned type, unsigned code);  // NFT_REJECT_*
     Rule& masquerade();
 
     const nftnl_rule* get() const { return rule_.get(); }
+
     nftnl_rule* get() { return rule_.get(); }
 
   private:
     struct Free {
         void operator()(nftnl_rule* rule) const;
     };
+
     nftnl_expr* expression(const char* name);
     Rule& compare(unsigned operation, std::span<const std::uint8_t> data, unsigned from);
     Rule& mask(std::uint32_t bits);
@@ -68,25 +87,26 @@ struct BaseChain {
     unsigned hook = 0;
     int priority = 0;
     const char* type = "filter";
-    std::string device;                  // of an ingress hook
+    std::string device;  // of an ingress hook
 };
 
 struct SetSpec {
     std::string name;
-    unsigned flags = 0;                  // NFT_SET_*
-    unsigned key_type = 0;               // nft's datatype numbers, so that `nft list` prints well
+    unsigned flags = 0;     // NFT_SET_*
+    unsigned key_type = 0;  // nft's datatype numbers, so that `nft list` prints well
     unsigned key_length = 0;
     bool verdicts = false;
-    unsigned id = 0;                     // unique in the batch
+    unsigned id = 0;  // unique in the batch
 };
 
 struct Element {
     std::vector<std::uint8_t> key;
-    unsigned flags = 0;                  // NFT_SET_ELEM_INTERVAL_END
-    std::string go_to;                   // of a verdict map
+    unsigned flags = 0;  // NFT_SET_ELEM_INTERVAL_END
+    std::string go_to;   // of a verdict map
 };
 
-// Where a table hooks in: IPv4 and IPv6 packets on their way through the host, or all frames of one device.
+// Where a table hooks in: IPv4 and IPv6 packets on their way through the host, or all frames of one
+// device.
 enum class TableFamily { inet = NFPROTO_INET, device = NFPROTO_NETDEV };
 
 // Changes of our two tables (one name, two families), applied in one transaction.
@@ -101,7 +121,7 @@ class Batch {
     void delete_table();
     void add_chain(const std::string& chain, bool exclusive);
     void add_base_chain(const std::string& chain, const BaseChain& base, bool exclusive);
-    void delete_chain(const std::string& chain);                 // with its rules
+    void delete_chain(const std::string& chain);  // with its rules
     void flush_chain(const std::string& chain);
     void append(const std::string& chain, Rule rule);
     void add_set(const SetSpec& set);
@@ -109,13 +129,18 @@ class Batch {
     void add_elements(const std::string& set, std::span<const Element> elements);
     void delete_elements(const std::string& set, std::span<const Element> elements);
 
-    // Commits. A transaction that met another one (EAGAIN, EINTR, EBUSY, ENOBUFS) is repeated a few times.
+    // Commits. A transaction that met another one (EAGAIN, EINTR, EBUSY, ENOBUFS) is repeated a few
+    // times.
     base::Result<void> commit(Netlink& netfilter);
 
   private:
     template <class Fill>
     void add(const char* what, unsigned type, unsigned flags, Fill fill);
-    void elements(const char* what, unsigned type, const std::string& set, std::span<const Element> elements);
+    void elements(
+            const char* what,
+            unsigned type,
+            const std::string& set,
+            std::span<const Element> elements);
 
     std::string table_;
     TableFamily family_ = TableFamily::inet;
@@ -124,7 +149,8 @@ class Batch {
 };
 
 base::Result<bool> table_exists(Netlink& netfilter, TableFamily family, const std::string& table);
-base::Result<std::vector<std::string>> list_chains(Netlink& netfilter, TableFamily family, const std::string& table);
+base::Result<std::vector<std::string>> list_chains(
+        Netlink& netfilter, TableFamily family, const std::string& table);
 // Errc::not_found when the set or table does not exist.
 base::Result<std::vector<Element>> list_elements(
         Netlink& netfilter, TableFamily family, const std::string& table, const std::string& set);

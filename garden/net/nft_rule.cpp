@@ -25,12 +25,15 @@ void set_u32(nftnl_expr* expression, unsigned attribute, std::uint32_t value) {
 }
 
 void set_text(nftnl_expr* expression, unsigned attribute, std::string_view value) {
-    nftnl_expr_set_str(expression, static_cast<std::uint16_t>(attribute), std::string(value).c_str());
+    nftnl_expr_set_str(
+            expression, static_cast<std::uint16_t>(attribute), std::string(value).c_str());
 }
 
 }  // namespace
 
-void Rule::Free::operator()(nftnl_rule* rule) const { nftnl_rule_free(rule); }
+void Rule::Free::operator()(nftnl_rule* rule) const {
+    nftnl_rule_free(rule);
+}
 
 Rule::Rule() : rule_(nftnl_rule_alloc()) {
     if (!rule_) base::panic("out of memory");
@@ -38,7 +41,8 @@ Rule::Rule() : rule_(nftnl_rule_alloc()) {
 
 nftnl_expr* Rule::expression(const char* name) {
     nftnl_expr* expression = nftnl_expr_alloc(name);
-    if (expression == nullptr) base::panic("out of memory, or libnftnl does not know an expression");
+    if (expression == nullptr)
+        base::panic("out of memory, or libnftnl does not know an expression");
     nftnl_rule_add_expr(rule_.get(), expression);  // owns it
     return expression;
 }
@@ -67,13 +71,18 @@ Rule& Rule::compare(unsigned operation, std::span<const std::uint8_t> data, unsi
     return *this;
 }
 
-Rule& Rule::equals_u32(std::uint32_t host_order) { return equals(bytes_of(host_order)); }
+Rule& Rule::equals_u32(std::uint32_t host_order) {
+    return equals(bytes_of(host_order));
+}
 
-Rule& Rule::differs_u32(std::uint32_t host_order) { return differs(bytes_of(host_order)); }
+Rule& Rule::differs_u32(std::uint32_t host_order) {
+    return differs(bytes_of(host_order));
+}
 
 Rule& Rule::equals_u16(std::uint16_t network_value) {
     const std::array<std::uint8_t, 2> bytes{
-            static_cast<std::uint8_t>(network_value >> 8), static_cast<std::uint8_t>(network_value)};
+            static_cast<std::uint8_t>(network_value >> 8),
+            static_cast<std::uint8_t>(network_value)};
     return equals(bytes);
 }
 
@@ -84,7 +93,9 @@ Rule& Rule::conntrack_has(unsigned key, std::uint32_t bits) {
     return mask(bits).differs_u32(0);
 }
 
-Rule& Rule::masked_u32(std::uint32_t mask_, std::uint32_t value) { return mask(mask_).equals_u32(value); }
+Rule& Rule::masked_u32(std::uint32_t mask_, std::uint32_t value) {
+    return mask(mask_).equals_u32(value);
+}
 
 Rule& Rule::mask(std::uint32_t bits) {
     nftnl_expr* e = expression("bitwise");

@@ -11,10 +11,10 @@ using base::Errc;
 
 namespace {
 
-constexpr std::uint8_t kMinPrefix = 8;          // 4 million /30: half a megabyte of bits
+constexpr std::uint8_t kMinPrefix = 8;  // 4 million /30: half a megabyte of bits
 constexpr std::uint8_t kSlotPrefix = 30;
 constexpr std::uint8_t kSlotPrefix6 = 126;
-constexpr std::uint8_t kMaxSlotBits6 = 22;      // as many as the largest IPv4 pool
+constexpr std::uint8_t kMaxSlotBits6 = 22;  // as many as the largest IPv4 pool
 
 std::uint64_t slot_of(const Cidr& range, const Address& network) {
     return (value4(network) - value4(range.network)) / 4;
@@ -65,12 +65,14 @@ base::Result<Cidr> parse_request(std::string_view request) {
     if (text.find('/') == std::string::npos) text += "/30";
     Cidr cidr = TRY(parse_cidr(text));
     if (cidr.network.is_v6()) {
-        return base::fail(Errc::invalid, "invalid CIDR address: {}: a requested network is IPv4", text);
+        return base::fail(
+                Errc::invalid, "invalid CIDR address: {}: a requested network is IPv4", text);
     }
     if (cidr.prefix > kSlotPrefix || unusable(cidr)) {
         return base::fail(
                 Errc::invalid,
-                "the requested subnet ({}) cannot be used: a unicast network from /{} to /{} is needed",
+                "the requested subnet ({}) cannot be used: a unicast network from /{} to /{} is "
+                "needed",
                 to_string(cidr), kMinPrefix, kSlotPrefix);
     }
     return cidr;
@@ -80,8 +82,8 @@ base::Result<Pool> Pool::make(std::string_view pool, std::string_view pool6) {
     const Cidr range = TRY(parse_cidr(pool).context("network pool"));
     if (range.network.is_v6() || range.prefix > kSlotPrefix || unusable(range)) {
         return base::fail(
-                Errc::invalid, "network pool {}: a unicast IPv4 network from /{} to /{} is needed", pool,
-                kMinPrefix, kSlotPrefix);
+                Errc::invalid, "network pool {}: a unicast IPv4 network from /{} to /{} is needed",
+                pool, kMinPrefix, kSlotPrefix);
     }
     std::optional<Cidr> range6;
     std::uint64_t slots6 = 0;
@@ -89,10 +91,12 @@ base::Result<Pool> Pool::make(std::string_view pool, std::string_view pool6) {
         range6 = TRY(parse_cidr(pool6).context("IPv6 network pool"));
         if (!range6->network.is_v6() || range6->prefix > kSlotPrefix6 || range6->prefix < 16) {
             return base::fail(
-                    Errc::invalid, "IPv6 network pool {}: an IPv6 network from /16 to /{} is needed", pool6,
+                    Errc::invalid,
+                    "IPv6 network pool {}: an IPv6 network from /16 to /{} is needed", pool6,
                     kSlotPrefix6);
         }
-        slots6 = std::uint64_t{1} << std::min<unsigned>(kSlotPrefix6 - unsigned{range6->prefix}, kMaxSlotBits6);
+        slots6 = std::uint64_t{1} << std::min<unsigned>(
+                         kSlotPrefix6 - unsigned{range6->prefix}, kMaxSlotBits6);
     }
     return Pool(range, range6, std::uint64_t{1} << (kSlotPrefix - range.prefix), slots6);
 }
@@ -120,7 +124,8 @@ base::Result<Placement> Pool::take_requested(std::string_view request) {
     const Cidr cidr = TRY(parse_request(request));
     if (overlap(cidr, range_)) {
         return base::fail(
-                Errc::invalid, "the requested subnet ({}) overlaps the dynamic allocation range ({})",
+                Errc::invalid,
+                "the requested subnet ({}) overlaps the dynamic allocation range ({})",
                 to_string(cidr), to_string(range_));
     }
     for (const auto& [text, addresses] : shared_) {
@@ -166,7 +171,8 @@ base::Result<Placement> Pool::take_requested(std::string_view request) {
 base::Result<void> Pool::take_v6(Placement& placement) {
     if (!range6_) return base::ok;
     const auto slot = slots6_.take();
-    if (!slot) return base::fail(Errc::exhausted, "insufficient subnets remaining in the pool (IPv6)");
+    if (!slot)
+        return base::fail(Errc::exhausted, "insufficient subnets remaining in the pool (IPv6)");
     placement.subnet6 = block(plus(range6_->network, *slot * 4), kSlotPrefix6);
     return base::ok;
 }

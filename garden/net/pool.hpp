@@ -1,5 +1,5 @@
-// Which address is whose: the dynamic pool (lowest /30 first) and requested subnets, in memory. Pure; the owner locks.
-// Used by network.cpp and unit tests.
+// Which address is whose: the dynamic pool (lowest /30 first) and requested subnets, in memory.
+// Pure; the owner locks. Used by network.cpp and unit tests.
 #pragma once
 
 #include "base/result.hpp"
@@ -21,23 +21,25 @@ class Slots {
     explicit Slots(std::uint64_t size) : used_(size, false), free_(size) {}
 
     std::optional<std::uint64_t> take();
-    bool take(std::uint64_t slot);      // false: taken already
-    void give(std::uint64_t slot);      // idempotent
+    bool take(std::uint64_t slot);  // false: taken already
+    void give(std::uint64_t slot);  // idempotent
+
     std::uint64_t size() const { return used_.size(); }
+
     std::uint64_t free() const { return free_; }
 
   private:
     std::vector<bool> used_;
     std::uint64_t free_;
-    std::uint64_t lowest_ = 0;          // nothing below is free
+    std::uint64_t lowest_ = 0;  // nothing below is free
 };
 
 struct Placement {
     Cidr subnet;
     Address gateway;
     Address container;
-    bool shared = false;                // a requested subnet: a bridge
-    std::optional<Cidr> subnet6;        // with its gateway +1 and container +2
+    bool shared = false;          // a requested subnet: a bridge
+    std::optional<Cidr> subnet6;  // with its gateway +1 and container +2
 };
 
 class Pool {
@@ -50,8 +52,11 @@ class Pool {
     void give(const Placement& placement);
 
     const Cidr& range() const { return range_; }
+
     std::uint64_t capacity() const { return slots_.size(); }
+
     std::uint64_t free() const { return slots_.free(); }
+
     // How many containers have an address of this requested subnet.
     std::size_t users(const Cidr& subnet) const;
     // Whether a bridge of this name belongs to a requested subnet in use.

@@ -15,8 +15,8 @@ namespace garden::net {
 
 namespace {
 
-constexpr std::uint32_t kEstablished = 2 | 4;        // NF_CT_STATE_BIT of established and related
-constexpr int kIngressPriority = -500;               // before anything else sees the packet (NET-02)
+constexpr std::uint32_t kEstablished = 2 | 4;  // NF_CT_STATE_BIT of established and related
+constexpr int kIngressPriority = -500;         // before anything else sees the packet (NET-02)
 constexpr int kFilterPriority = 0;
 constexpr int kSourceNatPriority = 100;
 // nft's numbers of data types, six bits each when concatenated.
@@ -24,13 +24,13 @@ constexpr unsigned kTypeIp4 = 7, kTypeIp6 = 8, kTypeMac = 9, kTypeInterface = 41
 constexpr std::size_t kInterfaceLength = 16, kMacLength = 8;
 
 constexpr std::uint16_t kDns = 53, kDhcpServer = 67, kDhcpClient = 68;
-constexpr std::uint8_t kRouterAdvertisement = 134, kNeighbourSolicitation = 135, kNeighbourAdvertisement = 136,
-                       kRedirect = 137;
+constexpr std::uint8_t kRouterAdvertisement = 134, kNeighbourSolicitation = 135,
+                       kNeighbourAdvertisement = 136, kRedirect = 137;
 
 // NET-05. Denied before every rule of a user.
-constexpr std::array kMetadata = {
-        "169.254.0.0/16", "100.100.100.200/32", "192.0.0.192/32", "168.63.129.16/32",
-        "100.96.0.96/32", "100.80.80.80/32",    "fd00:ec2::254/128"};
+constexpr std::array kMetadata = {"169.254.0.0/16",   "100.100.100.200/32", "192.0.0.192/32",
+                                  "168.63.129.16/32", "100.96.0.96/32",     "100.80.80.80/32",
+                                  "fd00:ec2::254/128"};
 
 struct Family {
     bool v6 = false;
@@ -46,8 +46,17 @@ struct Family {
 
 constexpr Family kV4{};
 constexpr Family kV6{
-        .v6 = true, .nfproto = NFPROTO_IPV6, .ethertype = ETH_P_IPV6, .source = 8, .destination = 24, .length = 16,
-        .egress = "egress6", .bound = "bound6", .deny = "deny6", .metadata = "metadata6", .resolver = "resolver6"};
+        .v6 = true,
+        .nfproto = NFPROTO_IPV6,
+        .ethertype = ETH_P_IPV6,
+        .source = 8,
+        .destination = 24,
+        .length = 16,
+        .egress = "egress6",
+        .bound = "bound6",
+        .deny = "deny6",
+        .metadata = "metadata6",
+        .resolver = "resolver6"};
 
 Rule of_family(const Family& family) {
     Rule rule;
@@ -55,15 +64,21 @@ Rule of_family(const Family& family) {
     return rule;
 }
 
-Rule& source(Rule& rule, const Family& family) { return rule.payload(Layer::network, family.source, family.length); }
+Rule& source(Rule& rule, const Family& family) {
+    return rule.payload(Layer::network, family.source, family.length);
+}
 
 Rule& destination(Rule& rule, const Family& family) {
     return rule.payload(Layer::network, family.destination, family.length);
 }
 
-Rule& protocol(Rule& rule, std::uint8_t number) { return rule.meta(NFT_META_L4PROTO).equals(std::array{number}); }
+Rule& protocol(Rule& rule, std::uint8_t number) {
+    return rule.meta(NFT_META_L4PROTO).equals(std::array{number});
+}
 
-Rule& destination_port(Rule& rule, std::uint16_t port) { return rule.payload(Layer::transport, 2, 2).equals_u16(port); }
+Rule& destination_port(Rule& rule, std::uint16_t port) {
+    return rule.payload(Layer::transport, 2, 2).equals_u16(port);
+}
 
 Rule& icmp6_type(Rule& rule, std::uint8_t type) {
     return protocol(rule, IPPROTO_ICMPV6).payload(Layer::transport, 0, 1).equals(std::array{type});
@@ -71,8 +86,12 @@ Rule& icmp6_type(Rule& rule, std::uint8_t type) {
 
 // "Host prohibited" as Garden answers, and the like of it in IPv6.
 void append_host_prohibited(Batch& batch, const std::string& chain) {
-    batch.append(chain, std::move(of_family(kV4).counter().reject(NFT_REJECT_ICMP_UNREACH, ICMP_HOST_ANO)));
-    batch.append(chain, std::move(of_family(kV6).counter().reject(NFT_REJECT_ICMP_UNREACH, ICMPV6_ADM_PROHIBITED)));
+    batch.append(
+            chain,
+            std::move(of_family(kV4).counter().reject(NFT_REJECT_ICMP_UNREACH, ICMP_HOST_ANO)));
+    batch.append(
+            chain, std::move(of_family(kV6).counter().reject(
+                           NFT_REJECT_ICMP_UNREACH, ICMPV6_ADM_PROHIBITED)));
 }
 
 std::vector<Element> interval_elements(const std::vector<Cidr>& networks, bool v6) {
@@ -88,7 +107,8 @@ std::vector<Element> interval_elements(const std::vector<Cidr>& networks, bool v
         elements.push_back(Element{.key = key(range.first)});
         const Address end = plus(range.last, 1);
         // A range up to the last address of the family has no end element.
-        if (end > range.first) elements.push_back(Element{.key = key(end), .flags = NFT_SET_ELEM_INTERVAL_END});
+        if (end > range.first)
+            elements.push_back(Element{.key = key(end), .flags = NFT_SET_ELEM_INTERVAL_END});
     }
     return elements;
 }
@@ -100,9 +120,12 @@ Element address_element(const Address& address) {
 Element bound_element(const Binding& binding, const Address& address) {
     Element element;
     element.key.assign(kInterfaceLength + kMacLength, 0);
-    std::memcpy(element.key.data(), binding.host_interface.data(), std::min(binding.host_interface.size(), kInterfaceLength - 1));
+    std::memcpy(
+            element.key.data(), binding.host_interface.data(),
+            std::min(binding.host_interface.size(), kInterfaceLength - 1));
     std::memcpy(element.key.data() + kInterfaceLength, binding.mac.data(), binding.mac.size());
-    element.key.insert(element.key.end(), address.bytes.begin(), address.bytes.begin() + address.length);
+    element.key.insert(
+            element.key.end(), address.bytes.begin(), address.bytes.begin() + address.length);
     return element;
 }
 
@@ -130,21 +153,35 @@ void put_sets(Batch& batch, const HostPolicy& policy) {
     unsigned id = 0;
     std::vector<Cidr> metadata, resolvers;
     for (const char* text : kMetadata) metadata.push_back(parse_cidr(text).value());
-    for (const Address& address : policy.resolvers) resolvers.push_back(parse_cidr(to_string(address)).value());
+    for (const Address& address : policy.resolvers)
+        resolvers.push_back(parse_cidr(to_string(address)).value());
     for (const Family& family : {kV4, kV6}) {
         const unsigned type = family.v6 ? kTypeIp6 : kTypeIp4;
-        batch.add_set({.name = family.egress, .key_type = type, .key_length = family.length, .verdicts = true, .id = ++id});
+        batch.add_set(
+                {.name = family.egress,
+                 .key_type = type,
+                 .key_length = family.length,
+                 .verdicts = true,
+                 .id = ++id});
         batch.in(TableFamily::device);
-        batch.add_set({.name = family.bound,
-                       .flags = 0,
-                       .key_type = (kTypeInterface << 12) | (kTypeMac << 6) | type,
-                       .key_length = static_cast<unsigned>(kInterfaceLength + kMacLength) + family.length,
-                       .id = ++id});
+        batch.add_set(
+                {.name = family.bound,
+                 .flags = 0,
+                 .key_type = (kTypeInterface << 12) | (kTypeMac << 6) | type,
+                 .key_length = static_cast<unsigned>(kInterfaceLength + kMacLength) + family.length,
+                 .id = ++id});
         batch.in(TableFamily::inet);
         const std::pair<const char*, const std::vector<Cidr>&> lists[] = {
-                {family.deny, policy.deny_networks}, {family.metadata, metadata}, {family.resolver, resolvers}};
+                {family.deny, policy.deny_networks},
+                {family.metadata, metadata},
+                {family.resolver, resolvers}};
         for (const auto& [name, networks] : lists) {
-            batch.add_set({.name = name, .flags = NFT_SET_INTERVAL, .key_type = type, .key_length = family.length, .id = ++id});
+            batch.add_set(
+                    {.name = name,
+                     .flags = NFT_SET_INTERVAL,
+                     .key_type = type,
+                     .key_length = family.length,
+                     .id = ++id});
             batch.flush_set(name);
             batch.add_elements(name, interval_elements(networks, family.v6));
         }
@@ -157,8 +194,9 @@ Rule of_ethertype(std::uint16_t type) {
     return rule;
 }
 
-// Only a frame with the interface's own MAC and address passes (NET-02); it falls off the end otherwise and is dropped.
-// In the device table: an ingress chain of the inet family never sees ARP.
+// Only a frame with the interface's own MAC and address passes (NET-02); it falls off the end
+// otherwise and is dropped. In the device table: an ingress chain of the inet family never sees
+// ARP.
 void put_spoof_chain(Batch& batch) {
     Rule dhcp = of_ethertype(ETH_P_IP);
     protocol(dhcp, IPPROTO_UDP).payload(Layer::transport, 0, 2).equals_u16(kDhcpServer);
@@ -194,7 +232,8 @@ void append_resolvers(Batch& batch, const std::string& chain) {
         for (const std::uint8_t number : {std::uint8_t{IPPROTO_UDP}, std::uint8_t{IPPROTO_TCP}}) {
             Rule rule = of_family(family);
             destination_port(protocol(rule, number), kDns);
-            batch.append(chain, std::move(destination(rule, family).in_set(family.resolver).accept()));
+            batch.append(
+                    chain, std::move(destination(rule, family).in_set(family.resolver).accept()));
         }
     }
 }
@@ -205,13 +244,17 @@ void append_established(Batch& batch, const std::string& chain) {
 
 // Container to the host itself (NET-04).
 void put_input(Batch& batch, const HostPolicy& policy) {
-    batch.append("input", std::move(Rule().meta(NFT_META_IIFGROUP).equals_u32(interface_group(policy.tag)).jump("to_host")));
+    batch.append(
+            "input", std::move(Rule().meta(NFT_META_IIFGROUP)
+                                       .equals_u32(interface_group(policy.tag))
+                                       .jump("to_host")));
     append_established(batch, "to_host");
     append_resolvers(batch, "to_host");
     if (policy.resolver_on_gateway) {
         for (const std::uint8_t number : {std::uint8_t{IPPROTO_UDP}, std::uint8_t{IPPROTO_TCP}}) {
             Rule rule;
-            batch.append("to_host", std::move(destination_port(protocol(rule, number), kDns).accept()));
+            batch.append(
+                    "to_host", std::move(destination_port(protocol(rule, number), kDns).accept()));
         }
     }
     for (const std::uint8_t type : {kNeighbourSolicitation, kNeighbourAdvertisement}) {
@@ -228,35 +271,51 @@ void put_input(Batch& batch, const HostPolicy& policy) {
 // Container to elsewhere, and elsewhere to container.
 void put_forward(Batch& batch, const HostPolicy& policy) {
     const std::uint32_t group = interface_group(policy.tag);
-    batch.append("forward", std::move(Rule().meta(NFT_META_IIFGROUP).equals_u32(group).jump("from_container")));
-    batch.append("forward", std::move(Rule().meta(NFT_META_OIFGROUP).equals_u32(group).jump("to_container")));
+    batch.append(
+            "forward",
+            std::move(Rule().meta(NFT_META_IIFGROUP).equals_u32(group).jump("from_container")));
+    batch.append(
+            "forward",
+            std::move(Rule().meta(NFT_META_OIFGROUP).equals_u32(group).jump("to_container")));
 
     append_established(batch, "from_container");
     append_resolvers(batch, "from_container");
     for (const Family& family : {kV4, kV6}) {
         Rule rule = of_family(family);
-        destination(rule, family).in_set(family.metadata).counter().reject(NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
+        destination(rule, family)
+                .in_set(family.metadata)
+                .counter()
+                .reject(NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
         batch.append("from_container", std::move(rule));
     }
     for (const Family& family : {kV4, kV6}) {
         Rule rule = of_family(family);
         batch.append("from_container", std::move(source(rule, family).verdict_map(family.egress)));
     }
-    batch.append("from_container", std::move(Rule().counter().drop()));  // an address that is nobody's
+    batch.append(
+            "from_container", std::move(Rule().counter().drop()));  // an address that is nobody's
 
-    // What no rule of the container decided. Containers do not reach each other (NET-04); denied networks answer as
-    // Garden's REJECT does; the rest of the world is open.
-    batch.append("default", std::move(Rule().meta(NFT_META_OIFGROUP).equals_u32(group).counter().reject(
-                                    NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_ADMIN_PROHIBITED)));
+    // What no rule of the container decided. Containers do not reach each other (NET-04); denied
+    // networks answer as Garden's REJECT does; the rest of the world is open.
+    batch.append(
+            "default", std::move(Rule().meta(NFT_META_OIFGROUP)
+                                         .equals_u32(group)
+                                         .counter()
+                                         .reject(NFT_REJECT_ICMPX_UNREACH,
+                                                 NFT_REJECT_ICMPX_ADMIN_PROHIBITED)));
     for (const Family& family : {kV4, kV6}) {
         Rule rule = of_family(family);
-        destination(rule, family).in_set(family.deny).counter().reject(NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_PORT_UNREACH);
+        destination(rule, family)
+                .in_set(family.deny)
+                .counter()
+                .reject(NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_PORT_UNREACH);
         batch.append("default", std::move(rule));
     }
     batch.append("default", std::move(Rule().accept()));
 
     append_established(batch, "to_container");
-    batch.append("to_container", std::move(Rule().conntrack_has(NFT_CT_STATUS, IPS_DST_NAT).accept()));
+    batch.append(
+            "to_container", std::move(Rule().conntrack_has(NFT_CT_STATUS, IPS_DST_NAT).accept()));
     batch.append("to_container", std::move(Rule().counter().drop()));
 }
 
@@ -266,10 +325,16 @@ void put_host_policy(Batch& batch, const HostPolicy& policy) {
     batch.add_table();
     batch.add_base_chain("input", {.hook = NF_INET_LOCAL_IN, .priority = kFilterPriority}, false);
     batch.add_base_chain("forward", {.hook = NF_INET_FORWARD, .priority = kFilterPriority}, false);
-    batch.add_base_chain("postrouting", {.hook = NF_INET_POST_ROUTING, .priority = kSourceNatPriority, .type = "nat"}, false);
-    for (const char* chain : {"to_host", "from_container", "to_container", "default"}) batch.add_chain(chain, false);
-    // Rebuilt at every start, in the same transaction: changed settings apply to living containers, without a gap.
-    for (const char* chain : {"input", "forward", "postrouting", "to_host", "from_container", "to_container", "default"}) {
+    batch.add_base_chain(
+            "postrouting",
+            {.hook = NF_INET_POST_ROUTING, .priority = kSourceNatPriority, .type = "nat"}, false);
+    for (const char* chain : {"to_host", "from_container", "to_container", "default"})
+        batch.add_chain(chain, false);
+    // Rebuilt at every start, in the same transaction: changed settings apply to living containers,
+    // without a gap.
+    for (const char* chain :
+         {"input", "forward", "postrouting", "to_host", "from_container", "to_container",
+          "default"}) {
         batch.flush_chain(chain);
     }
     batch.in(TableFamily::device);
@@ -285,7 +350,11 @@ void put_host_policy(Batch& batch, const HostPolicy& policy) {
     put_forward(batch, policy);
     const std::uint32_t group = interface_group(policy.tag);
     Rule outward;
-    outward.meta(NFT_META_IIFGROUP).equals_u32(group).meta(NFT_META_OIFGROUP).differs_u32(group).masquerade();
+    outward.meta(NFT_META_IIFGROUP)
+            .equals_u32(group)
+            .meta(NFT_META_OIFGROUP)
+            .differs_u32(group)
+            .masquerade();
     batch.append("postrouting", std::move(outward));
 }
 
@@ -297,7 +366,9 @@ void put_container(Batch& batch, const Binding& binding) {
         std::uint32_t network = 0;
         std::memcpy(&network, binding.group->network.bytes.data(), sizeof network);
         Rule rule = of_family(kV4);
-        destination(rule, kV4).masked_u32(htonl(~std::uint32_t{0} << (32 - binding.group->prefix)), network).accept();
+        destination(rule, kV4)
+                .masked_u32(htonl(~std::uint32_t{0} << (32 - binding.group->prefix)), network)
+                .accept();
         batch.append(egress, std::move(rule));
     }
     batch.append(egress, std::move(Rule().go_to("default")));
@@ -305,7 +376,11 @@ void put_container(Batch& batch, const Binding& binding) {
     batch.add_elements(kV6.egress, elements.egress6);
     batch.in(TableFamily::device);
     batch.add_base_chain(
-            ingress, {.hook = NF_NETDEV_INGRESS, .priority = kIngressPriority, .device = binding.host_interface}, true);
+            ingress,
+            {.hook = NF_NETDEV_INGRESS,
+             .priority = kIngressPriority,
+             .device = binding.host_interface},
+            true);
     batch.append(ingress, std::move(Rule().jump("spoof")));
     batch.append(ingress, std::move(Rule().counter().drop()));
     batch.add_elements(kV4.bound, elements.bound4);
@@ -327,17 +402,21 @@ void remove_container(Batch& batch, const Binding& binding) {
 
 namespace {
 
-// The lease id that an element belongs to: its verdict's chain, or the interface at the start of its key.
+// The lease id that an element belongs to: its verdict's chain, or the interface at the start of
+// its key.
 std::string owner_of(const Element& element, const std::string& tag) {
     if (!element.go_to.empty()) return id_of_chain(element.go_to).value_or("");
     if (element.key.size() < kInterfaceLength) return "";
-    const std::string name(element.key.begin(), std::find(element.key.begin(), element.key.begin() + kInterfaceLength, 0));
+    const std::string name(
+            element.key.begin(),
+            std::find(element.key.begin(), element.key.begin() + kInterfaceLength, 0));
     return id_of_interface(tag, name).value_or("");
 }
 
 // Each chain and element of a container with its owner.
 template <class ChainFound, class ElementFound>
-base::Result<void> walk(Netlink& netfilter, const std::string& tag, ChainFound chain, ElementFound found) {
+base::Result<void> walk(
+        Netlink& netfilter, const std::string& tag, ChainFound chain, ElementFound found) {
     const std::string table = table_name(tag);
     for (const TableFamily family : {TableFamily::inet, TableFamily::device}) {
         const std::vector<std::string> chains = TRY(list_chains(netfilter, family, table));
@@ -359,28 +438,33 @@ base::Result<void> walk(Netlink& netfilter, const std::string& tag, ChainFound c
 
 }  // namespace
 
-base::Result<Remains> find_remains(Netlink& netfilter, const std::string& tag, std::string_view id) {
+base::Result<Remains> find_remains(
+        Netlink& netfilter, const std::string& tag, std::string_view id) {
     Remains remains;
-    TRY(walk(netfilter, tag,
-             [&](const std::string& owner, TableFamily family, const std::string& name) {
-                 if (owner != id) return;
-                 (family == TableFamily::inet ? remains.chains : remains.device_chains).push_back(name);
-             },
-             [&](const std::string& owner, std::string_view set, Element element) {
-                 if (owner != id) return;
-                 auto& list = set == kV4.egress   ? remains.egress4
-                              : set == kV6.egress ? remains.egress6
-                              : set == kV4.bound  ? remains.bound4
-                                                  : remains.bound6;
-                 list.push_back(std::move(element));
-             }));
+    TRY(walk(
+            netfilter, tag,
+            [&](const std::string& owner, TableFamily family, const std::string& name) {
+                if (owner != id) return;
+                (family == TableFamily::inet ? remains.chains : remains.device_chains)
+                        .push_back(name);
+            },
+            [&](const std::string& owner, std::string_view set, Element element) {
+                if (owner != id) return;
+                auto& list = set == kV4.egress   ? remains.egress4
+                             : set == kV6.egress ? remains.egress6
+                             : set == kV4.bound  ? remains.bound4
+                                                 : remains.bound6;
+                list.push_back(std::move(element));
+            }));
     return remains;
 }
 
 base::Result<std::vector<std::string>> ids_in_table(Netlink& netfilter, const std::string& tag) {
     std::set<std::string> ids;
-    TRY(walk(netfilter, tag, [&](const std::string& id, TableFamily, const std::string&) { ids.insert(id); },
-             [&](const std::string& id, std::string_view, const Element&) { ids.insert(id); }));
+    TRY(walk(
+            netfilter, tag,
+            [&](const std::string& id, TableFamily, const std::string&) { ids.insert(id); },
+            [&](const std::string& id, std::string_view, const Element&) { ids.insert(id); }));
     return std::vector<std::string>(ids.begin(), ids.end());
 }
 

@@ -1,5 +1,5 @@
-// The layout of our nf_tables table (README.md draws it): host policy, anti-spoofing, one chain per container.
-// Used by network.cpp. Everything here fills batches; committing is the caller's.
+// The layout of our nf_tables table (README.md draws it): host policy, anti-spoofing, one chain per
+// container. Used by network.cpp. Everything here fills batches; committing is the caller's.
 #pragma once
 
 #include "base/result.hpp"
@@ -17,8 +17,8 @@ namespace garden::net {
 struct HostPolicy {
     std::string tag;
     std::vector<Cidr> deny_networks;
-    std::vector<Address> resolvers;      // port 53 is allowed whatever else says (NET-12)
-    bool resolver_on_gateway = false;    // the host itself answers port 53 at the gateway address
+    std::vector<Address> resolvers;    // port 53 is allowed whatever else says (NET-12)
+    bool resolver_on_gateway = false;  // the host itself answers port 53 at the gateway address
     bool allow_host_access = false;
 };
 
@@ -29,7 +29,8 @@ struct Binding {
     Mac mac{};
     Address address;
     std::optional<Address> address6;
-    std::optional<Cidr> group;           // the subnet whose containers are one group (isolate_shared_subnets = false)
+    std::optional<Cidr>
+            group;  // the subnet whose containers are one group (isolate_shared_subnets = false)
 };
 
 // Makes the table or brings an existing one up to date; the chains of containers stay as they are.
@@ -44,7 +45,8 @@ struct Remains {
     std::vector<Element> egress4, egress6, bound4, bound6;
 
     bool empty() const {
-        return chains.empty() && device_chains.empty() && egress4.empty() && egress6.empty() && bound4.empty() && bound6.empty();
+        return chains.empty() && device_chains.empty() && egress4.empty() && egress6.empty() &&
+               bound4.empty() && bound6.empty();
     }
 };
 

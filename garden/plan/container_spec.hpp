@@ -1,5 +1,5 @@
-// What a client asks for, validated: the input of the planner. Made from the wire types by garden/server,
-// stored in the depot. Used by garden/plan and garden/engine.
+// What a client asks for, validated: the input of the planner. Made from the wire types by
+// garden/server, stored in the depot. Used by garden/plan and garden/engine.
 #pragma once
 
 #include "base/units.hpp"
@@ -40,7 +40,7 @@ struct LimitsSpec {
     std::uint64_t memory_bytes = 0;
     std::uint64_t cpu_weight = 0;
     std::uint64_t cpu_shares = 0;
-    std::uint64_t disk_bytes = 0;        // byte_hard
+    std::uint64_t disk_bytes = 0;  // byte_hard
     DiskScope disk_scope = DiskScope::total;
     std::uint64_t pids = 0;
     std::uint64_t bandwidth_rate = 0;
@@ -57,13 +57,13 @@ struct ContainerSpec {
     std::chrono::nanoseconds grace_time{0};
     ImageSpec image;
     std::vector<BindMountSpec> bind_mounts;
-    std::string network;                 // "", "a.b.c.d" or "a.b.c.d/n"
+    std::string network;  // "", "a.b.c.d" or "a.b.c.d/n"
     std::map<std::string, std::string> properties;
-    std::vector<std::string> env;        // KEY=VALUE, order kept
+    std::vector<std::string> env;  // KEY=VALUE, order kept
     ContainerClass container_class = ContainerClass::unprivileged;
     LimitsSpec limits;
     bool no_new_privileges = false;
-    std::string seccomp_profile;         // OCI JSON text; empty = the class default
+    std::string seccomp_profile;  // OCI JSON text; empty = the class default
 };
 
 // Requested rlimits: name as on the wire ("nofile"), soft = hard (garden-api 5.3).
@@ -75,7 +75,7 @@ struct WindowSize {
 };
 
 struct ProcessSpec {
-    std::string id;                      // empty: the engine makes a UUID
+    std::string id;  // empty: the engine makes a UUID
     std::string path;
     std::vector<std::string> args;
     std::vector<std::string> env;
@@ -83,7 +83,7 @@ struct ProcessSpec {
     std::string user;
     RlimitSpec rlimits;
     std::optional<WindowSize> tty;
-    ImageSpec image;                     // non-empty = pea (comes with issue B)
+    ImageSpec image;  // non-empty = pea (comes with issue B)
     std::vector<BindMountSpec> bind_mounts;
 };
 

@@ -9,13 +9,17 @@ namespace garden::plan {
 
 namespace {
 
-constexpr std::string_view kRootPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr std::string_view kRootPath =
+        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr std::string_view kUserPath = "/usr/local/bin:/usr/bin:/bin";
 
-std::string_view name_of(std::string_view entry) { return entry.substr(0, entry.find('=')); }
+std::string_view name_of(std::string_view entry) {
+    return entry.substr(0, entry.find('='));
+}
 
 bool sets(const std::vector<std::string>& env, std::string_view name) {
-    return std::any_of(env.begin(), env.end(), [&](const auto& entry) { return name_of(entry) == name; });
+    return std::any_of(
+            env.begin(), env.end(), [&](const auto& entry) { return name_of(entry) == name; });
 }
 
 }  // namespace
@@ -26,7 +30,9 @@ base::Result<void> check_environment(const std::vector<std::string>& env, std::s
         const auto& entry = env[i];
         total += entry.size() + 1;
         if (entry.size() > kEnvEntryBytes) {
-            return base::fail(base::Errc::invalid, "{}[{}]: {} bytes, at most {} are allowed", field, i, entry.size(), kEnvEntryBytes);
+            return base::fail(
+                    base::Errc::invalid, "{}[{}]: {} bytes, at most {} are allowed", field, i,
+                    entry.size(), kEnvEntryBytes);
         }
         const auto equals = entry.find('=');
         if (equals == std::string::npos || equals == 0) {
@@ -36,12 +42,16 @@ base::Result<void> check_environment(const std::vector<std::string>& env, std::s
             return base::fail(base::Errc::invalid, "{}[{}]: contains a NUL byte", field, i);
         }
         const auto name = std::string_view(entry).substr(0, equals);
-        if (std::any_of(name.begin(), name.end(), [](char c) { return c == '\n' || c == '\r' || c == ' ' || c == '\t'; })) {
+        if (std::any_of(name.begin(), name.end(), [](char c) {
+                return c == '\n' || c == '\r' || c == ' ' || c == '\t';
+            })) {
             return base::fail(base::Errc::invalid, "{}[{}]: white space in the name", field, i);
         }
     }
     if (total > kEnvTotalBytes) {
-        return base::fail(base::Errc::invalid, "{}: {} bytes in all, at most {} are allowed", field, total, kEnvTotalBytes);
+        return base::fail(
+                base::Errc::invalid, "{}: {} bytes in all, at most {} are allowed", field, total,
+                kEnvTotalBytes);
     }
     return base::ok;
 }
@@ -59,8 +69,10 @@ std::vector<std::string> merge_environment(const EnvironmentInput& input) {
     }
     std::reverse(merged.begin(), merged.end());
 
-    if (!sets(merged, "PATH")) merged.push_back("PATH=" + std::string(input.root ? kRootPath : kUserPath));
-    if (!sets(merged, "USER")) merged.push_back("USER=" + std::string(input.user.empty() ? "root" : input.user));
+    if (!sets(merged, "PATH"))
+        merged.push_back("PATH=" + std::string(input.root ? kRootPath : kUserPath));
+    if (!sets(merged, "USER"))
+        merged.push_back("USER=" + std::string(input.user.empty() ? "root" : input.user));
     if (environment_value(merged, "HOME").empty()) {
         std::erase_if(merged, [](const auto& entry) { return name_of(entry) == "HOME"; });
         merged.push_back("HOME=" + std::string(input.home));
@@ -70,7 +82,8 @@ std::vector<std::string> merge_environment(const EnvironmentInput& input) {
 
 std::string_view environment_value(const std::vector<std::string>& env, std::string_view name) {
     for (const auto& entry : env) {
-        if (name_of(entry) == name) return std::string_view(entry).substr(std::min(entry.size(), name.size() + 1));
+        if (name_of(entry) == name)
+            return std::string_view(entry).substr(std::min(entry.size(), name.size() + 1));
     }
     return {};
 }

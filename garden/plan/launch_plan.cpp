@@ -11,20 +11,22 @@ namespace {
 
 constexpr std::size_t kHostnameBytes = 49;
 
-// ID-08: nested user namespaces are where most kernel surface begins; the other ceilings bound what one container can
-// make the kernel allocate in the name of its owner.
+// ID-08: nested user namespaces are where most kernel surface begins; the other ceilings bound what
+// one container can make the kernel allocate in the name of its owner.
 std::vector<launch::Sysctl> ceilings_of(security::Class container_class) {
     std::vector<launch::Sysctl> ceilings;
     if (!has_user_namespace(container_class)) return ceilings;
     const auto add = [&](std::string name, std::string value) {
-        ceilings.push_back({.name = "user/" + std::move(name), .value = std::move(value), .required = false});
+        ceilings.push_back(
+                {.name = "user/" + std::move(name), .value = std::move(value), .required = false});
     };
     add("max_inotify_instances", "1024");
     add("max_inotify_watches", "524288");
     add("max_fanotify_groups", "128");
     add("max_fanotify_marks", "65536");
     if (container_class == security::Class::unprivileged) {
-        // One above what the container itself consists of, so that the engine can still add a mount namespace of a pea.
+        // One above what the container itself consists of, so that the engine can still add a mount
+        // namespace of a pea.
         for (const char* kind : {"mnt", "net", "pid", "ipc", "uts", "cgroup", "time"}) {
             add(std::string("max_") + kind + "_namespaces", "64");
         }
@@ -33,7 +35,8 @@ std::vector<launch::Sysctl> ceilings_of(security::Class container_class) {
     return ceilings;
 }
 
-std::vector<launch::Sysctl> sysctls_of(const HostFacts& host, const ContainerFacts& container, bool no_new_privileges) {
+std::vector<launch::Sysctl> sysctls_of(
+        const HostFacts& host, const ContainerFacts& container, bool no_new_privileges) {
     std::vector<launch::Sysctl> sysctls;
     for (const auto& [name, value] : host.sysctls) {
         std::string path = name;
@@ -42,8 +45,12 @@ std::vector<launch::Sysctl> sysctls_of(const HostFacts& host, const ContainerFac
     }
     if (no_new_privileges) {
         // NNP-02: a set-uid ping no longer works, so ping sockets are opened to every mapped group.
-        const auto last = has_user_namespace(container.container_class) ? container.id_length - 1 : 2'147'483'647U;
-        sysctls.push_back({.name = "net/ipv4/ping_group_range", .value = "0 " + std::to_string(last), .required = true});
+        const auto last = has_user_namespace(container.container_class) ? container.id_length - 1
+                                                                        : 2'147'483'647U;
+        sysctls.push_back(
+                {.name = "net/ipv4/ping_group_range",
+                 .value = "0 " + std::to_string(last),
+                 .required = true});
     }
     return sysctls;
 }
@@ -52,9 +59,14 @@ void add_devices(LaunchPlan& plan, const HostFacts& host, security::Class contai
     for (const auto& node : security::device_nodes(container_class)) {
         if (host.absent_devices.contains("/dev/" + node.name)) continue;
         launch::DeviceNode device{
-                .path = node.name, .major = node.major, .minor = node.minor, .mode = node.mode, .fd = launch::kNoFd};
+                .path = node.name,
+                .major = node.major,
+                .minor = node.minor,
+                .mode = node.mode,
+                .fd = launch::kNoFd};
         if (has_user_namespace(container_class)) {
-            // The kernel refuses mknod in a user namespace: the verified host node is bound instead (DEV-01).
+            // The kernel refuses mknod in a user namespace: the verified host node is bound instead
+            // (DEV-01).
             device.fd = static_cast<launch::FdIndex>(plan.fds.size());
             plan.fds.push_back({.kind = FdKind::device, .name = "/dev/" + node.name, .index = 0});
         }
@@ -84,14 +96,17 @@ launch::NamespacePlan plan_namespaces(const ContainerFacts& container) {
     if (plan.user) {
         plan.uids = {{.inside = 0, .outside = container.id_base, .count = container.id_length}};
         plan.gids = plan.uids;
-        plan.owner_uid = container.id_base;   // ID-07
+        plan.owner_uid = container.id_base;  // ID-07
         plan.owner_gid = container.id_base;
     }
     return plan;
 }
 
 base::Result<launch::Confinement> plan_confinement(
-        const HostFacts& host, const ContainerFacts& container, bool no_new_privileges, std::uint32_t uid,
+        const HostFacts& host,
+        const ContainerFacts& container,
+        bool no_new_privileges,
+        std::uint32_t uid,
         const RlimitSpec& rlimits) {
     const security::CapabilityPolicy policy{
             .container_class = container.container_class,
@@ -100,11 +115,12 @@ base::Result<launch::Confinement> plan_confinement(
     };
     const auto sets = security::capability_sets(policy, uid);
     launch::Confinement confinement{
-            .capabilities = {.bounding = sets.bounding,
-                             .permitted = sets.permitted,
-                             .effective = sets.effective,
-                             .inheritable = sets.inheritable,
-                             .ambient = sets.ambient},
+            .capabilities =
+                    {.bounding = sets.bounding,
+                     .permitted = sets.permitted,
+                     .effective = sets.effective,
+                     .inheritable = sets.inheritable,
+                     .ambient = sets.ambient},
             .no_new_privileges = no_new_privileges,
             .seccomp = container.filter.program,
             .seccomp_log = container.filter.log,
@@ -112,19 +128,22 @@ base::Result<launch::Confinement> plan_confinement(
             .oom_score_adj = host.oom_score_adj,
     };
     for (const auto& limit : TRY(security::rlimits(rlimits, host.rlimits))) {
-        confinement.rlimits.push_back({.resource = limit.resource, .soft = limit.soft, .hard = limit.hard});
+        confinement.rlimits.push_back(
+                {.resource = limit.resource, .soft = limit.soft, .hard = limit.hard});
     }
     return confinement;
 }
 
-LaunchPlan plan_container(const ContainerSpec& spec, const HostFacts& host, const ContainerFacts& container) {
+LaunchPlan plan_container(
+        const ContainerSpec& spec, const HostFacts& host, const ContainerFacts& container) {
     LaunchPlan plan;
     plan.namespaces = plan_namespaces(container);
     plan.container.handle = spec.handle.get();
     plan.container.hostname = hostname_of(spec.handle);
     for (std::size_t i = 0; i < host.cgroup_hierarchies.size(); ++i) {
         plan.container.cgroups.push_back(static_cast<launch::FdIndex>(plan.fds.size()));
-        plan.fds.push_back({.kind = FdKind::cgroup, .name = host.cgroup_hierarchies[i], .index = i});
+        plan.fds.push_back(
+                {.kind = FdKind::cgroup, .name = host.cgroup_hierarchies[i], .index = i});
     }
     plan.container.root = static_cast<launch::FdIndex>(plan.fds.size());
     plan.fds.push_back({.kind = FdKind::root, .name = "/", .index = 0});

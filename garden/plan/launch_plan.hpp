@@ -1,5 +1,6 @@
-// The planner of a container: what the shim shall do, and which descriptors it needs for it. Pure; used by garden/engine,
-// printed by `cloche container plan`, pinned by golden files in tests/unit/plan.
+// The planner of a container: what the shim shall do, and which descriptors it needs for it. Pure;
+// used by garden/engine, printed by `cloche container plan`, pinned by golden files in
+// tests/unit/plan.
 #pragma once
 
 #include "base/result.hpp"
@@ -18,24 +19,28 @@ enum class FdKind : std::uint8_t { root, cgroup, device, bind_mount, hosts, reso
 
 struct FdNeed {
     FdKind kind = FdKind::root;
-    std::string name;        // hierarchy, device path or source path; for printing and for opening
-    std::size_t index = 0;   // into ContainerSpec::bind_mounts, HostFacts::cgroup_hierarchies, …
+    std::string name;       // hierarchy, device path or source path; for printing and for opening
+    std::size_t index = 0;  // into ContainerSpec::bind_mounts, HostFacts::cgroup_hierarchies, …
 };
 
 struct LaunchPlan {
     launch::NamespacePlan namespaces;
     launch::ContainerPlan container;
-    std::vector<FdNeed> fds;   // position = FdIndex
+    std::vector<FdNeed> fds;  // position = FdIndex
 };
 
 // The namespaces of a class; separate because the pool makes them before a container is known.
 launch::NamespacePlan plan_namespaces(const ContainerFacts& container);
 
-LaunchPlan plan_container(const ContainerSpec& spec, const HostFacts& host, const ContainerFacts& container);
+LaunchPlan plan_container(
+        const ContainerSpec& spec, const HostFacts& host, const ContainerFacts& container);
 
 // What every process of the container is confined by; `uid` decides about capabilities (CAP-03).
 base::Result<launch::Confinement> plan_confinement(
-        const HostFacts& host, const ContainerFacts& container, bool no_new_privileges, std::uint32_t uid,
+        const HostFacts& host,
+        const ContainerFacts& container,
+        bool no_new_privileges,
+        std::uint32_t uid,
         const RlimitSpec& rlimits);
 
 // The last 49 characters of the handle (garden-api 10.1): HOST_NAME_MAX less room for a domain.

@@ -16,7 +16,11 @@ constexpr std::uint64_t kNoDev = MOUNT_ATTR_NODEV;
 constexpr std::uint64_t kNoExec = MOUNT_ATTR_NOEXEC;
 constexpr std::uint64_t kReadOnly = MOUNT_ATTR_RDONLY;
 
-Mount kernel_mount(MountKind kind, std::string target, std::uint64_t attributes, std::vector<std::string> options = {}) {
+Mount kernel_mount(
+        MountKind kind,
+        std::string target,
+        std::uint64_t attributes,
+        std::vector<std::string> options = {}) {
     return {.kind = kind,
             .target = std::move(target),
             .fd = launch::kNoFd,
@@ -37,8 +41,9 @@ std::vector<std::string> split_controllers(const std::string& hierarchy) {
     return parts;
 }
 
-// The container's own groups, read-only, seen through its cgroup namespace. Privileged containers have none (§3): with
-// real root a writable hierarchy would be an escape, and Garden shows none either.
+// The container's own groups, read-only, seen through its cgroup namespace. Privileged containers
+// have none (§3): with real root a writable hierarchy would be an escape, and Garden shows none
+// either.
 void add_cgroups(std::vector<Mount>& mounts, const HostFacts& host) {
     constexpr std::uint64_t attributes = kReadOnly | kNoSuid | kNoDev | kNoExec;
     const auto& names = host.cgroup_hierarchies;
@@ -46,14 +51,19 @@ void add_cgroups(std::vector<Mount>& mounts, const HostFacts& host) {
         mounts.push_back(kernel_mount(MountKind::cgroup2, "/sys/fs/cgroup", attributes));
         return;
     }
-    mounts.push_back(kernel_mount(MountKind::tmpfs, "/sys/fs/cgroup", kNoSuid | kNoDev | kNoExec, {"mode=755", "size=64k"}));
+    mounts.push_back(kernel_mount(
+            MountKind::tmpfs, "/sys/fs/cgroup", kNoSuid | kNoDev | kNoExec,
+            {"mode=755", "size=64k"}));
     for (const auto& name : names) {
         if (name == "unified") {
-            mounts.push_back(kernel_mount(MountKind::cgroup2, "/sys/fs/cgroup/unified", attributes));
+            mounts.push_back(
+                    kernel_mount(MountKind::cgroup2, "/sys/fs/cgroup/unified", attributes));
             continue;
         }
         const auto directory = name.starts_with("name=") ? name.substr(5) : name;
-        mounts.push_back(kernel_mount(MountKind::cgroup1, "/sys/fs/cgroup/" + directory, attributes, split_controllers(name)));
+        mounts.push_back(kernel_mount(
+                MountKind::cgroup1, "/sys/fs/cgroup/" + directory, attributes,
+                split_controllers(name)));
     }
 }
 
@@ -70,19 +80,27 @@ void add_file(LaunchPlan& plan, FdKind kind, std::string target) {
 
 }  // namespace
 
-void add_mounts(LaunchPlan& plan, const ContainerSpec& spec, const HostFacts& host, const ContainerFacts& container) {
+void add_mounts(
+        LaunchPlan& plan,
+        const ContainerSpec& spec,
+        const HostFacts& host,
+        const ContainerFacts& container) {
     auto& mounts = plan.container.mounts;
     mounts.push_back(kernel_mount(MountKind::proc, "/proc", kNoSuid | kNoDev | kNoExec));
     mounts.push_back(kernel_mount(
-            MountKind::tmpfs, "/dev", kNoSuid | kNoExec | MOUNT_ATTR_STRICTATIME, {"mode=755", "size=64m"}));
+            MountKind::tmpfs, "/dev", kNoSuid | kNoExec | MOUNT_ATTR_STRICTATIME,
+            {"mode=755", "size=64m"}));
     mounts.push_back(kernel_mount(
-            MountKind::devpts, "/dev/pts", kNoSuid | kNoExec, {"newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}));
+            MountKind::devpts, "/dev/pts", kNoSuid | kNoExec,
+            {"newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}));
     mounts.push_back(kernel_mount(
             MountKind::tmpfs, "/dev/shm", kNoSuid | kNoDev | kNoExec, {"mode=1777", "size=64m"}));
     if (host.posix_message_queues) {
-        mounts.push_back(kernel_mount(MountKind::mqueue, "/dev/mqueue", kNoSuid | kNoDev | kNoExec));
+        mounts.push_back(
+                kernel_mount(MountKind::mqueue, "/dev/mqueue", kNoSuid | kNoDev | kNoExec));
     }
-    mounts.push_back(kernel_mount(MountKind::sysfs, "/sys", kReadOnly | kNoSuid | kNoDev | kNoExec));
+    mounts.push_back(
+            kernel_mount(MountKind::sysfs, "/sys", kReadOnly | kNoSuid | kNoDev | kNoExec));
     if (container.container_class != security::Class::privileged) add_cgroups(mounts, host);
     for (std::size_t i = 0; i < spec.bind_mounts.size(); ++i) {
         const auto& bind = spec.bind_mounts[i];
@@ -90,9 +108,10 @@ void add_mounts(LaunchPlan& plan, const ContainerSpec& spec, const HostFacts& ho
                 {.kind = MountKind::attach,
                  .target = bind.destination,
                  .fd = static_cast<launch::FdIndex>(plan.fds.size()),
-                 .attributes = kNoSuid | kNoDev | (bind.writable ? 0 : kReadOnly),   // NNP-06
+                 .attributes = kNoSuid | kNoDev | (bind.writable ? 0 : kReadOnly),  // NNP-06
                  .options = {},
-                 .target_is_file = i < container.bind_source_is_file.size() && container.bind_source_is_file[i]});
+                 .target_is_file = i < container.bind_source_is_file.size() &&
+                                   container.bind_source_is_file[i]});
         plan.fds.push_back({.kind = FdKind::bind_mount, .name = bind.source, .index = i});
     }
     add_file(plan, FdKind::hosts, "/etc/hosts");

@@ -14,27 +14,42 @@ using nlohmann::ordered_json;
 
 std::string_view word(launch::MountKind kind) {
     switch (kind) {
-        case launch::MountKind::attach: return "bind";
-        case launch::MountKind::tmpfs: return "tmpfs";
-        case launch::MountKind::proc: return "proc";
-        case launch::MountKind::sysfs: return "sysfs";
-        case launch::MountKind::devpts: return "devpts";
-        case launch::MountKind::mqueue: return "mqueue";
-        case launch::MountKind::cgroup1: return "cgroup";
-        case launch::MountKind::cgroup2: return "cgroup2";
+        case launch::MountKind::attach:
+            return "bind";
+        case launch::MountKind::tmpfs:
+            return "tmpfs";
+        case launch::MountKind::proc:
+            return "proc";
+        case launch::MountKind::sysfs:
+            return "sysfs";
+        case launch::MountKind::devpts:
+            return "devpts";
+        case launch::MountKind::mqueue:
+            return "mqueue";
+        case launch::MountKind::cgroup1:
+            return "cgroup";
+        case launch::MountKind::cgroup2:
+            return "cgroup2";
     }
     return "";
 }
 
 std::string_view word(FdKind kind) {
     switch (kind) {
-        case FdKind::root: return "root";
-        case FdKind::cgroup: return "cgroup";
-        case FdKind::device: return "device";
-        case FdKind::bind_mount: return "bind mount";
-        case FdKind::hosts: return "hosts file";
-        case FdKind::resolv_conf: return "resolv.conf file";
-        case FdKind::hostname: return "hostname file";
+        case FdKind::root:
+            return "root";
+        case FdKind::cgroup:
+            return "cgroup";
+        case FdKind::device:
+            return "device";
+        case FdKind::bind_mount:
+            return "bind mount";
+        case FdKind::hosts:
+            return "hosts file";
+        case FdKind::resolv_conf:
+            return "resolv.conf file";
+        case FdKind::hostname:
+            return "hostname file";
     }
     return "";
 }
@@ -51,7 +66,8 @@ ordered_json attributes_json(std::uint64_t attributes) {
 
 ordered_json mappings_json(const std::vector<launch::IdMapping>& mappings) {
     auto out = ordered_json::array();
-    for (const auto& map : mappings) out.push_back({{"inside", map.inside}, {"outside", map.outside}, {"count", map.count}});
+    for (const auto& map : mappings)
+        out.push_back({{"inside", map.inside}, {"outside", map.outside}, {"count", map.count}});
     return out;
 }
 
@@ -67,10 +83,12 @@ ordered_json sysctls_json(const std::vector<launch::Sysctl>& sysctls) {
     return out;
 }
 
-ordered_json confinement_json(const launch::Confinement& confinement, const ContainerFacts& container) {
+ordered_json confinement_json(
+        const launch::Confinement& confinement, const ContainerFacts& container) {
     auto limits = ordered_json::array();
     for (const auto& limit : confinement.rlimits) {
-        limits.push_back({{"resource", limit.resource}, {"soft", limit.soft}, {"hard", limit.hard}});
+        limits.push_back(
+                {{"resource", limit.resource}, {"soft", limit.soft}, {"hard", limit.hard}});
     }
     const auto names = [](std::uint64_t mask) { return security::capability_names(mask); };
     const auto& sets = confinement.capabilities;
@@ -103,12 +121,17 @@ ordered_json mounts_json(const LaunchPlan& plan) {
 std::string to_json(const LaunchPlan& plan, const ContainerFacts& container) {
     auto devices = ordered_json::array();
     for (const auto& node : plan.container.devices) {
-        devices.push_back({{"path", "/dev/" + node.path}, {"major", node.major}, {"minor", node.minor}, {"bound", node.fd != launch::kNoFd}});
+        devices.push_back(
+                {{"path", "/dev/" + node.path},
+                 {"major", node.major},
+                 {"minor", node.minor},
+                 {"bound", node.fd != launch::kNoFd}});
     }
     auto links = ordered_json::object();
     for (const auto& link : plan.container.links) links[link.path] = link.target;
     auto groups = ordered_json::array();
-    for (const auto index : plan.container.cgroups) groups.push_back(plan.fds[static_cast<std::size_t>(index)].name);
+    for (const auto index : plan.container.cgroups)
+        groups.push_back(plan.fds[static_cast<std::size_t>(index)].name);
     const ordered_json out{
             {"handle", plan.container.handle},
             {"class", security::to_string(container.container_class)},

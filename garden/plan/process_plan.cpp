@@ -10,12 +10,15 @@ namespace garden::plan {
 
 namespace {
 
-// ID-01: an id without a mapping would be the overflow id inside, and setuid would fail with EINVAL: say it clearly.
+// ID-01: an id without a mapping would be the overflow id inside, and setuid would fail with
+// EINVAL: say it clearly.
 base::Result<void> check_mapped(const security::User& user, const ContainerFacts& container) {
     if (!has_user_namespace(container.container_class)) return base::ok;
     const auto check = [&](std::uint32_t id, const char* what) -> base::Result<void> {
         if (id < container.id_length) return base::ok;
-        return base::fail(base::Errc::invalid, "user: {} {} is outside the container's range 0-{}", what, id, container.id_length - 1);
+        return base::fail(
+                base::Errc::invalid, "user: {} {} is outside the container's range 0-{}", what, id,
+                container.id_length - 1);
     };
     TRY(check(user.uid, "uid"));
     TRY(check(user.gid, "gid"));
@@ -32,9 +35,12 @@ std::vector<std::string> candidates_of(std::string_view program, std::string_vie
     while (begin <= path.size()) {
         const auto end = std::min(path.find(':', begin), path.size());
         const auto directory = path.substr(begin, end - begin);
-        // A relative or empty entry means "the working directory", which the process's owner did not ask for by name.
+        // A relative or empty entry means "the working directory", which the process's owner did
+        // not ask for by name.
         if (directory.starts_with('/')) {
-            candidates.push_back(std::string(directory) + (directory.ends_with('/') ? "" : "/") + std::string(program));
+            candidates.push_back(
+                    std::string(directory) + (directory.ends_with('/') ? "" : "/") +
+                    std::string(program));
         }
         begin = end + 1;
     }
@@ -63,7 +69,8 @@ base::Result<launch::ProcessPlan> plan_process(
     plan.uid = user.uid;
     plan.gid = user.gid;
     plan.groups = user.groups;
-    plan.confinement = TRY(plan_confinement(host, container, input.no_new_privileges, user.uid, spec.rlimits));
+    plan.confinement =
+            TRY(plan_confinement(host, container, input.no_new_privileges, user.uid, spec.rlimits));
     if (spec.tty) {
         plan.stdio = launch::Stdio::terminal;
         plan.columns = spec.tty->columns == 0 ? std::uint16_t{80} : spec.tty->columns;
@@ -82,7 +89,8 @@ base::Result<launch::ProcessPlan> plan_helper(
     plan.create_cwd = false;
     plan.uid = input.user->uid;
     plan.gid = input.user->gid;
-    plan.confinement = TRY(plan_confinement(host, container, input.no_new_privileges, plan.uid, {}));
+    plan.confinement =
+            TRY(plan_confinement(host, container, input.no_new_privileges, plan.uid, {}));
     plan.stdio = launch::Stdio::descriptors;
     plan.exec = 0;
     plan.stdin_fd = 1;

@@ -14,27 +14,30 @@ namespace garden::plan {
 
 struct ProcessInput {
     const ProcessSpec* spec = nullptr;
-    const security::User* user = nullptr;              // resolved inside the container (ID-10)
+    const security::User* user = nullptr;  // resolved inside the container (ID-10)
     const std::vector<std::string>* image_env = nullptr;
     const std::vector<std::string>* container_env = nullptr;
-    bool no_new_privileges = false;                    // of the container
+    bool no_new_privileges = false;  // of the container
 };
 
 base::Result<launch::ProcessPlan> plan_process(
         const ProcessInput& input, const HostFacts& host, const ContainerFacts& container);
 
-// A helper of the engine inside the container (copy in and out, MD-06): same class, no terminal, three descriptors.
+// A helper of the engine inside the container (copy in and out, MD-06): same class, no terminal,
+// three descriptors.
 struct HelperInput {
     std::string id;
     std::vector<std::string> argv;
     const security::User* user = nullptr;
     bool no_new_privileges = false;
 };
+
 // The descriptors of the message are, in order: program, stdin, stdout, stderr.
 base::Result<launch::ProcessPlan> plan_helper(
         const HelperInput& input, const HostFacts& host, const ContainerFacts& container);
 
-// Where `program` may be: itself when it has a slash, else once per absolute directory of `path` (PL-11).
+// Where `program` may be: itself when it has a slash, else once per absolute directory of `path`
+// (PL-11).
 std::vector<std::string> candidates_of(std::string_view program, std::string_view path);
 
 }  // namespace garden::plan

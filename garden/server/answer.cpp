@@ -10,7 +10,8 @@ namespace garden::server {
 std::uint64_t resident_bytes() {
     const auto text = base::sys::read_host_file("/proc/self/statm").value_or(std::string());
     const auto begin = text.find(' ') + 1;
-    const auto pages = base::parse_number<std::uint64_t>(text.substr(begin, text.find(' ', begin) - begin), "statm");
+    const auto pages = base::parse_number<std::uint64_t>(
+            text.substr(begin, text.find(' ', begin) - begin), "statm");
     return pages ? *pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
 }
 

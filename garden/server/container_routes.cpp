@@ -40,7 +40,8 @@ void Service::add_container_routes() {
 
 Response Service::list(Request& request) {
     std::map<std::string, std::string> filter;
-    for (const auto& [name, value] : request.query) filter.try_emplace(name, value);   // the first value wins
+    for (const auto& [name, value] : request.query)
+        filter.try_emplace(name, value);  // the first value wins
     api::ListAnswer answer;
     for (const auto& handle : engine_.list(filter)) answer.handles.push_back(handle.get());
     return json_answer(answer);
@@ -87,13 +88,15 @@ Response Service::container_metrics(Request& request, const Handle& handle) {
 Response Service::bandwidth(Request& request, const Handle& handle) {
     const auto limits = engine_.limits(handle);
     if (!limits) return refuse(request, limits.error());
-    return json_answer(api::BandwidthLimits{.rate = limits->bandwidth_rate, .burst = limits->bandwidth_burst});
+    return json_answer(
+            api::BandwidthLimits{.rate = limits->bandwidth_rate, .burst = limits->bandwidth_burst});
 }
 
 Response Service::cpu(Request& request, const Handle& handle) {
     const auto limits = engine_.limits(handle);
     if (!limits) return refuse(request, limits.error());
-    return json_answer(api::CpuLimits{.limit_in_shares = limits->cpu_shares});   // never `weight`: garden-api §6
+    return json_answer(api::CpuLimits{
+            .limit_in_shares = limits->cpu_shares});  // never `weight`: garden-api §6
 }
 
 Response Service::disk(Request& request, const Handle& handle) {
@@ -125,9 +128,10 @@ Response Service::net_out(Request& request, const Handle& handle) {
         std::optional<std::vector<api::NetOutRule>> rules;
         const auto text = request.read_body();
         if (!text) return refuse(request, text.error());
-        const auto read = base::json::decode<std::optional<std::vector<api::NetOutRule>>>(*text, base::json::Rest::ignore);
+        const auto read = base::json::decode<std::optional<std::vector<api::NetOutRule>>>(
+                *text, base::json::Rest::ignore);
         if (!read) return refuse(request, read.error());
-        if (!*read || (*read)->empty()) return none();   // null and [] are no-ops
+        if (!*read || (*read)->empty()) return none();  // null and [] are no-ops
     } else if (const auto rule = json_body<api::NetOutRule>(request); !rule) {
         return refuse(request, rule.error());
     }
@@ -201,7 +205,10 @@ template <class T, class Ask>
 Response Service::bulk(Request& request, Ask ask) {
     const auto handles = split_handles(request.query.get("handles"));
     if (handles.size() > kMaxBulkHandles) {
-        return refuse(request, base::fail(Errc::invalid, "handles: {} are named, at most {} are allowed", handles.size(), kMaxBulkHandles));
+        return refuse(
+                request, base::fail(
+                                 Errc::invalid, "handles: {} are named, at most {} are allowed",
+                                 handles.size(), kMaxBulkHandles));
     }
     auto state = std::make_shared<BulkState<T>>();
     const auto put = [](BulkState<T>& s, const std::string& handle, T answer) {
@@ -215,7 +222,8 @@ Response Service::bulk(Request& request, Ask ask) {
         auto submitted = pass ? base::Result<void>() : base::Result<void>(pass.error());
         if (pass) {
             auto held = std::make_shared<base::Gate::Pass>(std::move(*pass));
-            submitted = bulk_pool_.submit([state, handle, ask, put, held] { put(*state, handle, ask(handle)); });
+            submitted = bulk_pool_.submit(
+                    [state, handle, ask, put, held] { put(*state, handle, ask(handle)); });
         }
         if (!submitted) {
             T failed;
@@ -224,14 +232,18 @@ Response Service::bulk(Request& request, Ask ask) {
         }
     }
     std::unique_lock lock(state->mutex);
-    (void)state->changed.wait_for(lock, config_.bulk_deadline, [&] { return state->answers.size() == distinct.size(); });
+    (void)state->changed.wait_for(
+            lock, config_.bulk_deadline, [&] { return state->answers.size() == distinct.size(); });
     auto answers = state->answers;
     lock.unlock();
     for (const auto& handle : distinct) {
         const auto [it, missing] = answers.try_emplace(handle);
         if (!missing) continue;
         it->second.error = bulk_error(
-                base::fail(Errc::timeout, "container {}: no answer in {} ms", handle, config_.bulk_deadline.count()), handle);
+                base::fail(
+                        Errc::timeout, "container {}: no answer in {} ms", handle,
+                        config_.bulk_deadline.count()),
+                handle);
     }
     return json_answer(answers);
 }

@@ -11,16 +11,22 @@ using base::Errc;
 namespace {
 
 ImageSpec image_of(api::ImageRef wire) {
-    return {.uri = std::move(wire.uri), .username = std::move(wire.username), .password = std::move(wire.password)};
+    return {.uri = std::move(wire.uri),
+            .username = std::move(wire.username),
+            .password = std::move(wire.password)};
 }
 
 base::Result<std::vector<BindMountSpec>> mounts_of(std::vector<api::BindMount> wire) {
     std::vector<BindMountSpec> out;
     for (std::size_t i = 0; i < wire.size(); ++i) {
         auto& mount = wire[i];
-        if (mount.mode > 1) return base::fail(Errc::invalid, "bind_mounts[{}].mode: expected 0 or 1, got {}", i, mount.mode);
+        if (mount.mode > 1)
+            return base::fail(
+                    Errc::invalid, "bind_mounts[{}].mode: expected 0 or 1, got {}", i, mount.mode);
         if (mount.origin > 1) {
-            return base::fail(Errc::invalid, "bind_mounts[{}].origin: expected 0 or 1, got {}", i, mount.origin);
+            return base::fail(
+                    Errc::invalid, "bind_mounts[{}].origin: expected 0 or 1, got {}", i,
+                    mount.origin);
         }
         out.push_back(
                 {.source = std::move(mount.src_path),
@@ -33,7 +39,8 @@ base::Result<std::vector<BindMountSpec>> mounts_of(std::vector<api::BindMount> w
 
 base::Result<ContainerClass> class_of(const api::ContainerSpec& wire) {
     const auto& name = wire.cloche.container_class;
-    if (name.empty()) return wire.privileged ? ContainerClass::privileged : ContainerClass::unprivileged;
+    if (name.empty())
+        return wire.privileged ? ContainerClass::privileged : ContainerClass::unprivileged;
     if (name == "unprivileged" && wire.privileged) {
         return base::fail(Errc::invalid, "cloche.class: \"unprivileged\" contradicts privileged");
     }
@@ -41,13 +48,16 @@ base::Result<ContainerClass> class_of(const api::ContainerSpec& wire) {
     if (name == "privileged") return ContainerClass::privileged;
     if (name == "privileged_in_userns") return ContainerClass::privileged_in_userns;
     return base::fail(
-            Errc::invalid, "cloche.class: expected unprivileged, privileged or privileged_in_userns, got \"{}\"",
+            Errc::invalid,
+            "cloche.class: expected unprivileged, privileged or privileged_in_userns, got \"{}\"",
             name.substr(0, 64));
 }
 
 base::Result<LimitsSpec> limits_of(const api::Limits& wire) {
     if (wire.disk_limits.scope > 1) {
-        return base::fail(Errc::invalid, "limits.disk_limits.scope: expected 0 or 1, got {}", wire.disk_limits.scope);
+        return base::fail(
+                Errc::invalid, "limits.disk_limits.scope: expected 0 or 1, got {}",
+                wire.disk_limits.scope);
     }
     return LimitsSpec{
             .memory_bytes = wire.memory_limits.limit_in_bytes,
@@ -67,7 +77,9 @@ base::Result<ContainerSpec> to_spec(api::ContainerSpec wire) {
         return base::fail(Errc::invalid, "Cannot provide both Image.URI and RootFSPath");
     }
     if (!wire.netin.empty() || !wire.netout_rules.empty()) {
-        return base::fail(Errc::unsupported, "{}: not supported yet", wire.netin.empty() ? "netout_rules" : "netin");
+        return base::fail(
+                Errc::unsupported, "{}: not supported yet",
+                wire.netin.empty() ? "netout_rules" : "netin");
     }
     ContainerSpec spec;
     spec.container_class = TRY(class_of(wire));
@@ -89,7 +101,8 @@ base::Result<WindowSize> to_window(const api::WindowSize& wire) {
     constexpr std::uint32_t kMost = std::numeric_limits<std::uint16_t>::max();
     if (wire.columns > kMost || wire.rows > kMost) {
         return base::fail(
-                Errc::invalid, "tty.window_size: {}x{} is larger than the limit {}", wire.columns, wire.rows, kMost);
+                Errc::invalid, "tty.window_size: {}x{} is larger than the limit {}", wire.columns,
+                wire.rows, kMost);
     }
     WindowSize size;
     if (wire.columns != 0) size.columns = static_cast<std::uint16_t>(wire.columns);
@@ -126,7 +139,8 @@ api::ContainerInfo to_wire(ContainerInfo info) {
     out.process_ids = std::move(info.process_ids);
     out.properties = std::move(info.properties);
     for (const auto& port : info.mapped_ports) {
-        out.mapped_ports.push_back({.host_port = port.host_port, .container_port = port.container_port});
+        out.mapped_ports.push_back(
+                {.host_port = port.host_port, .container_port = port.container_port});
     }
     return out;
 }
@@ -181,7 +195,8 @@ api::Metrics to_wire(const ContainerMetrics& metrics) {
             .exclusive_bytes_used = metrics.disk.exclusive_bytes,
             .exclusive_inodes_used = metrics.disk.exclusive_inodes};
     if (metrics.network) {
-        out.network_stat = api::NetworkStat{.rx_bytes = metrics.network->rx_bytes, .tx_bytes = metrics.network->tx_bytes};
+        out.network_stat = api::NetworkStat{
+                .rx_bytes = metrics.network->rx_bytes, .tx_bytes = metrics.network->tx_bytes};
     }
     out.pid_stat = {.current = metrics.cgroup.pids.current, .max = metrics.cgroup.pids.max};
     out.age = metrics.age.count();
@@ -222,15 +237,23 @@ api::ImageRow to_wire(const rootfs::ImageRow& row) {
 api::PullProgress to_wire(const rootfs::Progress& progress) {
     const auto word = [&] {
         switch (progress.step) {
-            case rootfs::Progress::Step::resolving: return "resolving";
-            case rootfs::Progress::Step::downloading: return "downloading";
-            case rootfs::Progress::Step::unpacking: return "unpacking";
-            case rootfs::Progress::Step::verifying: return "verifying";
-            case rootfs::Progress::Step::done: return "done";
+            case rootfs::Progress::Step::resolving:
+                return "resolving";
+            case rootfs::Progress::Step::downloading:
+                return "downloading";
+            case rootfs::Progress::Step::unpacking:
+                return "unpacking";
+            case rootfs::Progress::Step::verifying:
+                return "verifying";
+            case rootfs::Progress::Step::done:
+                return "done";
         }
         return "";
     }();
-    return {.step = word, .layer = progress.layer, .current = progress.current, .total = progress.total};
+    return {.step = word,
+            .layer = progress.layer,
+            .current = progress.current,
+            .total = progress.total};
 }
 
 api::ProcessRow to_wire(const ProcessRow& row) {
@@ -242,7 +265,9 @@ api::ProcessRow to_wire(const ProcessRow& row) {
             .host_pid = row.host_pid};
 }
 
-api::Orphan to_wire(const Orphan& orphan) { return {.kind = orphan.kind, .name = orphan.name, .reason = orphan.reason}; }
+api::Orphan to_wire(const Orphan& orphan) {
+    return {.kind = orphan.kind, .name = orphan.name, .reason = orphan.reason};
+}
 
 std::string image_source(std::string_view uri) {
     constexpr std::string_view kDocker = "docker://";

@@ -1,4 +1,5 @@
-// From wire types to the engine's specifications and back: the checks that only concern the wire. Used by the routes.
+// From wire types to the engine's specifications and back: the checks that only concern the wire.
+// Used by the routes.
 #pragma once
 
 #include "garden/api/extensions.hpp"
@@ -21,7 +22,8 @@ api::PullProgress to_wire(const rootfs::Progress& progress);
 api::ProcessRow to_wire(const ProcessRow& row);
 api::Orphan to_wire(const Orphan& orphan);
 
-// Where an image comes from, as far as one place may be slow: "docker:host", or "" for what is on this host.
+// Where an image comes from, as far as one place may be slow: "docker:host", or "" for what is on
+// this host.
 std::string image_source(std::string_view uri);
 
 }  // namespace garden::server

@@ -1,4 +1,5 @@
-// What our server has beyond the Garden API: images, plan, doctor, processes, metrics (docs/api.md).
+// What our server has beyond the Garden API: images, plan, doctor, processes, metrics
+// (docs/api.md).
 #include "garden/server/answer.hpp"
 #include "garden/server/service.hpp"
 
@@ -36,14 +37,16 @@ Response Service::images(Request& request) {
 }
 
 Response Service::inspect(Request& request) {
-    if (!request.query.has("reference")) return refuse(request, base::fail(Errc::invalid, "reference: missing"));
+    if (!request.query.has("reference"))
+        return refuse(request, base::fail(Errc::invalid, "reference: missing"));
     const auto image = engine_.images().inspect(request.query.get("reference"));
     if (!image) return refuse(request, image.error());
     return json_answer(to_wire(*image));
 }
 
 Response Service::remove_image(Request& request) {
-    if (!request.query.has("reference")) return refuse(request, base::fail(Errc::invalid, "reference: missing"));
+    if (!request.query.has("reference"))
+        return refuse(request, base::fail(Errc::invalid, "reference: missing"));
     const auto done = engine_.images().remove(request.query.get("reference"));
     if (!done) return refuse(request, done.error());
     return none();
@@ -61,7 +64,8 @@ namespace {
 struct Pull {
     std::mutex mutex;
     std::condition_variable changed;
-    std::map<std::string, api::PullProgress> news;   // the latest of each layer: bounded by the image
+    std::map<std::string, api::PullProgress>
+            news;  // the latest of each layer: bounded by the image
     std::optional<base::Result<rootfs::Image>> result;
     std::atomic<bool> cancelled{false};
 };
@@ -70,8 +74,9 @@ base::Result<void> tell(EventWriter& events, const base::Result<rootfs::Image>& 
     if (result) return events.send("done", base::json::encode(to_wire(*result)));
     const auto& error = result.error();
     return events.send(
-            "error", base::json::encode(
-                             api::PullError{.kind = std::string(base::to_string(error.kind)), .message = error.text}));
+            "error",
+            base::json::encode(api::PullError{
+                    .kind = std::string(base::to_string(error.kind)), .message = error.text}));
 }
 
 // Until the image is there or the client is gone.
@@ -84,7 +89,8 @@ base::Result<void> follow(EventWriter& events, Pull& pull, std::chrono::millisec
         const auto news = std::exchange(pull.news, {});
         const bool over = pull.result.has_value();
         lock.unlock();
-        for (const auto& [layer, progress] : news) TRY(events.send("progress", base::json::encode(progress)));
+        for (const auto& [layer, progress] : news)
+            TRY(events.send("progress", base::json::encode(progress)));
         if (over) return tell(events, *pull.result);
         if (events.peer_gone()) return base::fail(Errc::cancelled, "the client went away");
         const auto now = std::chrono::steady_clock::now();
@@ -106,9 +112,12 @@ Response Service::pull(Request& request) {
     if (!pass) return refuse(request, pass.error());
     auto held = std::make_shared<base::Gate::Pass>(std::move(*pass));
     const rootfs::ImageRequest wanted{
-            .uri = std::move(ref->uri), .username = std::move(ref->username), .password = std::move(ref->password)};
+            .uri = std::move(ref->uri),
+            .username = std::move(ref->username),
+            .password = std::move(ref->password)};
     auto pull = std::make_shared<Pull>();
-    // The place is given back by the job, not by the request: a hung source keeps what it really holds.
+    // The place is given back by the job, not by the request: a hung source keeps what it really
+    // holds.
     const auto submitted = pull_pool_.submit([this, wanted, pull, held] {
         const auto progress = [&](const rootfs::Progress& step) {
             const std::lock_guard lock(pull->mutex);
@@ -163,7 +172,10 @@ Response Service::processes(Request& request, const Handle& handle) {
 Response Service::logs(Request& request, const Handle& handle) {
     const auto stream = request.query.get("stream");
     if (!stream.empty() && stream != "out" && stream != "err") {
-        return refuse(request, base::fail(Errc::invalid, "stream: expected out or err, got \"{}\"", stream.substr(0, 32)));
+        return refuse(
+                request, base::fail(
+                                 Errc::invalid, "stream: expected out or err, got \"{}\"",
+                                 stream.substr(0, 32)));
     }
     const std::string id(request.param("id"));
     auto text = engine_.logs(handle, id, stream == "err");
@@ -171,7 +183,9 @@ Response Service::logs(Request& request, const Handle& handle) {
     return Response::text(200, std::move(*text), "application/octet-stream");
 }
 
-Response Service::prometheus(Request&) { return Response::text(200, metrics_.text(), "text/plain; version=0.0.4"); }
+Response Service::prometheus(Request&) {
+    return Response::text(200, metrics_.text(), "text/plain; version=0.0.4");
+}
 
 Response Service::healthz(Request&) {
     const auto alive = engine_.ping();

@@ -11,8 +11,10 @@ using base::http::Request;
 using base::http::Response;
 
 void Service::add_process_routes() {
-    add("GET", "/containers/:handle/processes/:pid/attaches/:streamid/stdout", &Service::standard_output);
-    add("GET", "/containers/:handle/processes/:pid/attaches/:streamid/stderr", &Service::standard_error);
+    add("GET", "/containers/:handle/processes/:pid/attaches/:streamid/stdout",
+        &Service::standard_output);
+    add("GET", "/containers/:handle/processes/:pid/attaches/:streamid/stderr",
+        &Service::standard_error);
     add("POST", "/containers/:handle/processes", &Service::run, Touch::yes);
     add("GET", "/containers/:handle/processes/:pid", &Service::attach, Touch::yes);
 }
@@ -20,15 +22,17 @@ void Service::add_process_routes() {
 Response Service::stream(int status, const Handle& handle, Attachment attachment) {
     // The takeover is copied around; what it carries has one owner at a time.
     auto carried = std::make_shared<Attachment>(std::move(attachment));
-    return Response::hijack(status, [this, handle, carried, touch = engine_.touch(handle)](Hijacked connection) {
-        if (!streams_) return;   // the server stops: the connection closes without an exit status
-        streams_->add(
-                {.socket = std::move(connection.socket),
-                 .leftover = std::move(connection.leftover),
-                 .handle = handle,
-                 .attachment = std::move(*carried),
-                 .touch = touch});
-    });
+    return Response::hijack(
+            status, [this, handle, carried, touch = engine_.touch(handle)](Hijacked connection) {
+                if (!streams_)
+                    return;  // the server stops: the connection closes without an exit status
+                streams_->add(
+                        {.socket = std::move(connection.socket),
+                         .leftover = std::move(connection.leftover),
+                         .handle = handle,
+                         .attachment = std::move(*carried),
+                         .touch = touch});
+            });
 }
 
 Response Service::run(Request& request, const Handle& handle) {
@@ -37,7 +41,10 @@ Response Service::run(Request& request, const Handle& handle) {
     auto spec = to_spec(std::move(*wire));
     if (!spec) return refuse(request, spec.error());
     if (streams_->full()) {
-        return refuse(request, base::fail(Errc::unavailable, "{} process streams are open, the limit", kMaxStreams));
+        return refuse(
+                request,
+                base::fail(
+                        Errc::unavailable, "{} process streams are open, the limit", kMaxStreams));
     }
     // 7.4, rule 1: the process runs, or the answer is an error.
     auto attachment = engine_.run(handle, std::move(*spec));
@@ -47,7 +54,10 @@ Response Service::run(Request& request, const Handle& handle) {
 
 Response Service::attach(Request& request, const Handle& handle) {
     if (streams_->full()) {
-        return refuse(request, base::fail(Errc::unavailable, "{} process streams are open, the limit", kMaxStreams));
+        return refuse(
+                request,
+                base::fail(
+                        Errc::unavailable, "{} process streams are open, the limit", kMaxStreams));
     }
     const std::string id(request.param("pid"));
     auto attachment = engine_.attach(handle, id);
@@ -56,9 +66,11 @@ Response Service::attach(Request& request, const Handle& handle) {
 }
 
 Response Service::output(Request& request, bool is_stderr) {
-    // 7.3: 200 in any case; an unknown stream is an empty one. The id is ours, so anything else is unknown as well.
+    // 7.3: 200 in any case; an unknown stream is an empty one. The id is ours, so anything else is
+    // unknown as well.
     const Handle handle{std::string(request.param("handle"))};
-    const auto id = base::parse_number<std::uint64_t>(request.param("streamid"), "stream id").value_or(std::uint64_t{0});
+    const auto id = base::parse_number<std::uint64_t>(request.param("streamid"), "stream id")
+                            .value_or(std::uint64_t{0});
     auto pass = operations_.enter(handle.get());
     if (!pass) return refuse(request, pass.error());
     auto held = std::make_shared<base::Gate::Pass>(std::move(*pass));
@@ -76,7 +88,8 @@ Response Service::stream_in(Request& request) {
     if (!pipe) return refuse(request, pipe.error());
     const std::string user(request.query.get("user"));
     const auto done = engine_.stream_in(
-            handle, user.empty() ? "root" : user, std::string(request.query.get("destination")), pipe->read_end());
+            handle, user.empty() ? "root" : user, std::string(request.query.get("destination")),
+            pipe->read_end());
     // A body that was broken off is no whole archive, even when its part could be unpacked (8.1).
     const auto whole = pipe->finish();
     if (!done) return refuse(request, done.error());
@@ -91,11 +104,14 @@ Response Service::stream_out(Request& request) {
     auto held = std::make_shared<base::Gate::Pass>(std::move(*pass));
     auto touch = engine_.touch(handle);
     const std::string user(request.query.get("user"));
-    auto outgoing = engine_.stream_out(handle, user.empty() ? "root" : user, std::string(request.query.get("source")));
+    auto outgoing = engine_.stream_out(
+            handle, user.empty() ? "root" : user, std::string(request.query.get("source")));
     if (!outgoing) return refuse(request, outgoing.error());
     return Response::from_fd(
             std::move(outgoing->tar), "application/x-tar",
-            [finish = std::move(outgoing->finish), held, touch = std::move(touch)] { return finish(); });
+            [finish = std::move(outgoing->finish), held, touch = std::move(touch)] {
+                return finish();
+            });
 }
 
 }  // namespace garden::server

@@ -13,7 +13,9 @@ namespace garden::server {
 Shares Shares::of(std::size_t workers) {
     const Shares full;
     workers = std::max<std::size_t>(workers, 16);
-    const auto part = [&](std::size_t of_full) { return std::max<std::size_t>(1, of_full * workers / full.workers); };
+    const auto part = [&](std::size_t of_full) {
+        return std::max<std::size_t>(1, of_full * workers / full.workers);
+    };
     Shares out;
     out.workers = workers;
     out.creates = part(full.creates);
@@ -39,14 +41,21 @@ Service::Service(Engine& engine, const base::log::Logger& logger, Config config)
     : engine_(engine),
       logger_(logger),
       config_(config),
-      creates_({.name = "creates", .total = config.shares.creates, .per_key = config.shares.creates_per_source}),
+      creates_(
+              {.name = "creates",
+               .total = config.shares.creates,
+               .per_key = config.shares.creates_per_source}),
       operations_(
-              {.name = "operations", .total = config.shares.operations, .per_key = config.shares.operations_per_container}),
+              {.name = "operations",
+               .total = config.shares.operations,
+               .per_key = config.shares.operations_per_container}),
       file_streams_(
               {.name = "file streams",
                .total = config.shares.file_streams,
                .per_key = config.shares.file_streams_per_container}),
-      pulls_({.name = "pulls", .total = config.shares.pulls, .per_key = config.shares.pulls_per_source}),
+      pulls_({.name = "pulls",
+              .total = config.shares.pulls,
+              .per_key = config.shares.pulls_per_source}),
       bulks_({.name = "bulk queries", .total = 4096, .per_key = 4}),
       pull_pool_({.name = "pulls", .threads = config.shares.pulls, .queue = 0}),
       bulk_pool_({.name = "bulk", .threads = 64, .queue = 8192}) {
@@ -59,10 +68,14 @@ Service::Service(Engine& engine, const base::log::Logger& logger, Config config)
 
 Service::~Service() = default;
 
-base::http::Response Service::handle(Request& request) { return router_(request); }
+base::http::Response Service::handle(Request& request) {
+    return router_(request);
+}
 
 void Service::add(const char* method, const char* pattern, Method handler) {
-    router_.add(method, pattern, [this, handler](Request& request) { return (this->*handler)(request); });
+    router_.add(method, pattern, [this, handler](Request& request) {
+        return (this->*handler)(request);
+    });
 }
 
 void Service::add(const char* method, const char* pattern, Operation handler, Touch touch) {
@@ -70,15 +83,16 @@ void Service::add(const char* method, const char* pattern, Operation handler, To
         const Handle handle{std::string(request.param("handle"))};
         const auto pass = operations_.enter(handle.get());
         if (!pass) return refuse(request, pass.error());
-        const auto held = touch == Touch::yes ? engine_.touch(handle) : nullptr;   // garden-api §9
+        const auto held = touch == Touch::yes ? engine_.touch(handle) : nullptr;  // garden-api §9
         return (this->*handler)(request, handle);
     });
 }
 
-base::http::Response Service::refuse(const Request& request, const base::Error& error, std::string_view process_id) {
+base::http::Response Service::refuse(
+        const Request& request, const base::Error& error, std::string_view process_id) {
     const auto refusal = api::refusal_of(error, request.param("handle"), process_id);
     // A client that asks for what is not there is everyday; the rest is told once, here.
-    const auto level = refusal.status >= 500 ? base::log::Level::error
+    const auto level = refusal.status >= 500   ? base::log::Level::error
                        : refusal.status == 404 ? base::log::Level::debug
                                                : base::log::Level::warning;
     logger_.log(
@@ -94,18 +108,26 @@ base::http::Response Service::refuse(const Request& request, const base::Error& 
     return json_answer(refusal.error, refusal.status);
 }
 
-base::http::Response Service::none() { return Response::json("{}\n"); }
+base::http::Response Service::none() {
+    return Response::json("{}\n");
+}
 
 void Service::served(const base::http::Served& served) {
     const auto route = served.route.empty() ? std::string("none") : served.route;
     metrics_.counter(
                     "gardend_requests_total", "Requests answered.",
-                    {{"method", served.method}, {"route", route}, {"code", std::to_string(served.status)}})
+                    {{"method", served.method},
+                     {"route", route},
+                     {"code", std::to_string(served.status)}})
             .add();
     const auto seconds = std::chrono::duration<double>(served.duration).count();
-    metrics_.histogram("gardend_request_seconds", "Time until the answer was written.", {{"route", route}}).observe(seconds);
+    metrics_.histogram(
+                    "gardend_request_seconds", "Time until the answer was written.",
+                    {{"route", route}})
+            .observe(seconds);
     logger_.log(
-            served.method == "GET" ? base::log::Level::debug : base::log::Level::info, "request served",
+            served.method == "GET" ? base::log::Level::debug : base::log::Level::info,
+            "request served",
             {{"request", served.id},
              {"method", served.method},
              {"path", served.path},
@@ -115,26 +137,36 @@ void Service::served(const base::http::Served& served) {
 }
 
 void Service::add_metrics() {
-    const auto ask = [this](const char* name, const char* help, base::metrics::Labels labels, auto value) {
+    const auto ask = [this](const char* name, const char* help, base::metrics::Labels labels,
+                            auto value) {
         metrics_.ask(name, help, labels, false, [value] { return static_cast<double>(value()); });
     };
     ask("gardend_containers", "Containers, half-made ones included.", {}, [this] {
         return engine_.list({{"garden.state", "all"}}).size();
     });
-    ask("gardend_streams", "Run and Attach connections.", {}, [this] { return streams_ ? streams_->size() : 0; });
+    ask("gardend_streams", "Run and Attach connections.", {},
+        [this] { return streams_ ? streams_->size() : 0; });
     for (auto* gate : {&creates_, &operations_, &file_streams_, &pulls_, &bulks_}) {
-        ask("gardend_at_work", "Requests at work, by share.", {{"share", gate->name()}}, [gate] { return gate->figures().inside; });
+        ask("gardend_at_work", "Requests at work, by share.", {{"share", gate->name()}},
+            [gate] { return gate->figures().inside; });
         metrics_.ask(
-                "gardend_refused_total", "Requests refused because a share was full.", {{"share", gate->name()}}, true,
+                "gardend_refused_total", "Requests refused because a share was full.",
+                {{"share", gate->name()}}, true,
                 [gate] { return static_cast<double>(gate->figures().refused); });
     }
     for (auto* pool : {&pull_pool_, &bulk_pool_}) {
-        ask("gardend_pool_threads", "Threads of a pool.", {{"pool", pool->name()}}, [pool] { return pool->figures().threads; });
-        ask("gardend_pool_busy", "Busy threads of a pool.", {{"pool", pool->name()}}, [pool] { return pool->figures().busy; });
-        ask("gardend_pool_queued", "Jobs that wait for a thread.", {{"pool", pool->name()}}, [pool] { return pool->figures().queued; });
+        ask("gardend_pool_threads", "Threads of a pool.", {{"pool", pool->name()}},
+            [pool] { return pool->figures().threads; });
+        ask("gardend_pool_busy", "Busy threads of a pool.", {{"pool", pool->name()}},
+            [pool] { return pool->figures().busy; });
+        ask("gardend_pool_queued", "Jobs that wait for a thread.", {{"pool", pool->name()}},
+            [pool] { return pool->figures().queued; });
     }
-    ask("process_resident_memory_bytes", "Resident memory of gardend.", {}, [] { return resident_bytes(); });
-    metrics_.gauge("gardend_info", "Always 1; the label says the version.", {{"version", CLOCHE_VERSION}}).set(1);
+    ask("process_resident_memory_bytes", "Resident memory of gardend.", {},
+        [] { return resident_bytes(); });
+    metrics_.gauge("gardend_info", "Always 1; the label says the version.",
+                   {{"version", CLOCHE_VERSION}})
+            .set(1);
 }
 
 base::http::Response Service::ping(Request& request) {

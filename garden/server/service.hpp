@@ -1,5 +1,5 @@
-// Service: every route of gardend over an Engine. Makes the handler that base::http::Server calls; tests call it without a
-// socket. Used by main.
+// Service: every route of gardend over an Engine. Makes the handler that base::http::Server calls;
+// tests call it without a socket. Used by main.
 #pragma once
 
 #include "base/gate.hpp"
@@ -18,9 +18,10 @@
 
 namespace garden::server {
 
-// How the HTTP workers are shared out, so that a hung container or image source leaves room for everybody else.
+// How the HTTP workers are shared out, so that a hung container or image source leaves room for
+// everybody else.
 struct Shares {
-    std::size_t workers = 704;               // of base::http::Server; made when needed
+    std::size_t workers = 704;  // of base::http::Server; made when needed
     std::size_t creates = 448;
     std::size_t creates_per_source = 192;
     std::size_t operations = 160;
@@ -37,11 +38,14 @@ class Service {
   public:
     struct Config {
         Shares shares;
-        std::chrono::milliseconds bulk_deadline{10'000};   // for each container of a bulk call
-        std::chrono::milliseconds pull_check{200};         // how soon a pull notices that its client is gone
+        std::chrono::milliseconds bulk_deadline{10'000};  // for each container of a bulk call
+        std::chrono::milliseconds pull_check{
+                200};  // how soon a pull notices that its client is gone
         Streams::Times stream_times;
     };
-    static base::Result<std::unique_ptr<Service>> start(Engine& engine, const base::log::Logger& logger, Config config);
+
+    static base::Result<std::unique_ptr<Service>> start(
+            Engine& engine, const base::log::Logger& logger, Config config);
     ~Service();
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;
@@ -49,7 +53,9 @@ class Service {
     base::http::Response handle(base::http::Request& request);
     // For ServerConfig::on_served: log and metrics of every request.
     void served(const base::http::Served& served);
+
     base::metrics::Registry& metrics() { return metrics_; }
+
     // Lets go of every Run and Attach connection (garden-api §1, graceful stop).
     void abandon_streams() { streams_.reset(); }
 
@@ -69,8 +75,9 @@ class Service {
     enum class Touch : std::uint8_t { yes, no };
     void add(const char* method, const char* pattern, Operation handler, Touch touch);
 
-    Response refuse(const Request& request, const base::Error& error, std::string_view process_id = {});
-    Response none();                                       // {}
+    Response refuse(
+            const Request& request, const base::Error& error, std::string_view process_id = {});
+    Response none();  // {}
 
     Response ping(Request& request);
     Response capacity(Request& request);
@@ -98,8 +105,11 @@ class Service {
     Response attach(Request& request, const Handle& handle);
     Response stream(int status, const Handle& handle, Attachment attachment);
     Response output(Request& request, bool is_stderr);
+
     Response standard_output(Request& request) { return output(request, false); }
+
     Response standard_error(Request& request) { return output(request, true); }
+
     Response stream_in(Request& request);
     Response stream_out(Request& request);
 

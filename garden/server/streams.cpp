@@ -5,11 +5,11 @@
 #include "garden/api/types.hpp"
 #include "garden/server/convert.hpp"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,11 +21,16 @@ namespace garden::server {
 namespace {
 
 constexpr std::size_t kReadBytes = 64 * 1024;
-constexpr std::size_t kInputBytes = 256 * 1024;   // more waits in the client's socket: back-pressure
+constexpr std::size_t kInputBytes = 256 * 1024;  // more waits in the client's socket: back-pressure
 
 // Epoll keys: session id, and which of its descriptors.
-constexpr std::uint64_t socket_key(std::uint64_t id) { return id << 1U; }
-constexpr std::uint64_t input_key(std::uint64_t id) { return (id << 1U) | 1U; }
+constexpr std::uint64_t socket_key(std::uint64_t id) {
+    return id << 1U;
+}
+
+constexpr std::uint64_t input_key(std::uint64_t id) {
+    return (id << 1U) | 1U;
+}
 
 void set_non_blocking(base::FdRef fd) {
     const int flags = ::fcntl(fd.get(), F_GETFL);
@@ -44,8 +49,9 @@ struct Streams::Inbox {
         std::set<std::uint64_t> sessions;
         base::Result<std::int32_t> code;
     };
+
     std::mutex mutex;
-    int wake = -1;                        // -1: nobody listens any more
+    int wake = -1;  // -1: nobody listens any more
     bool stopping = false;
     std::vector<std::unique_ptr<Session>> arrivals;
     std::vector<Exit> exits;
@@ -56,7 +62,7 @@ struct Streams::Inbox {
 
     void ring() const {
         const std::uint64_t one = 1;
-        if (wake >= 0) (void)!::write(wake, &one, sizeof one);   // a full counter rings as well
+        if (wake >= 0) (void)!::write(wake, &one, sizeof one);  // a full counter rings as well
     }
 };
 
@@ -64,16 +70,17 @@ struct Streams::Session {
     std::uint64_t id = 0;
     Stream stream;
     base::json::ValueSplitter splitter{kMaxMessageBytes};
-    std::string input;                    // for the process, not yet written
+    std::string input;  // for the process, not yet written
     std::size_t input_at = 0;
-    bool input_ends = false;              // EOF follows what is in `input`
+    bool input_ends = false;  // EOF follows what is in `input`
     bool input_watched = false;
-    bool finished = false;                // the final message is out: only lingering
+    bool finished = false;  // the final message is out: only lingering
     std::deque<std::function<void()>> controls;
     bool control_busy = false;
     std::uint32_t watched = 0;
 
     std::size_t pending() const { return input.size() - input_at; }
+
     bool congested() const { return pending() >= kInputBytes || controls.size() >= kMaxControls; }
 };
 
@@ -83,12 +90,17 @@ base::Result<std::unique_ptr<Streams>> Streams::start(Engine& engine, Times time
     base::Fd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wake) return base::fail_errno("make an eventfd");
     epoll_event event{.events = EPOLLIN, .data = {.u64 = 0}};
-    if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, wake.get(), &event) != 0) return base::fail_errno("watch an eventfd");
+    if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, wake.get(), &event) != 0)
+        return base::fail_errno("watch an eventfd");
     return std::unique_ptr<Streams>(new Streams(engine, times, std::move(epoll), std::move(wake)));
 }
 
 Streams::Streams(Engine& engine, Times times, base::Fd epoll, base::Fd wake)
-    : engine_(engine), times_(times), epoll_(std::move(epoll)), wake_(std::move(wake)), inbox_(std::make_shared<Inbox>()) {
+    : engine_(engine),
+      times_(times),
+      epoll_(std::move(epoll)),
+      wake_(std::move(wake)),
+      inbox_(std::make_shared<Inbox>()) {
     inbox_->wake = wake_.get();
     thread_ = std::thread(&Streams::run, this);
 }
@@ -111,7 +123,8 @@ Streams::~Streams() {
 void Streams::add(Stream stream) {
     auto session = std::make_unique<Session>();
     const api::ProcessMessage first{
-            .process_id = stream.attachment.process_id, .stream_id = std::to_string(stream.attachment.id)};
+            .process_id = stream.attachment.process_id,
+            .stream_id = std::to_string(stream.attachment.id)};
     const auto line = base::json::encode(first) + "\n";
     // 7.2: at once, before any output connection exists. An empty socket takes a hundred bytes.
     (void)::send(stream.socket.get(), line.data(), line.size(), MSG_NOSIGNAL);
@@ -124,9 +137,10 @@ void Streams::add(Stream stream) {
     inbox_->ring();
 }
 
-void Streams::connect(const Handle& handle, std::uint64_t attachment, bool is_stderr, const base::Fd& socket) {
+void Streams::connect(
+        const Handle& handle, std::uint64_t attachment, bool is_stderr, const base::Fd& socket) {
     if (!engine_.connect_output(handle, attachment, is_stderr, socket)) {
-        (void)::shutdown(socket.get(), SHUT_WR);   // 7.3: an unknown stream is an empty one
+        (void)::shutdown(socket.get(), SHUT_WR);  // 7.3: an unknown stream is an empty one
         return;
     }
     const std::lock_guard lock(inbox_->mutex);
@@ -140,7 +154,8 @@ void Streams::run() {
     (void)::pthread_sigmask(SIG_BLOCK, &all, nullptr);
     std::array<epoll_event, 128> events;
     for (;;) {
-        const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), next_timeout());
+        const int count = ::epoll_wait(
+                epoll_.get(), events.data(), static_cast<int>(events.size()), next_timeout());
         for (int i = 0; i < count; ++i) {
             const auto& event = events[static_cast<std::size_t>(i)];
             if (event.data.u64 == 0) continue;
@@ -182,7 +197,7 @@ void Streams::take_news() {
         if (it == sessions_.end()) continue;
         it->second->control_busy = false;
         next_control(*it->second);
-        take_messages(*it->second);   // may have stopped for want of room
+        take_messages(*it->second);  // may have stopped for want of room
     }
     for (const auto& exit : exits) {
         for (const auto id : exit.sessions) {
@@ -202,7 +217,7 @@ void Streams::admit(std::unique_ptr<Session> made) {
     }
     watch(session);
     wait_for(session);
-    (void)session.splitter.feed(session.stream.leftover);   // bounded by the header limit
+    (void)session.splitter.feed(session.stream.leftover);  // bounded by the header limit
     session.stream.leftover.clear();
     take_messages(session);
 }
@@ -217,21 +232,25 @@ void Streams::wait_for(Session& session) {
         waiting->sessions.insert(session.id);
     }
     if (!made) return;
-    engine_.wait(key.first, key.second, [inbox = inbox_, key, made](base::Result<std::int32_t> code) {
-        const std::lock_guard lock(inbox->mutex);
-        // From now on a new client of this id makes a new wait: the id may be another process's then.
-        const auto it = inbox->waiting.find(key);
-        if (it != inbox->waiting.end() && it->second == made) inbox->waiting.erase(it);
-        inbox->exits.push_back({.sessions = std::move(made->sessions), .code = std::move(code)});
-        inbox->ring();
-    });
+    engine_.wait(
+            key.first, key.second, [inbox = inbox_, key, made](base::Result<std::int32_t> code) {
+                const std::lock_guard lock(inbox->mutex);
+                // From now on a new client of this id makes a new wait: the id may be another
+                // process's then.
+                const auto it = inbox->waiting.find(key);
+                if (it != inbox->waiting.end() && it->second == made) inbox->waiting.erase(it);
+                inbox->exits.push_back(
+                        {.sessions = std::move(made->sessions), .code = std::move(code)});
+                inbox->ring();
+            });
 }
 
 void Streams::watch(Session& session) {
-    const std::uint32_t wanted = session.congested() && !session.finished ? 0U : static_cast<std::uint32_t>(EPOLLIN);
+    const std::uint32_t wanted =
+            session.congested() && !session.finished ? 0U : static_cast<std::uint32_t>(EPOLLIN);
     epoll_event event{.events = wanted, .data = {.u64 = socket_key(session.id)}};
     const int action = session.watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-    const std::uint32_t mark = wanted | 0x8000'0000U;   // "known to epoll"
+    const std::uint32_t mark = wanted | 0x8000'0000U;  // "known to epoll"
     if (session.watched == mark) return;
     (void)::epoll_ctl(epoll_.get(), action, session.stream.socket.get(), &event);
     session.watched = mark;
@@ -239,11 +258,13 @@ void Streams::watch(Session& session) {
 
 void Streams::on_socket(Session& session) {
     std::array<char, kReadBytes> piece;
-    const auto count = ::recv(session.stream.socket.get(), piece.data(), piece.size(), MSG_DONTWAIT);
+    const auto count =
+            ::recv(session.stream.socket.get(), piece.data(), piece.size(), MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (count <= 0) return close(session, false);       // 7.4, rule 6: the process keeps running
-    if (session.finished) return;                         // rule 4: read and discard
-    if (!session.splitter.feed(std::string_view(piece.data(), static_cast<std::size_t>(count)))) return close(session, false);
+    if (count <= 0) return close(session, false);  // 7.4, rule 6: the process keeps running
+    if (session.finished) return;                  // rule 4: read and discard
+    if (!session.splitter.feed(std::string_view(piece.data(), static_cast<std::size_t>(count))))
+        return close(session, false);
     take_messages(session);
 }
 
@@ -259,14 +280,18 @@ void Streams::take_messages(Session& session) {
 
 void Streams::take_message(Session& session, std::string_view text) {
     auto message = base::json::decode<api::ProcessMessage>(
-            text, base::json::Rest::reject, {.bytes = kMaxMessageBytes, .depth = base::json::kMaxDepth});
-    if (!message) return;   // 7.2: unknown messages are ignored, the connection goes on
+            text, base::json::Rest::reject,
+            {.bytes = kMaxMessageBytes, .depth = base::json::kMaxDepth});
+    if (!message) return;  // 7.2: unknown messages are ignored, the connection goes on
     const auto handle = session.stream.handle;
     const auto process = session.stream.attachment.process_id;
     if (message->tty) {
         if (!message->tty->window_size) return;
         const auto size = to_window(*message->tty->window_size);
-        if (size) control(session, [this, handle, process, window = *size] { (void)engine_.resize(handle, process, window); });
+        if (size)
+            control(session, [this, handle, process, window = *size] {
+                (void)engine_.resize(handle, process, window);
+            });
     } else if (message->source) {
         if (!message->data) {
             session.input_ends = true;
@@ -277,7 +302,8 @@ void Streams::take_message(Session& session, std::string_view text) {
         // 10.7: an exited process is fine; other numbers mean nothing.
         if (*message->signal != 0 && *message->signal != 1) return;
         const int number = *message->signal == 0 ? SIGTERM : SIGKILL;
-        control(session, [this, handle, process, number] { (void)engine_.signal(handle, process, number); });
+        control(session,
+                [this, handle, process, number] { (void)engine_.signal(handle, process, number); });
     }
 }
 
@@ -289,10 +315,12 @@ void Streams::on_input(Session& session) {
 void Streams::flush_input(Session& session) {
     auto& input = session.stream.attachment.input;
     while (input && session.pending() > 0) {
-        const auto count = ::write(input.get(), session.input.data() + session.input_at, session.pending());
+        const auto count =
+                ::write(input.get(), session.input.data() + session.input_at, session.pending());
         if (count < 0 && errno == EINTR) continue;
         if (count < 0 && errno == EAGAIN) break;
-        if (count < 0) return drop_input(session);        // 7.4, rule 5: the process does not read any more
+        if (count < 0)
+            return drop_input(session);  // 7.4, rule 5: the process does not read any more
         session.input_at += static_cast<std::size_t>(count);
     }
     if (session.pending() == 0) {
@@ -348,7 +376,8 @@ void Streams::finish(Session& session, const base::Result<std::int32_t>& code) {
         last.error = code.error().text;
     }
     const auto line = base::json::encode(last) + "\n";
-    (void)::send(session.stream.socket.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)::send(
+            session.stream.socket.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     // Rule 4: unread data in a closed socket would reset it and lose the line.
     (void)::shutdown(session.stream.socket.get(), SHUT_WR);
     session.finished = true;
@@ -375,7 +404,8 @@ void Streams::close(Session& session, bool late_output) {
         inbox_->connected.erase({handle, id});
     }
     if (session.stream.attachment.input && session.input_watched) {
-        (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, session.stream.attachment.input.get(), nullptr);
+        (void)::epoll_ctl(
+                epoll_.get(), EPOLL_CTL_DEL, session.stream.attachment.input.get(), nullptr);
     }
     // A signal sent right before the connection ended still counts.
     if (!session.controls.empty()) {
@@ -385,7 +415,8 @@ void Streams::close(Session& session, bool late_output) {
     }
     sessions_.erase(session.id);
     --open_;
-    // 7.3: output that nobody has fetched yet waits for late connections, but only after the end of the process.
+    // 7.3: output that nobody has fetched yet waits for late connections, but only after the end of
+    // the process.
     if (!late_output || all_connected) return detach(handle, id);
     timers_.emplace(Clock::now() + times_.late_output, [this, handle, id] { detach(handle, id); });
 }
@@ -396,7 +427,8 @@ void Streams::detach(const Handle& handle, std::uint64_t attachment) {
 
 int Streams::next_timeout() {
     if (timers_.empty()) return -1;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(timers_.begin()->first - Clock::now());
+    const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(timers_.begin()->first - Clock::now());
     return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
 }
 

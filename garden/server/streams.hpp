@@ -1,5 +1,6 @@
-// The main connections of Run and Attach after the hijack: one thread waits for all of them, so a waiting client holds no
-// worker (garden-api §7). Output does not pass here: the shim writes it to the client's own sockets.
+// The main connections of Run and Attach after the hijack: one thread waits for all of them, so a
+// waiting client holds no worker (garden-api §7). Output does not pass here: the shim writes it to
+// the client's own sockets.
 #pragma once
 
 #include "base/fd.hpp"
@@ -23,17 +24,19 @@
 namespace garden::server {
 
 inline constexpr std::size_t kMaxStreams = 16384;
-inline constexpr std::size_t kMaxMessageBytes = std::size_t{64} << 20;   // a Go client may send a whole buffer at once
-inline constexpr std::size_t kMaxControls = 64;                           // signals and resizes waiting, per stream
-inline constexpr std::chrono::seconds kLateOutput{60};                    // for output connections after the end (7.3)
-inline constexpr std::chrono::seconds kLinger{1};                         // 7.4, rule 4
+inline constexpr std::size_t kMaxMessageBytes =
+        std::size_t{64} << 20;                   // a Go client may send a whole buffer at once
+inline constexpr std::size_t kMaxControls = 64;  // signals and resizes waiting, per stream
+inline constexpr std::chrono::seconds kLateOutput{
+        60};                                       // for output connections after the end (7.3)
+inline constexpr std::chrono::seconds kLinger{1};  // 7.4, rule 4
 
 struct Stream {
     base::Fd socket;
-    std::string leftover;        // what the client sent behind its request
+    std::string leftover;  // what the client sent behind its request
     Handle handle;
     Attachment attachment;
-    std::shared_ptr<void> touch; // pauses the grace time (garden-api §9)
+    std::shared_ptr<void> touch;  // pauses the grace time (garden-api §9)
 };
 
 class Streams {
@@ -42,23 +45,29 @@ class Streams {
         std::chrono::milliseconds late_output = kLateOutput;
         std::chrono::milliseconds linger = kLinger;
     };
+
     static base::Result<std::unique_ptr<Streams>> start(Engine& engine, Times times);
-    ~Streams();                  // closes every connection without an exit status; processes keep running
+    ~Streams();  // closes every connection without an exit status; processes keep running
     Streams(const Streams&) = delete;
     Streams& operator=(const Streams&) = delete;
 
     // Sends the first message and serves the connection from then on.
     void add(Stream stream);
-    // An output connection of an attachment: gives `socket` to the shim. Unknown ids close it (an empty output).
-    void connect(const Handle& handle, std::uint64_t attachment, bool is_stderr, const base::Fd& socket);
+    // An output connection of an attachment: gives `socket` to the shim. Unknown ids close it (an
+    // empty output).
+    void connect(
+            const Handle& handle, std::uint64_t attachment, bool is_stderr, const base::Fd& socket);
+
     std::size_t size() const { return open_; }
+
     bool full() const { return open_ >= kMaxStreams; }
+
     base::WorkerPool::Figures pool_figures() const { return pool_.figures(); }
 
   private:
     struct Session;
-    struct Waiting;              // one engine wait per process, whatever the number of its clients
-    struct Inbox;                // what other threads tell this one
+    struct Waiting;  // one engine wait per process, whatever the number of its clients
+    struct Inbox;    // what other threads tell this one
     using Sessions = std::map<std::uint64_t, std::unique_ptr<Session>>;
     using Clock = std::chrono::steady_clock;
 

@@ -4,9 +4,9 @@
 #include "rootfs/fetch/url.hpp"
 #include "rootfs/image/json.hpp"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
+
+#include <openssl/evp.h>
 
 namespace rootfs {
 
@@ -17,21 +17,24 @@ constexpr std::size_t kMaxTokenAnswer = 1 << 20;
 constexpr std::size_t kMaxToken = 64 << 10;
 constexpr std::size_t kKeptTokens = 1000;
 constexpr std::chrono::seconds kLongestKept{3600};
-constexpr std::chrono::seconds kMargin{10};   // a token must not end on its way
+constexpr std::chrono::seconds kMargin{10};  // a token must not end on its way
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 std::string base64(std::string_view text) {
     std::string out((text.size() + 2) / 3 * 4 + 1, '\0');
     const int size = EVP_EncodeBlock(
-            reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(text.data()),
-            static_cast<int>(text.size()));
+            reinterpret_cast<unsigned char*>(out.data()),
+            reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
     out.resize(static_cast<std::size_t>(size));
     return out;
 }
 
 std::string_view skip_space(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t' || text.front() == ',')) text.remove_prefix(1);
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t' || text.front() == ','))
+        text.remove_prefix(1);
     return text;
 }
 
@@ -60,17 +63,22 @@ bool printable(std::string_view text) {
 
 }  // namespace
 
-std::string Credentials::basic() const { return "Basic " + base64(username + ":" + password); }
+std::string Credentials::basic() const {
+    return "Basic " + base64(username + ":" + password);
+}
 
 base::Result<Challenge> parse_challenge(std::string_view header) {
     if (header.size() > kMaxChallenge) {
-        return base::fail(base::Errc::exhausted, "the WWW-Authenticate header exceeds {} bytes", kMaxChallenge);
+        return base::fail(
+                base::Errc::exhausted, "the WWW-Authenticate header exceeds {} bytes",
+                kMaxChallenge);
     }
     Challenge out;
     header = skip_space(header);
     const auto space = std::min(header.find(' '), header.size());
     for (const char c : header.substr(0, space)) out.scheme += lower(c);
-    if (out.scheme.empty()) return base::fail(base::Errc::denied, "the registry asks for credentials but not how");
+    if (out.scheme.empty())
+        return base::fail(base::Errc::denied, "the registry asks for credentials but not how");
     header = skip_space(header.substr(space));
     while (!header.empty()) {
         const auto equals = header.find('=');
@@ -86,13 +94,15 @@ base::Result<Challenge> parse_challenge(std::string_view header) {
 
 base::Result<Token> parse_token(std::string_view body) {
     const Json document = TRY(parse_json(body, "token answer"));
-    if (!document.is_object()) return base::fail(base::Errc::corrupt, "token answer must be an object");
+    if (!document.is_object())
+        return base::fail(base::Errc::corrupt, "token answer must be an object");
     Token out;
     out.value = TRY(text_member(document, "token", "token answer"));
     if (out.value.empty()) out.value = TRY(text_member(document, "access_token", "token answer"));
     if (out.value.empty()) return base::fail(base::Errc::denied, "token answer has no token");
     if (out.value.size() > kMaxToken || !printable(out.value)) {
-        return base::fail(base::Errc::corrupt, "token answer has a token that is too long or not printable");
+        return base::fail(
+                base::Errc::corrupt, "token answer has a token that is too long or not printable");
     }
     if (member(document, "expires_in") != nullptr) {
         const auto seconds = TRY(size_member(document, "expires_in", "token answer"));
@@ -110,12 +120,15 @@ std::string TokenCache::find(const std::string& key) {
     return {};
 }
 
-void TokenCache::keep(const std::string& key, std::string authorization, std::chrono::seconds lifetime) {
+void TokenCache::keep(
+        const std::string& key, std::string authorization, std::chrono::seconds lifetime) {
     lifetime = std::min(lifetime - kMargin, kLongestKept);
     if (lifetime <= std::chrono::seconds(0)) return;
     const std::lock_guard lock(mutex_);
-    if (kept_.size() >= kKeptTokens) kept_.clear();   // each is one request away
-    kept_[key] = Kept{.authorization = std::move(authorization), .end = std::chrono::steady_clock::now() + lifetime};
+    if (kept_.size() >= kKeptTokens) kept_.clear();  // each is one request away
+    kept_[key] =
+            Kept{.authorization = std::move(authorization),
+                 .end = std::chrono::steady_clock::now() + lifetime};
 }
 
 void TokenCache::drop(const std::string& key) {
@@ -124,15 +137,20 @@ void TokenCache::drop(const std::string& key) {
 }
 
 base::Result<Token> answer(
-        const Challenge& challenge, const AuthRequest& request, const Credentials& credentials, HttpClient& client,
+        const Challenge& challenge,
+        const AuthRequest& request,
+        const Credentials& credentials,
+        HttpClient& client,
         const Cancelled& cancelled) {
     if (challenge.scheme == "basic") {
-        if (credentials.empty()) return base::fail(base::Errc::denied, "the registry asks for a user name and password");
+        if (credentials.empty())
+            return base::fail(base::Errc::denied, "the registry asks for a user name and password");
         return Token{.value = credentials.basic(), .lifetime = kLongestKept};
     }
     if (challenge.scheme != "bearer") {
         return base::fail(
-                base::Errc::unsupported, "the registry asks for the unknown way '{}'", challenge.scheme.substr(0, 32));
+                base::Errc::unsupported, "the registry asks for the unknown way '{}'",
+                challenge.scheme.substr(0, 32));
     }
     const auto get = [&challenge](const char* name) {
         const auto found = challenge.parameters.find(name);
@@ -141,12 +159,14 @@ base::Result<Token> answer(
     const auto realm = TRY(resolve_url(request.registry_url, get("realm")).context("token realm"));
     // A password never leaves TLS for plain text.
     if (request.registry_url.starts_with("https://") && !realm.starts_with("https://")) {
-        return base::fail(base::Errc::denied, "the token realm '{}' is not https", realm.substr(0, 200));
+        return base::fail(
+                base::Errc::denied, "the token realm '{}' is not https", realm.substr(0, 200));
     }
     std::string url = realm;
     const auto add = [&url](const char* name, const std::string& value) {
         if (value.empty()) return;
-        url += (url.find('?') == std::string::npos ? "?" : "&") + std::string(name) + "=" + escape_query(value);
+        url += (url.find('?') == std::string::npos ? "?" : "&") + std::string(name) + "=" +
+               escape_query(value);
     };
     add("service", get("service"));
     add("scope", get("scope").empty() ? request.scope : get("scope"));
@@ -157,10 +177,14 @@ base::Result<Token> answer(
             .private_network = request.private_network};
     const auto response = TRY(client.send(ask, cancelled));
     if (response.status == 401 || response.status == 403) {
-        return base::fail(base::Errc::denied, "the token server refused the credentials (status {})", response.status);
+        return base::fail(
+                base::Errc::denied, "the token server refused the credentials (status {})",
+                response.status);
     }
     if (response.status != 200) {
-        return base::fail(base::Errc::unavailable, "the token server answered with status {}", response.status);
+        return base::fail(
+                base::Errc::unavailable, "the token server answered with status {}",
+                response.status);
     }
     auto token = TRY(parse_token(response.body));
     token.value = "Bearer " + token.value;

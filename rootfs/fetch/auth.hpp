@@ -1,4 +1,5 @@
-// Who we are to a registry: credentials, challenges and bearer tokens. Used by rootfs/fetch/registry.cpp.
+// Who we are to a registry: credentials, challenges and bearer tokens. Used by
+// rootfs/fetch/registry.cpp.
 #pragma once
 
 #include "base/result.hpp"
@@ -17,13 +18,15 @@ struct Credentials {
     std::string password;
 
     bool empty() const { return username.empty() && password.empty(); }
-    std::string basic() const;   // the value of an Authorization header
+
+    std::string basic() const;  // the value of an Authorization header
 };
 
 struct Challenge {
-    std::string scheme;          // lower case: "bearer", "basic"
-    std::map<std::string, std::string> parameters;   // realm, service, scope, error
+    std::string scheme;                             // lower case: "bearer", "basic"
+    std::map<std::string, std::string> parameters;  // realm, service, scope, error
 };
+
 base::Result<Challenge> parse_challenge(std::string_view header);
 
 // The token in the answer of a realm: "token" or "access_token", and how long it is good for.
@@ -31,12 +34,14 @@ struct Token {
     std::string value;
     std::chrono::seconds lifetime{60};
 };
+
 base::Result<Token> parse_token(std::string_view body);
 
-// Remembers tokens until they end. A token is bound to registry, repository and credentials (IMG-05).
+// Remembers tokens until they end. A token is bound to registry, repository and credentials
+// (IMG-05).
 class TokenCache {
   public:
-    std::string find(const std::string& key);   // the Authorization value, "" = none
+    std::string find(const std::string& key);  // the Authorization value, "" = none
     void keep(const std::string& key, std::string authorization, std::chrono::seconds lifetime);
     void drop(const std::string& key);
 
@@ -45,19 +50,24 @@ class TokenCache {
         std::string authorization;
         std::chrono::steady_clock::time_point end;
     };
+
     std::mutex mutex_;
     std::map<std::string, Kept> kept_;
 };
 
-// The Authorization value that answers `challenge` of a registry at `registry_url`. `private_network`: the registry itself
-// is in one, so its realm may be too.
+// The Authorization value that answers `challenge` of a registry at `registry_url`.
+// `private_network`: the registry itself is in one, so its realm may be too.
 struct AuthRequest {
     std::string registry_url;
-    std::string scope;           // used when the challenge names none
+    std::string scope;  // used when the challenge names none
     bool private_network = false;
 };
+
 base::Result<Token> answer(
-        const Challenge& challenge, const AuthRequest& request, const Credentials& credentials, HttpClient& client,
+        const Challenge& challenge,
+        const AuthRequest& request,
+        const Credentials& credentials,
+        HttpClient& client,
         const Cancelled& cancelled);
 
 }  // namespace rootfs

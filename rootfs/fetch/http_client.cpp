@@ -6,7 +6,6 @@
 #include "rootfs/fetch/url.hpp"
 
 #include <sys/socket.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include <optional>
 
 #include <curl/curl.h>
+#include <strings.h>
 
 namespace rootfs {
 
@@ -22,15 +22,16 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kPollMilliseconds = 50;             // how late a cancellation may be noticed
-constexpr std::size_t kErrorBody = 64 << 10;      // of an answer that is not 2xx
+constexpr int kPollMilliseconds = 50;         // how late a cancellation may be noticed
+constexpr std::size_t kErrorBody = 64 << 10;  // of an answer that is not 2xx
 constexpr std::size_t kHeaderBytes = 64 << 10;
 constexpr std::chrono::seconds kSlowWindow{60};
 constexpr std::size_t kIdleSessions = 16;
 
 std::string_view trimmed(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == '\r' || text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
+    while (!text.empty() && (text.back() == '\r' || text.back() == '\n' || text.back() == ' '))
+        text.remove_suffix(1);
     return text;
 }
 
@@ -61,14 +62,16 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* context) 
     hop.any_byte = true;
     hop.header_bytes += size;
     if (hop.header_bytes > kHeaderBytes) {
-        hop.failure = base::fail(base::Errc::exhausted, "the headers exceed {} bytes", kHeaderBytes);
+        hop.failure =
+                base::fail(base::Errc::exhausted, "the headers exceed {} bytes", kHeaderBytes);
         return 0;
     }
     const std::string_view line = trimmed({data, size});
-    if (line.starts_with("HTTP/")) {   // also after a 1xx: what came before does not count
+    if (line.starts_with("HTTP/")) {  // also after a 1xx: what came before does not count
         const auto space = line.find(' ');
         int status = 0;
-        for (std::size_t i = space + 1; space != std::string_view::npos && i < line.size() && i < space + 4; ++i) {
+        for (std::size_t i = space + 1;
+             space != std::string_view::npos && i < line.size() && i < space + 4; ++i) {
             if (line[i] < '0' || line[i] > '9') break;
             status = status * 10 + (line[i] - '0');
         }
@@ -91,7 +94,8 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* context) 
     }
     if (same_name(name, "Retry-After")) {
         std::int64_t seconds = 0;
-        for (const char c : value.substr(0, 6)) seconds = c >= '0' && c <= '9' ? seconds * 10 + (c - '0') : 0;
+        for (const char c : value.substr(0, 6))
+            seconds = c >= '0' && c <= '9' ? seconds * 10 + (c - '0') : 0;
         hop.response.retry_after = std::chrono::seconds(seconds);
     }
     return size;
@@ -105,8 +109,9 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* context) {
     if (hop.sink == nullptr || !hop.success()) {
         const std::uint64_t limit = hop.success() ? hop.limit : kErrorBody;
         if (hop.response.body.size() + size > limit) {
-            if (!hop.success()) return size;   // enough of an error page
-            hop.failure = base::fail(base::Errc::exhausted, "the answer exceeds the limit of {} bytes", limit);
+            if (!hop.success()) return size;  // enough of an error page
+            hop.failure = base::fail(
+                    base::Errc::exhausted, "the answer exceeds the limit of {} bytes", limit);
             return 0;
         }
         hop.response.body.append(piece);
@@ -126,7 +131,8 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* context) {
     return size;
 }
 
-// The address itself is judged, so that a name which resolves differently a second time gains nothing.
+// The address itself is judged, so that a name which resolves differently a second time gains
+// nothing.
 curl_socket_t on_socket(void* context, curlsocktype, struct curl_sockaddr* address) {
     auto& hop = *static_cast<Hop*>(context);
     const bool is_private = is_private_address(address->addr);
@@ -140,22 +146,31 @@ curl_socket_t on_socket(void* context, curlsocktype, struct curl_sockaddr* addre
 base::Error error_of(CURLcode code, const char* detail, const Hop& hop, const std::string& url) {
     const std::string text = detail[0] != '\0' ? detail : curl_easy_strerror(code);
     if (hop.refused_address) {
-        return base::fail(base::Errc::denied, "{}: led to a loopback, link-local or private address", url);   // IMG-05
+        return base::fail(
+                base::Errc::denied, "{}: led to a loopback, link-local or private address",
+                url);  // IMG-05
     }
     switch (code) {
         case CURLE_PEER_FAILED_VERIFICATION:
         case CURLE_SSL_CACERT_BADFILE:
         case CURLE_SSL_ISSUER_ERROR:
             return base::fail(
-                    base::Errc::denied, "{}: the certificate is not trusted: {} (hint: configure ca_file)", url, text);
+                    base::Errc::denied,
+                    "{}: the certificate is not trusted: {} (hint: configure ca_file)", url, text);
         case CURLE_SSL_CONNECT_ERROR:
             return base::fail(
                     base::Errc::unavailable,
-                    "{}: no TLS connection: {} (hint: list a plain HTTP registry in insecure_registries)", url, text);
-        case CURLE_OPERATION_TIMEDOUT: return base::fail(base::Errc::timeout, "{}: {}", url, text);
+                    "{}: no TLS connection: {} (hint: list a plain HTTP registry in "
+                    "insecure_registries)",
+                    url, text);
+        case CURLE_OPERATION_TIMEDOUT:
+            return base::fail(base::Errc::timeout, "{}: {}", url, text);
         case CURLE_URL_MALFORMAT:
-        case CURLE_UNSUPPORTED_PROTOCOL: return base::fail(base::Errc::invalid, "{}: {}", url, text);
-        default: return base::fail(base::Errc::unavailable, "{}: {}", url, text);   // foreign enum: new codes come
+        case CURLE_UNSUPPORTED_PROTOCOL:
+            return base::fail(base::Errc::invalid, "{}: {}", url, text);
+        default:
+            return base::fail(
+                    base::Errc::unavailable, "{}: {}", url, text);  // foreign enum: new codes come
     }
 }
 
@@ -168,6 +183,7 @@ struct HttpClient::Session {
     Session() = default;
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
+
     ~Session() {
         curl_easy_cleanup(easy);
         curl_multi_cleanup(multi);
@@ -186,6 +202,7 @@ struct HttpClient::Pool {
         idle.pop_back();
         return session;
     }
+
     void give(std::unique_ptr<Session> session) {
         const std::lock_guard lock(mutex);
         if (idle.size() < kIdleSessions) idle.push_back(std::move(session));
@@ -194,15 +211,22 @@ struct HttpClient::Pool {
 
 namespace {
 
-void set_options(CURL* easy, const HttpRequest& request, const HttpLimits& limits, const std::string& ca_file, Hop& hop) {
+void set_options(
+        CURL* easy,
+        const HttpRequest& request,
+        const HttpLimits& limits,
+        const std::string& ca_file,
+        Hop& hop) {
     curl_easy_reset(easy);
     curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));   // IMG-01
+    curl_easy_setopt(
+            easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));  // IMG-01
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);   // a hung name server must not hold a cancelled pull
+    curl_easy_setopt(
+            easy, CURLOPT_QUICK_EXIT, 1L);  // a hung name server must not hold a cancelled pull
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits.connect.count()));
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
@@ -236,7 +260,8 @@ class Watchdog {
         const auto got = hop.response.received - window_bytes_;
         window_start_ = now;
         window_bytes_ = hop.response.received;
-        return got < limits_.slowest_bytes_per_second * static_cast<std::uint64_t>(kSlowWindow.count());
+        return got <
+               limits_.slowest_bytes_per_second * static_cast<std::uint64_t>(kSlowWindow.count());
     }
 
   private:
@@ -245,19 +270,22 @@ class Watchdog {
     std::uint64_t window_bytes_ = 0;
 };
 
-base::Result<CURLcode> perform(CURLM* multi, Hop& hop, const HttpLimits& limits, const Cancelled& cancelled) {
+base::Result<CURLcode> perform(
+        CURLM* multi, Hop& hop, const HttpLimits& limits, const Cancelled& cancelled) {
     Watchdog watchdog(limits);
     for (int running = 1; running > 0;) {
         if (cancelled.load()) return cancelled_error();
         if (watchdog.expired(hop)) {
             return base::fail(
-                    base::Errc::timeout, "no answer for {} ms", hop.any_byte ? limits.stall.count()
-                                                                             : (limits.connect + limits.stall).count());
+                    base::Errc::timeout, "no answer for {} ms",
+                    hop.any_byte ? limits.stall.count() : (limits.connect + limits.stall).count());
         }
         if (const auto code = curl_multi_perform(multi, &running); code != CURLM_OK) {
             return base::fail(base::Errc::internal, "libcurl: {}", curl_multi_strerror(code));
         }
-        if (running > 0) (void)curl_multi_poll(multi, nullptr, 0, kPollMilliseconds, nullptr);   // errors show in perform
+        if (running > 0)
+            (void)curl_multi_poll(
+                    multi, nullptr, 0, kPollMilliseconds, nullptr);  // errors show in perform
     }
     int left = 0;
     const CURLMsg* message = curl_multi_info_read(multi, &left);
@@ -268,14 +296,18 @@ base::Result<CURLcode> perform(CURLM* multi, Hop& hop, const HttpLimits& limits,
 
 HttpClient::HttpClient(HttpLimits limits, std::string ca_file)
     : limits_(limits), ca_file_(std::move(ca_file)), pool_(std::make_unique<Pool>()) {
-    static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);   // once per process, thread-safe by the language
-    (void)ready;   // fails only without memory
+    static const CURLcode ready =
+            curl_global_init(CURL_GLOBAL_DEFAULT);  // once per process, thread-safe by the language
+    (void)ready;                                    // fails only without memory
 }
 
 HttpClient::~HttpClient() = default;
 
 base::Result<HttpResponse> HttpClient::hop(
-        Session& session, const HttpRequest& request, const Cancelled& cancelled, const HttpSink* sink) {
+        Session& session,
+        const HttpRequest& request,
+        const Cancelled& cancelled,
+        const HttpSink* sink) {
     Hop hop{.sink = sink, .limit = request.body_limit, .allow_private = request.private_network};
     set_options(session.easy, request, limits_, ca_file_, hop);
     std::array<char, CURL_ERROR_SIZE> detail{};
@@ -299,7 +331,8 @@ base::Result<HttpResponse> HttpClient::hop(
     hop.response.peer_is_private = peer != nullptr && is_private_address(std::string_view(peer));
     hop.response.final_url = hop.location.empty() ? request.url : hop.location;
     // An empty 2xx body never reached the sink.
-    if (sink != nullptr && hop.success() && !hop.started && sink->start) TRY(sink->start(hop.response));
+    if (sink != nullptr && hop.success() && !hop.started && sink->start)
+        TRY(sink->start(hop.response));
     return std::move(hop.response);
 }
 
@@ -310,10 +343,12 @@ base::Result<HttpResponse> HttpClient::send(
     bool home_is_private = first.private_network;
     for (int redirects = 0;; ++redirects) {
         auto session = pool_->take();
-        auto response = TRY(hop(*session, request, cancelled, sink));   // a failed session is not kept
+        auto response =
+                TRY(hop(*session, request, cancelled, sink));  // a failed session is not kept
         pool_->give(std::move(session));
-        const bool moved = response.status == 301 || response.status == 302 || response.status == 303 ||
-                           response.status == 307 || response.status == 308;
+        const bool moved = response.status == 301 || response.status == 302 ||
+                           response.status == 303 || response.status == 307 ||
+                           response.status == 308;
         if (redirects == 0) home_is_private = response.peer_is_private;
         if (!moved) {
             response.final_url = request.url;
@@ -321,11 +356,14 @@ base::Result<HttpResponse> HttpClient::send(
             return response;
         }
         if (redirects >= limits_.redirects) {
-            return base::fail(base::Errc::denied, "{}: more than {} redirects", first.url, limits_.redirects);
+            return base::fail(
+                    base::Errc::denied, "{}: more than {} redirects", first.url, limits_.redirects);
         }
         const auto next = TRY(resolve_url(request.url, response.final_url));
         if (request.url.starts_with("https://") && !next.starts_with("https://")) {
-            return base::fail(base::Errc::denied, "{}: a redirect leaves TLS for {}", first.url, next.substr(0, 200));
+            return base::fail(
+                    base::Errc::denied, "{}: a redirect leaves TLS for {}", first.url,
+                    next.substr(0, 200));
         }
         // IMG-05, CVE-2020-15157: what was given for one host is never told to another.
         request.authorization = TRY(origin_of(next)) == home ? first.authorization : "";
@@ -337,9 +375,11 @@ base::Result<HttpResponse> HttpClient::send(
 bool wait_for(std::chrono::milliseconds time, const Cancelled& cancelled) {
     const auto end = Clock::now() + time;
     while (!cancelled.load()) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
+        const auto left =
+                std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
         if (left <= 0) return true;
-        (void)::usleep(static_cast<useconds_t>(std::min<std::int64_t>(left, kPollMilliseconds)) * 1000);
+        (void)::usleep(
+                static_cast<useconds_t>(std::min<std::int64_t>(left, kPollMilliseconds)) * 1000);
     }
     return false;
 }

@@ -29,7 +29,8 @@ bool is_out_of_reach(const base::Error& error) {
 }
 
 Registries::Registries(const ImagesConfig& config, Endpoint standard)
-    : client_(HttpLimits{.connect = config.connect_timeout, .stall = config.stall_timeout}, config.ca_file),
+    : client_(HttpLimits{.connect = config.connect_timeout, .stall = config.stall_timeout},
+              config.ca_file),
       retry_(RetryPolicy{.attempts = std::max(config.attempts, 1U)}),
       standard_(std::move(standard)) {
     for (const auto& host : config.insecure_registries) insecure_.push_back(lower(host));
@@ -39,9 +40,11 @@ base::Result<std::unique_ptr<Registries>> Registries::open(const ImagesConfig& c
     auto standard = TRY(parse_endpoint(config.docker_registry, "docker_registry"));
     std::unique_ptr<Registries> out(new Registries(config, std::move(standard)));
     const auto is_insecure = [&out](const std::string& host) {
-        return std::find(out->insecure_.begin(), out->insecure_.end(), host) != out->insecure_.end();
+        return std::find(out->insecure_.begin(), out->insecure_.end(), host) !=
+               out->insecure_.end();
     };
-    for (const auto& text : config.insecure_registries) (void)TRY(parse_endpoint(text, "insecure_registries"));
+    for (const auto& text : config.insecure_registries)
+        (void)TRY(parse_endpoint(text, "insecure_registries"));
     for (const auto& text : config.mirrors) {
         auto mirror = TRY(parse_endpoint(text, "mirrors"));
         mirror.plain_http = mirror.plain_http || is_insecure(mirror.host);
@@ -57,7 +60,8 @@ base::Result<RegistryTarget> Registries::target(const Reference& reference) cons
         out.mirrors = mirrors_;
     } else if (reachable(reference.host) != reachable(standard_.host)) {
         out.home = Endpoint{.host = reference.host};
-        out.home.plain_http = std::find(insecure_.begin(), insecure_.end(), reference.host) != insecure_.end();
+        out.home.plain_http =
+                std::find(insecure_.begin(), insecure_.end(), reference.host) != insecure_.end();
     }
     out.name = canonical_name(reference, out.home);
     return out;
@@ -78,7 +82,7 @@ std::vector<std::unique_ptr<RegistrySource>> Registries::sources(
         auto copy = image;
         copy.endpoint = mirror;
         auto brief = retry;
-        brief.attempts = std::min(retry.attempts, 2U);   // there is another place to ask
+        brief.attempts = std::min(retry.attempts, 2U);  // there is another place to ask
         out.push_back(std::make_unique<RegistrySource>(client_, tokens_, brief, std::move(copy)));
     }
     image.credentials = credentials;
@@ -87,7 +91,10 @@ std::vector<std::unique_ptr<RegistrySource>> Registries::sources(
 }
 
 base::Result<Digest> Registries::current(
-        const RegistryTarget& target, const Credentials& credentials, bool hurried, const Cancelled& cancelled) {
+        const RegistryTarget& target,
+        const Credentials& credentials,
+        bool hurried,
+        const Cancelled& cancelled) {
     base::Result<Digest> found = base::fail(base::Errc::internal, "no registry");
     for (const auto& source : sources(target, credentials, hurried)) {
         found = source->current(cancelled);
@@ -101,7 +108,8 @@ base::Result<RegistryPull> Registries::resolve(
     base::Result<RegistryPull> found = base::fail(base::Errc::internal, "no registry");
     for (auto& source : sources(target, credentials, false)) {
         auto resolved = source->resolve(cancelled);
-        if (resolved) return RegistryPull{.source = std::move(source), .resolved = std::move(*resolved)};
+        if (resolved)
+            return RegistryPull{.source = std::move(source), .resolved = std::move(*resolved)};
         found = std::move(resolved).error();
         if (found.error().kind == base::Errc::cancelled) break;
     }
@@ -119,7 +127,7 @@ bool Registries::seems_down(const Endpoint& home) {
 
 void Registries::note_down(const Endpoint& home) {
     const std::lock_guard lock(mutex_);
-    if (down_until_.size() > 1000) down_until_.clear();   // forgetting costs one timeout
+    if (down_until_.size() > 1000) down_until_.clear();  // forgetting costs one timeout
     down_until_[home.host] = std::chrono::steady_clock::now() + kDownFor;
 }
 

@@ -1,5 +1,6 @@
-// All registries of the configuration: which host a reference means, its mirrors, plain HTTP by explicit list. Used by rootfs/images.cpp.
-// Shares connections and tokens between pulls. Safe from any thread.
+// All registries of the configuration: which host a reference means, its mirrors, plain HTTP by
+// explicit list. Used by rootfs/images.cpp. Shares connections and tokens between pulls. Safe from
+// any thread.
 #pragma once
 
 #include "base/result.hpp"
@@ -18,14 +19,14 @@
 namespace rootfs {
 
 struct RegistryTarget {
-    std::string name;                  // the canonical name of the image
+    std::string name;  // the canonical name of the image
     Reference reference;
-    std::vector<Endpoint> mirrors;     // tried first, without credentials (IMG-05)
+    std::vector<Endpoint> mirrors;  // tried first, without credentials (IMG-05)
     Endpoint home;
 };
 
 struct RegistryPull {
-    std::unique_ptr<RegistrySource> source;   // the one that answered: it delivers the layers too
+    std::unique_ptr<RegistrySource> source;  // the one that answered: it delivers the layers too
     Resolved resolved;
 };
 
@@ -36,9 +37,14 @@ class Registries {
     base::Result<RegistryTarget> target(const Reference& reference) const;
     // What the reference names now. `hurried`: a copy is here, so one repetition must do.
     base::Result<Digest> current(
-            const RegistryTarget& target, const Credentials& credentials, bool hurried, const Cancelled& cancelled);
+            const RegistryTarget& target,
+            const Credentials& credentials,
+            bool hurried,
+            const Cancelled& cancelled);
     base::Result<RegistryPull> resolve(
-            const RegistryTarget& target, const Credentials& credentials, const Cancelled& cancelled);
+            const RegistryTarget& target,
+            const Credentials& credentials,
+            const Cancelled& cancelled);
 
     // A registry that just did not answer is not asked again at once by those who have a copy.
     bool seems_down(const Endpoint& home);

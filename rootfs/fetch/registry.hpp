@@ -1,4 +1,5 @@
-// An image in a registry: Docker Registry HTTP API v2 with bearer tokens and basic auth, retries, resume. Used by rootfs/pull.cpp.
+// An image in a registry: Docker Registry HTTP API v2 with bearer tokens and basic auth, retries,
+// resume. Used by rootfs/pull.cpp.
 #pragma once
 
 #include "base/result.hpp"
@@ -21,10 +22,10 @@ struct RetryPolicy {
 
 struct RegistryImage {
     Endpoint endpoint;
-    std::string repository;     // as the registry spells it
+    std::string repository;  // as the registry spells it
     std::string tag;
-    Digest digest;              // pinned, or empty
-    Credentials credentials;    // for `endpoint` alone
+    Digest digest;            // pinned, or empty
+    Credentials credentials;  // for `endpoint` alone
 };
 
 class RegistrySource final : public ImageSource {
@@ -35,20 +36,29 @@ class RegistrySource final : public ImageSource {
 
     base::Result<Resolved> resolve(const Cancelled& cancelled) override;
     base::Result<base::Fd> layer(
-            const Descriptor& layer, base::FdRef scratch, const ByteCount& received, const Cancelled& cancelled) override;
+            const Descriptor& layer,
+            base::FdRef scratch,
+            const ByteCount& received,
+            const Cancelled& cancelled) override;
     // What the tag names now, without fetching it; also proves that these credentials may read it.
     base::Result<Digest> current(const Cancelled& cancelled);
 
   private:
     struct Download;
-    base::Result<HttpResponse> request(HttpRequest request, const Cancelled& cancelled, const HttpSink* sink);
-    base::Result<HttpResponse> authorized(HttpRequest& request, const Cancelled& cancelled, const HttpSink* sink);
+    base::Result<HttpResponse> request(
+            HttpRequest request, const Cancelled& cancelled, const HttpSink* sink);
+    base::Result<HttpResponse> authorized(
+            HttpRequest& request, const Cancelled& cancelled, const HttpSink* sink);
     base::Result<HttpResponse> manifest(
             const std::string& method, const std::string& reference, const Cancelled& cancelled);
     base::Result<std::string> config(const Descriptor& descriptor, const Cancelled& cancelled);
     base::Result<void> download(
-            Download& state, const Descriptor& layer, const ByteCount& received, const Cancelled& cancelled);
-    bool pause(unsigned attempt, const base::Result<HttpResponse>& last, const Cancelled& cancelled) const;
+            Download& state,
+            const Descriptor& layer,
+            const ByteCount& received,
+            const Cancelled& cancelled);
+    bool pause(unsigned attempt, const base::Result<HttpResponse>& last, const Cancelled& cancelled)
+            const;
     std::string url(std::string_view kind, std::string_view reference) const;
 
     HttpClient& client_;

@@ -13,11 +13,14 @@ base::Result<base::Fd> scratch_file(base::FdRef scratch) {
     // A file system without nameless files: named for an instant; recover() empties the directory.
     static std::atomic<std::uint64_t> counter{0};
     const auto name = base::format("blob-{}", counter.fetch_add(1));
-    auto named = TRY(base::sys::open_at(scratch, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+    auto named =
+            TRY(base::sys::open_at(scratch, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
     TRY(base::sys::remove_at(scratch, name));
     return named;
 }
 
-base::Error cancelled_error() { return base::fail(base::Errc::cancelled, "the pull was cancelled"); }
+base::Error cancelled_error() {
+    return base::fail(base::Errc::cancelled, "the pull was cancelled");
+}
 
 }  // namespace rootfs

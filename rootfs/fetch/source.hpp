@@ -1,5 +1,6 @@
-// Where the bytes of an image come from: a registry, an OCI layout, an archive. Used by rootfs/pull.cpp.
-// Blocking; each call may be made from several threads at once. What comes back has been checked against its digest (IMG-02).
+// Where the bytes of an image come from: a registry, an OCI layout, an archive. Used by
+// rootfs/pull.cpp. Blocking; each call may be made from several threads at once. What comes back
+// has been checked against its digest (IMG-02).
 #pragma once
 
 #include "base/fd.hpp"
@@ -18,10 +19,10 @@ using ByteCount = std::function<void(std::uint64_t bytes)>;
 
 // What a reference names after indexes were followed and the platform was chosen.
 struct Resolved {
-    Digest digest;          // of the top document: what a pinned reference would say
+    Digest digest;  // of the top document: what a pinned reference would say
     Manifest manifest;
-    std::string config;     // the verified text of the image configuration
-    std::string note;       // "" or a sentence for the progress of the pull
+    std::string config;  // the verified text of the image configuration
+    std::string note;    // "" or a sentence for the progress of the pull
 };
 
 class ImageSource {
@@ -32,9 +33,13 @@ class ImageSource {
     virtual ~ImageSource() = default;
 
     virtual base::Result<Resolved> resolve(const Cancelled& cancelled) = 0;
-    // The whole verified blob as a nameless file below `scratch`, positioned at its start. It vanishes with its descriptor.
+    // The whole verified blob as a nameless file below `scratch`, positioned at its start. It
+    // vanishes with its descriptor.
     virtual base::Result<base::Fd> layer(
-            const Descriptor& layer, base::FdRef scratch, const ByteCount& received, const Cancelled& cancelled) = 0;
+            const Descriptor& layer,
+            base::FdRef scratch,
+            const ByteCount& received,
+            const Cancelled& cancelled) = 0;
 };
 
 // A file without a name in the directory `scratch`: a killed pull leaves nothing of it.

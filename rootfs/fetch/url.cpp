@@ -15,6 +15,7 @@ struct Url {
     Url() = default;
     Url(const Url&) = delete;
     Url& operator=(const Url&) = delete;
+
     ~Url() { curl_url_cleanup(handle); }
 
     std::string part(CURLUPart which, unsigned flags = 0) const {
@@ -44,13 +45,16 @@ base::Result<void> check(const Url& url, std::string_view text) {
 
 base::Result<std::string> origin_of(const std::string& text) {
     Url url;
-    if (curl_url_set(url.handle, CURLUPART_URL, text.c_str(), 0) != CURLUE_OK) return refused(text, "is not a URL");
+    if (curl_url_set(url.handle, CURLUPART_URL, text.c_str(), 0) != CURLUE_OK)
+        return refused(text, "is not a URL");
     TRY(check(url, text));
     std::string host = url.part(CURLUPART_HOST);
     for (char& c : host) {
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     }
-    return base::format("{}://{}:{}", url.part(CURLUPART_SCHEME), host, url.part(CURLUPART_PORT, CURLU_DEFAULT_PORT));
+    return base::format(
+            "{}://{}:{}", url.part(CURLUPART_SCHEME), host,
+            url.part(CURLUPART_PORT, CURLU_DEFAULT_PORT));
 }
 
 base::Result<std::string> resolve_url(const std::string& base, const std::string& location) {
@@ -67,8 +71,8 @@ std::string escape_query(std::string_view text) {
     constexpr std::string_view kDigits = "0123456789ABCDEF";
     std::string out;
     for (const char c : text) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                           c == '.' || c == '_' || c == '~';
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                           (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
         if (plain) {
             out += c;
         } else {

@@ -1,4 +1,5 @@
-// The little that is done with URLs here: their origin, and a redirect's target. Used by rootfs/fetch.
+// The little that is done with URLs here: their origin, and a redirect's target. Used by
+// rootfs/fetch.
 #pragma once
 
 #include "base/result.hpp"
@@ -8,7 +9,8 @@
 
 namespace rootfs {
 
-// "scheme://host:port", the port always written. Errc::invalid for anything that is not http or https or carries a user name.
+// "scheme://host:port", the port always written. Errc::invalid for anything that is not http or
+// https or carries a user name.
 base::Result<std::string> origin_of(const std::string& url);
 // The target of a redirect or token realm: `location` may be relative to `base`.
 base::Result<std::string> resolve_url(const std::string& base, const std::string& location);

@@ -2,12 +2,12 @@
 
 #include "base/fail.hpp"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 namespace rootfs {
 
@@ -35,7 +35,8 @@ base::Result<Digest> parse_digest(std::string_view text) {
     if (length == 0 || hex.size() != length || !is_lower_hex(hex)) {
         return base::fail(
                 base::Errc::invalid,
-                "digest '{}' is not sha256:<64 hex digits> or sha512:<128 hex digits>", text.substr(0, 160));
+                "digest '{}' is not sha256:<64 hex digits> or sha512:<128 hex digits>",
+                text.substr(0, 160));
     }
     return Digest(std::string(text));
 }
@@ -56,6 +57,7 @@ struct Hasher::State {
     State() = default;
     State(const State&) = delete;
     State& operator=(const State&) = delete;
+
     ~State() { EVP_MD_CTX_free(context); }
 
     void start() {
@@ -77,13 +79,15 @@ Hasher& Hasher::operator=(Hasher&&) noexcept = default;
 Hasher::~Hasher() = default;
 
 void Hasher::update(std::string_view data) {
-    if (EVP_DigestUpdate(state_->context, data.data(), data.size()) != 1) base::panic("hash update failed");
+    if (EVP_DigestUpdate(state_->context, data.data(), data.size()) != 1)
+        base::panic("hash update failed");
 }
 
 Digest Hasher::finish() {
     std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
     unsigned size = 0;
-    if (EVP_DigestFinal_ex(state_->context, bytes.data(), &size) != 1) base::panic("hash end failed");
+    if (EVP_DigestFinal_ex(state_->context, bytes.data(), &size) != 1)
+        base::panic("hash end failed");
     std::string text(state_->name);
     text += to_hex(as_text(bytes.data(), size));
     state_->start();
@@ -112,8 +116,8 @@ std::string keyed_hash(std::string_view key, std::string_view data) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
     unsigned size = 0;
     const auto* input = reinterpret_cast<const unsigned char*>(data.data());
-    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), input, data.size(), bytes.data(), &size) ==
-        nullptr) {
+    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), input, data.size(),
+             bytes.data(), &size) == nullptr) {
         base::panic("libcrypto has no HMAC");
     }
     return to_hex(as_text(bytes.data(), size));

@@ -1,5 +1,5 @@
-// Digests: their spelling, and hashing while bytes stream by (IMG-02). Used by everything in rootfs that names content.
-// SHA-256 and SHA-512 only.
+// Digests: their spelling, and hashing while bytes stream by (IMG-02). Used by everything in rootfs
+// that names content. SHA-256 and SHA-512 only.
 #pragma once
 
 #include "base/fd.hpp"
@@ -13,11 +13,12 @@
 
 namespace rootfs {
 
-// "sha256:<64 hex>" or "sha512:<128 hex>", lower case; safe as part of a path once the colon is handled.
+// "sha256:<64 hex>" or "sha512:<128 hex>", lower case; safe as part of a path once the colon is
+// handled.
 using Digest = base::Named<struct DigestTag, std::string>;
 
 base::Result<Digest> parse_digest(std::string_view text);
-std::string_view algorithm_of(const Digest& digest);   // "sha256"
+std::string_view algorithm_of(const Digest& digest);  // "sha256"
 std::string_view hex_of(const Digest& digest);
 
 class Hasher {
@@ -29,7 +30,7 @@ class Hasher {
     ~Hasher();
 
     void update(std::string_view data);
-    Digest finish();   // the hasher starts anew
+    Digest finish();  // the hasher starts anew
 
   private:
     struct State;

@@ -12,16 +12,20 @@ namespace rootfs {
 namespace {
 
 constexpr std::string_view kDockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
-constexpr std::string_view kDockerList = "application/vnd.docker.distribution.manifest.list.v2+json";
+constexpr std::string_view kDockerList =
+        "application/vnd.docker.distribution.manifest.list.v2+json";
 constexpr std::string_view kOciManifest = "application/vnd.oci.image.manifest.v1+json";
 constexpr std::string_view kOciIndex = "application/vnd.oci.image.index.v1+json";
 constexpr std::string_view kSchema1 = "application/vnd.docker.distribution.manifest.v1";
 
 bool is_known(std::string_view type) {
-    return type == kDockerManifest || type == kDockerList || type == kOciManifest || type == kOciIndex;
+    return type == kDockerManifest || type == kDockerList || type == kOciManifest ||
+           type == kOciIndex;
 }
 
-bool is_index_type(std::string_view type) { return type == kDockerList || type == kOciIndex; }
+bool is_index_type(std::string_view type) {
+    return type == kDockerList || type == kOciIndex;
+}
 
 // "type/subtype; parameters" without the parameters.
 std::string_view bare(std::string_view type) {
@@ -36,11 +40,15 @@ base::Result<Packing> packing_of(std::string_view media_type) {
     if (media_type.ends_with("tar.gzip") || media_type.ends_with("tar+gzip")) return Packing::gzip;
     if (media_type.ends_with("tar+zstd") || media_type.ends_with("tar.zstd")) return Packing::zstd;
     if (media_type.ends_with(".tar")) return Packing::none;
-    return base::fail(base::Errc::unsupported, "media type '{}' is not a layer of files", media_type.substr(0, 128));
+    return base::fail(
+            base::Errc::unsupported, "media type '{}' is not a layer of files",
+            media_type.substr(0, 128));
 }
 
 base::Result<Descriptor> parse_descriptor(const Json& from, std::string_view what) {
-    if (!from.is_object()) return base::fail(base::Errc::corrupt, "{} must be an object, not {}", what, from.type_name());
+    if (!from.is_object())
+        return base::fail(
+                base::Errc::corrupt, "{} must be an object, not {}", what, from.type_name());
     Descriptor out;
     out.media_type = TRY(text_member(from, "mediaType", what));
     const auto digest = TRY(text_member(from, "digest", what));
@@ -54,19 +62,24 @@ base::Result<Descriptor> parse_descriptor(const Json& from, std::string_view wha
 base::Result<Manifest> parse_manifest(const Json& document) {
     Manifest out;
     const Json* config = member(document, "config");
-    if (config == nullptr) return base::fail(base::Errc::corrupt, "manifest: member 'config' is missing");
+    if (config == nullptr)
+        return base::fail(base::Errc::corrupt, "manifest: member 'config' is missing");
     out.config = TRY(parse_descriptor(*config, "manifest: config"));
     if (out.config.size > kMaxConfig) {
         return base::fail(
-                base::Errc::exhausted, "manifest: config has {} bytes, the limit is {}", out.config.size, kMaxConfig);
+                base::Errc::exhausted, "manifest: config has {} bytes, the limit is {}",
+                out.config.size, kMaxConfig);
     }
     const Json* layers = member(document, "layers");
     if (layers == nullptr || !layers->is_array()) {
         return base::fail(base::Errc::corrupt, "manifest: member 'layers' must be a list");
     }
-    if (layers->empty()) return base::fail(base::Errc::unsupported, "manifest: the image has no layers");
+    if (layers->empty())
+        return base::fail(base::Errc::unsupported, "manifest: the image has no layers");
     if (layers->size() > kMaxLayers) {
-        return base::fail(base::Errc::exhausted, "manifest: {} layers, the limit is {}", layers->size(), kMaxLayers);
+        return base::fail(
+                base::Errc::exhausted, "manifest: {} layers, the limit is {}", layers->size(),
+                kMaxLayers);
     }
     std::uint64_t total = 0;
     for (std::size_t i = 0; i < layers->size(); ++i) {
@@ -75,7 +88,9 @@ base::Result<Manifest> parse_manifest(const Json& document) {
         layer.packing = TRY(packing_of(layer.media_type).context(what));
         // Each is bounded before the sum, so that the sum cannot wrap.
         if (layer.size > kMaxImageBytes || (total += layer.size) > kMaxImageBytes) {
-            return base::fail(base::Errc::exhausted, "manifest: the layers exceed the limit of {} bytes", kMaxImageBytes);
+            return base::fail(
+                    base::Errc::exhausted, "manifest: the layers exceed the limit of {} bytes",
+                    kMaxImageBytes);
         }
         out.layers.push_back(std::move(layer));
     }
@@ -89,7 +104,8 @@ base::Result<std::vector<IndexEntry>> parse_entries(const Json& document) {
     }
     if (manifests->size() > kMaxIndexEntries) {
         return base::fail(
-                base::Errc::exhausted, "index: {} entries, the limit is {}", manifests->size(), kMaxIndexEntries);
+                base::Errc::exhausted, "index: {} entries, the limit is {}", manifests->size(),
+                kMaxIndexEntries);
     }
     std::vector<IndexEntry> out;
     for (std::size_t i = 0; i < manifests->size(); ++i) {
@@ -114,25 +130,32 @@ base::Result<std::vector<IndexEntry>> parse_entries(const Json& document) {
 // IMG-03: the body says what it is, and what carried it must not say otherwise.
 base::Result<std::string> agreed_type(const Json& document, std::string_view transport) {
     auto type = TRY(text_member(document, "mediaType", "manifest"));
-    if (type.starts_with(kSchema1) || transport.starts_with(kSchema1) || member(document, "fsLayers") != nullptr) {
+    if (type.starts_with(kSchema1) || transport.starts_with(kSchema1) ||
+        member(document, "fsLayers") != nullptr) {
         return base::fail(
-                base::Errc::unsupported, "the image has an old schema 1 manifest (hint: push it again with current tools)");
+                base::Errc::unsupported,
+                "the image has an old schema 1 manifest (hint: push it again with current tools)");
     }
     if (!type.empty() && !is_known(type)) {
-        return base::fail(base::Errc::unsupported, "media type '{}' is not an image", type.substr(0, 128));
+        return base::fail(
+                base::Errc::unsupported, "media type '{}' is not an image", type.substr(0, 128));
     }
     if (!type.empty() && is_known(transport) && type != transport) {
         return base::fail(
-                base::Errc::corrupt, "the manifest says it is '{}' but came as '{}'", type, transport);
+                base::Errc::corrupt, "the manifest says it is '{}' but came as '{}'", type,
+                transport);
     }
     const bool index = member(document, "manifests") != nullptr;
-    const bool image = member(document, "config") != nullptr || member(document, "layers") != nullptr;
+    const bool image =
+            member(document, "config") != nullptr || member(document, "layers") != nullptr;
     if (index == image) {
         return base::fail(
                 base::Errc::corrupt, "the document is {} an index",
                 index ? "a manifest and at once" : "neither a manifest nor");
     }
-    if (type.empty()) type = is_known(transport) ? std::string(transport) : std::string(index ? kOciIndex : kOciManifest);
+    if (type.empty())
+        type = is_known(transport) ? std::string(transport)
+                                   : std::string(index ? kOciIndex : kOciManifest);
     if (is_index_type(type) != index) {
         return base::fail(
                 base::Errc::corrupt, "the document says it is '{}' but has the members of {}", type,
@@ -156,7 +179,8 @@ base::Result<ImageConfig> parse_run_config(const Json& from) {
     const auto strings = out.env.size() + out.entrypoint.size() + out.cmd.size();
     if (strings > kMaxConfigStrings) {
         return base::fail(
-                base::Errc::exhausted, "image config: {} words, the limit is {}", strings, kMaxConfigStrings);
+                base::Errc::exhausted, "image config: {} words, the limit is {}", strings,
+                kMaxConfigStrings);
     }
     return out;
 }
@@ -170,11 +194,12 @@ bool fits(const Platform& offered, const Platform& wanted) {
 
 Platform this_platform() {
     struct utsname name = {};
-    (void)::uname(&name);   // cannot fail with a valid pointer
+    (void)::uname(&name);  // cannot fail with a valid pointer
     const std::string_view machine = name.machine;
     Platform out{.os = "linux", .architecture = std::string(machine), .variant = ""};
     if (machine == "x86_64") out.architecture = "amd64";
-    if (machine == "aarch64") out = Platform{.os = "linux", .architecture = "arm64", .variant = "v8"};
+    if (machine == "aarch64")
+        out = Platform{.os = "linux", .architecture = "arm64", .variant = "v8"};
     if (machine == "armv7l") out = Platform{.os = "linux", .architecture = "arm", .variant = "v7"};
     if (machine == "i686") out.architecture = "386";
     return out;
@@ -189,11 +214,14 @@ std::string_view accepted_media_types() {
 base::Result<Document> parse_document(std::string_view body, std::string_view transport_type) {
     if (body.size() > kMaxManifest) {
         return base::fail(
-                base::Errc::exhausted, "the manifest has {} bytes, the limit is {}", body.size(), kMaxManifest);
+                base::Errc::exhausted, "the manifest has {} bytes, the limit is {}", body.size(),
+                kMaxManifest);
     }
     const Json document = TRY(parse_json(body, "manifest"));
     if (!document.is_object()) {
-        return base::fail(base::Errc::corrupt, "the manifest must be an object, not {}", document.type_name());
+        return base::fail(
+                base::Errc::corrupt, "the manifest must be an object, not {}",
+                document.type_name());
     }
     if (const Json* version = member(document, "schemaVersion");
         version != nullptr && *version != 2 && *version != 1) {
@@ -214,65 +242,76 @@ base::Result<IndexEntry> choose(const std::vector<IndexEntry>& entries, const Pl
     const IndexEntry* unnamed = nullptr;
     for (const auto& entry : entries) {
         if (fits(entry.platform, platform)) return entry;
-        if (entry.platform.architecture.empty() && entry.platform.os.empty() && unnamed == nullptr) unnamed = &entry;
+        if (entry.platform.architecture.empty() && entry.platform.os.empty() && unnamed == nullptr)
+            unnamed = &entry;
     }
     // Layouts of one image often say no platform; its config is checked later.
     if (unnamed != nullptr) return *unnamed;
     std::string offered;
     for (std::size_t i = 0; i < entries.size() && i < 20; ++i) {
-        if (entries[i].platform.os == "unknown") continue;   // attestations
+        if (entries[i].platform.os == "unknown") continue;  // attestations
         offered += (offered.empty() ? "" : ", ") + entries[i].platform.text().substr(0, 64);
     }
     return base::fail(
-            base::Errc::unsupported, "the image has no variant for {}; it offers: {}", platform.text(),
-            offered.empty() ? "nothing" : offered);
+            base::Errc::unsupported, "the image has no variant for {}; it offers: {}",
+            platform.text(), offered.empty() ? "nothing" : offered);
 }
 
 base::Result<ParsedConfig> parse_config(std::string_view body) {
     if (body.size() > kMaxConfig) {
-        return base::fail(base::Errc::exhausted, "image config has {} bytes, the limit is {}", body.size(), kMaxConfig);
+        return base::fail(
+                base::Errc::exhausted, "image config has {} bytes, the limit is {}", body.size(),
+                kMaxConfig);
     }
     const Json document = TRY(parse_json(body, "image config"));
     if (!document.is_object()) {
-        return base::fail(base::Errc::corrupt, "image config must be an object, not {}", document.type_name());
+        return base::fail(
+                base::Errc::corrupt, "image config must be an object, not {}",
+                document.type_name());
     }
     ParsedConfig out;
     out.platform.os = TRY(text_member(document, "os", "image config"));
     out.platform.architecture = TRY(text_member(document, "architecture", "image config"));
     const Json* rootfs = member(document, "rootfs");
-    if (rootfs == nullptr) return base::fail(base::Errc::corrupt, "image config: member 'rootfs' is missing");
+    if (rootfs == nullptr)
+        return base::fail(base::Errc::corrupt, "image config: member 'rootfs' is missing");
     const auto texts = TRY(texts_member(*rootfs, "diff_ids", "image config"));
     if (texts.size() > kMaxLayers) {
         return base::fail(
-                base::Errc::exhausted, "image config: {} diff ids, the limit is {}", texts.size(), kMaxLayers);
+                base::Errc::exhausted, "image config: {} diff ids, the limit is {}", texts.size(),
+                kMaxLayers);
     }
     for (const auto& text : texts) {
         auto diff_id = parse_digest(text);
-        if (!diff_id) return base::fail(base::Errc::corrupt, "image config: diff id: {}", diff_id.error().text);
+        if (!diff_id)
+            return base::fail(
+                    base::Errc::corrupt, "image config: diff id: {}", diff_id.error().text);
         out.diff_ids.push_back(std::move(*diff_id));
     }
     if (const Json* config = member(document, "config"); config != nullptr) {
         if (!config->is_object()) {
-            return base::fail(base::Errc::corrupt, "image config: member 'config' must be an object");
+            return base::fail(
+                    base::Errc::corrupt, "image config: member 'config' must be an object");
         }
         out.config = TRY(parse_run_config(*config));
     }
     return out;
 }
 
-base::Result<void> check_pair(const Manifest& manifest, const ParsedConfig& config, const Platform& platform) {
+base::Result<void> check_pair(
+        const Manifest& manifest, const ParsedConfig& config, const Platform& platform) {
     if (manifest.layers.size() != config.diff_ids.size()) {
         return base::fail(
                 base::Errc::corrupt, "the manifest has {} layers but the config names {} diff ids",
                 manifest.layers.size(), config.diff_ids.size());
     }
     const bool other_os = !config.platform.os.empty() && config.platform.os != platform.os;
-    const bool other_machine =
-            !config.platform.architecture.empty() && config.platform.architecture != platform.architecture;
+    const bool other_machine = !config.platform.architecture.empty() &&
+                               config.platform.architecture != platform.architecture;
     if (other_os || other_machine) {
         return base::fail(
-                base::Errc::unsupported, "the image is for {}, this machine is {}", config.platform.text().substr(0, 64),
-                platform.text());
+                base::Errc::unsupported, "the image is for {}, this machine is {}",
+                config.platform.text().substr(0, 64), platform.text());
     }
     return base::ok;
 }

@@ -15,7 +15,7 @@ namespace rootfs {
 
 namespace {
 
-constexpr std::size_t kRecordBytes = 16 << 20;   // the config of an image is at most 8 MiB (IMG-04)
+constexpr std::size_t kRecordBytes = 16 << 20;  // the config of an image is at most 8 MiB (IMG-04)
 constexpr std::size_t kMaxOwner = 1024;
 
 base::Result<base::Fd> subdirectory(base::FdRef parent, const char* name) {
@@ -25,7 +25,9 @@ base::Result<base::Fd> subdirectory(base::FdRef parent, const char* name) {
 }
 
 // References have slashes and owners may be long: a hash is a good file name.
-std::string file_name(std::string_view name) { return std::string(hex_of(sha256(name))); }
+std::string file_name(std::string_view name) {
+    return std::string(hex_of(sha256(name)));
+}
 
 }  // namespace
 
@@ -33,7 +35,8 @@ base::Result<std::unique_ptr<ImageRecords>> ImageRecords::open(base::FdRef direc
     auto images = TRY(subdirectory(directory, "images"));
     auto references = TRY(subdirectory(directory, "references"));
     auto holds = TRY(subdirectory(directory, "holds"));
-    std::unique_ptr<ImageRecords> records(new ImageRecords(std::move(images), std::move(references), std::move(holds)));
+    std::unique_ptr<ImageRecords> records(
+            new ImageRecords(std::move(images), std::move(references), std::move(holds)));
     TRY(records->load());
     return records;
 }
@@ -51,7 +54,8 @@ base::Result<void> ImageRecords::load() {
         const auto text = base::sys::read_file_at(references_directory_, name, kRecordBytes);
         if (!text) continue;
         auto record = parse_reference_record(*text);
-        if (record && images_.contains(record->digest)) references_[record->name] = std::move(*record);
+        if (record && images_.contains(record->digest))
+            references_[record->name] = std::move(*record);
     }
     for (const auto& name : TRY(base::sys::list_directory(holds_directory_))) {
         const auto target = base::sys::read_link_at(holds_directory_, name);
@@ -100,7 +104,8 @@ bool ImageRecords::uses_layer(std::string_view diff_id) const {
 base::Result<void> ImageRecords::save(const ImageRecord& record) {
     const std::lock_guard writing(write_mutex_);
     TRY(base::sys::write_atomic_at(
-            images_directory_, file_name(record.image.digest), to_text(record), 0600, base::sys::Durable::yes));
+            images_directory_, file_name(record.image.digest), to_text(record), 0600,
+            base::sys::Durable::yes));
     const std::lock_guard lock(mutex_);
     images_[record.image.digest] = record;
     return base::ok;
@@ -109,7 +114,8 @@ base::Result<void> ImageRecords::save(const ImageRecord& record) {
 base::Result<void> ImageRecords::save(const ReferenceRecord& record) {
     const std::lock_guard writing(write_mutex_);
     TRY(base::sys::write_atomic_at(
-            references_directory_, file_name(record.name), to_text(record), 0600, base::sys::Durable::yes));
+            references_directory_, file_name(record.name), to_text(record), 0600,
+            base::sys::Durable::yes));
     const std::lock_guard lock(mutex_);
     references_[record.name] = record;
     return base::ok;
@@ -120,10 +126,12 @@ base::Result<void> ImageRecords::remove_image(const std::string& digest) {
     const std::lock_guard lock(mutex_);
     for (const auto& [owner, held] : holds_) {
         if (held == digest) {
-            return base::fail(base::Errc::conflict, "image {} is used by container {}", digest, owner);
+            return base::fail(
+                    base::Errc::conflict, "image {} is used by container {}", digest, owner);
         }
     }
-    // References first: one without its image is dropped at the next start, an image without references is only prunable.
+    // References first: one without its image is dropped at the next start, an image without
+    // references is only prunable.
     for (auto at = references_.begin(); at != references_.end();) {
         if (at->second.digest != digest) {
             ++at;
@@ -147,14 +155,18 @@ base::Result<void> ImageRecords::remove_reference(const std::string& name) {
 
 base::Result<void> ImageRecords::hold(std::string_view owner, const Image& image) {
     if (owner.empty() || owner.size() > kMaxOwner) {
-        return base::fail(base::Errc::invalid, "owner of an image: {} characters, allowed are 1 to {}", owner.size(), kMaxOwner);
+        return base::fail(
+                base::Errc::invalid, "owner of an image: {} characters, allowed are 1 to {}",
+                owner.size(), kMaxOwner);
     }
     const auto name = file_name(owner);
     // The link's target is the record: it appears with the name, so that it cannot be half-written.
     const auto target = base::format("{} {}", image.digest, owner);
     const std::lock_guard lock(mutex_);
     if (image.raw_directory.empty() && !images_.contains(image.digest)) {
-        return base::fail(base::Errc::not_found, "image {} was removed meanwhile (hint: try again)", image.digest);
+        return base::fail(
+                base::Errc::not_found, "image {} was removed meanwhile (hint: try again)",
+                image.digest);
     }
     const auto found = holds_.find(owner);
     if (found != holds_.end() && found->second == image.digest) return base::ok;

@@ -9,32 +9,36 @@ namespace rootfs {
 namespace {
 
 // Image configs may hold bytes that are no UTF-8.
-std::string dump(const Json& document) { return document.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump(const Json& document) {
+    return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 }  // namespace
 
 std::string to_text(const ImageRecord& record) {
     const auto& image = record.image;
-    return dump(Json{{"reference", image.reference},
-                     {"digest", image.digest},
-                     {"layers", image.layers},
-                     {"size", image.size},
-                     {"created_at", record.created_at},
-                     {"env", image.config.env},
-                     {"user", image.config.user},
-                     {"working_dir", image.config.working_dir},
-                     {"entrypoint", image.config.entrypoint},
-                     {"cmd", image.config.cmd},
-                     {"stop_signal", image.config.stop_signal}});
+    return dump(
+            Json{{"reference", image.reference},
+                 {"digest", image.digest},
+                 {"layers", image.layers},
+                 {"size", image.size},
+                 {"created_at", record.created_at},
+                 {"env", image.config.env},
+                 {"user", image.config.user},
+                 {"working_dir", image.config.working_dir},
+                 {"entrypoint", image.config.entrypoint},
+                 {"cmd", image.config.cmd},
+                 {"stop_signal", image.config.stop_signal}});
 }
 
 std::string to_text(const ReferenceRecord& record) {
-    return dump(Json{{"name", record.name},
-                     {"asked", record.asked},
-                     {"digest", record.digest},
-                     {"stamp", record.stamp},
-                     {"access", record.access},
-                     {"resolved_at", record.resolved_at}});
+    return dump(
+            Json{{"name", record.name},
+                 {"asked", record.asked},
+                 {"digest", record.digest},
+                 {"stamp", record.stamp},
+                 {"access", record.access},
+                 {"resolved_at", record.resolved_at}});
 }
 
 base::Result<ImageRecord> parse_image_record(std::string_view text) {

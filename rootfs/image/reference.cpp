@@ -10,9 +10,13 @@ namespace rootfs {
 
 namespace {
 
-bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+bool is_lower_or_digit(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
 
-bool is_alphanumeric(char c) { return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z'); }
+bool is_alphanumeric(char c) {
+    return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z');
+}
 
 std::string lower(std::string_view text) {
     std::string out(text);
@@ -24,13 +28,15 @@ std::string lower(std::string_view text) {
 
 // Letters and digits, with ".", "_", "__" or dashes between them, never at an end.
 bool valid_component(std::string_view part) {
-    if (part.empty() || !is_lower_or_digit(part.front()) || !is_lower_or_digit(part.back())) return false;
+    if (part.empty() || !is_lower_or_digit(part.front()) || !is_lower_or_digit(part.back()))
+        return false;
     for (std::size_t i = 0; i < part.size();) {
         if (is_lower_or_digit(part[i])) {
             ++i;
             continue;
         }
-        const auto end = std::find_if(part.begin() + static_cast<std::ptrdiff_t>(i), part.end(), is_lower_or_digit);
+        const auto end = std::find_if(
+                part.begin() + static_cast<std::ptrdiff_t>(i), part.end(), is_lower_or_digit);
         const auto between = part.substr(i, static_cast<std::size_t>(end - part.begin()) - i);
         const bool dashes = between.find_first_not_of('-') == std::string_view::npos;
         if (between != "." && between != "_" && between != "__" && !dashes) return false;
@@ -43,8 +49,8 @@ base::Result<void> check_repository(std::string_view repository) {
     if (repository.empty()) return base::fail(base::Errc::invalid, "the repository name is empty");
     if (repository.size() > kMaxRepository) {
         return base::fail(
-                base::Errc::invalid, "the repository name has {} characters, the limit is {}", repository.size(),
-                kMaxRepository);
+                base::Errc::invalid, "the repository name has {} characters, the limit is {}",
+                repository.size(), kMaxRepository);
     }
     for (std::string_view rest = repository;;) {
         const auto slash = rest.find('/');
@@ -53,7 +59,8 @@ base::Result<void> check_repository(std::string_view repository) {
             const bool upper = lower(part) != part && valid_component(lower(part));
             return base::fail(
                     base::Errc::invalid, "repository '{}': {}", repository,
-                    upper ? "names must be lower case" : fmt::format("'{}' is not a valid part of a name", part));
+                    upper ? "names must be lower case"
+                          : fmt::format("'{}' is not a valid part of a name", part));
         }
         if (slash == std::string_view::npos) return base::ok;
         rest = rest.substr(slash + 1);
@@ -61,14 +68,18 @@ base::Result<void> check_repository(std::string_view repository) {
 }
 
 base::Result<void> check_tag(std::string_view tag) {
-    const auto allowed = [](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; };
+    const auto allowed = [](char c) {
+        return is_alphanumeric(c) || c == '_' || c == '.' || c == '-';
+    };
     if (tag.empty()) return base::fail(base::Errc::invalid, "the tag is empty");
     if (tag.size() > kMaxTag) {
         return base::fail(
-                base::Errc::invalid, "the tag has {} characters, the limit is {}", tag.size(), kMaxTag);
+                base::Errc::invalid, "the tag has {} characters, the limit is {}", tag.size(),
+                kMaxTag);
     }
     if (tag.front() == '.' || tag.front() == '-' || !std::all_of(tag.begin(), tag.end(), allowed)) {
-        return base::fail(base::Errc::invalid, "tag '{}' has a character that tags must not have", tag);
+        return base::fail(
+                base::Errc::invalid, "tag '{}' has a character that tags must not have", tag);
     }
     return base::ok;
 }
@@ -76,7 +87,7 @@ base::Result<void> check_tag(std::string_view tag) {
 base::Result<void> check_host(std::string_view host) {
     std::string_view name = host;
     std::string_view port;
-    if (host.starts_with('[')) {   // an IPv6 address
+    if (host.starts_with('[')) {  // an IPv6 address
         const auto close = host.find(']');
         if (close == std::string_view::npos) {
             return base::fail(base::Errc::invalid, "registry host '{}' has no closing ']'", host);
@@ -87,7 +98,8 @@ base::Result<void> check_host(std::string_view host) {
             return base::fail(base::Errc::invalid, "registry host '{}' is malformed", host);
         }
         const auto allowed = [](char c) {
-            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':' || c == '.';
+            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') ||
+                   c == ':' || c == '.';
         };
         if (!std::all_of(name.begin(), name.end(), allowed)) {
             return base::fail(base::Errc::invalid, "registry host '{}' is not an address", host);
@@ -96,17 +108,23 @@ base::Result<void> check_host(std::string_view host) {
         const auto colon = host.find(':');
         name = host.substr(0, colon);
         if (colon != std::string_view::npos) port = host.substr(colon);
-        const auto allowed = [](char c) { return is_alphanumeric(c) || c == '.' || c == '-' || c == '_'; };
+        const auto allowed = [](char c) {
+            return is_alphanumeric(c) || c == '.' || c == '-' || c == '_';
+        };
         if (!std::all_of(name.begin(), name.end(), allowed)) {
-            return base::fail(base::Errc::invalid, "registry host '{}' has a character that hosts must not have", host);
+            return base::fail(
+                    base::Errc::invalid,
+                    "registry host '{}' has a character that hosts must not have", host);
         }
     }
     if (name.empty() || name.size() > 253) {
         return base::fail(base::Errc::invalid, "registry host '{}' is empty or too long", host);
     }
     if (!port.empty()) {
-        const auto number = TRY(base::parse_number<std::uint16_t>(port.substr(1), "port of the registry"));
-        if (number == 0) return base::fail(base::Errc::invalid, "port of the registry must not be 0");
+        const auto number =
+                TRY(base::parse_number<std::uint16_t>(port.substr(1), "port of the registry"));
+        if (number == 0)
+            return base::fail(base::Errc::invalid, "port of the registry must not be 0");
     }
     return base::ok;
 }
@@ -122,7 +140,8 @@ base::Result<Reference> parse_registry(std::string_view rest) {
     const auto slash = rest.find('/');
     if (slash == std::string_view::npos) {
         return base::fail(
-                base::Errc::invalid, "'{}' names no repository (hint: write docker:///{} for the default registry)",
+                base::Errc::invalid,
+                "'{}' names no repository (hint: write docker:///{} for the default registry)",
                 rest, rest);
     }
     out.host = lower(rest.substr(0, slash));
@@ -147,7 +166,7 @@ base::Result<std::string> absolute(std::string_view path) {
     if (!path.starts_with('/')) {
         return base::fail(base::Errc::invalid, "'{}' is not an absolute path", path);
     }
-    while (path.starts_with("//")) path.remove_prefix(1);   // oci:///dir and oci:/dir are the same
+    while (path.starts_with("//")) path.remove_prefix(1);  // oci:///dir and oci:/dir are the same
     while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
     if (path == "/") return base::fail(base::Errc::invalid, "the host's own root is not an image");
     return std::string(path);
@@ -166,10 +185,13 @@ base::Result<Reference> parse_path(Source source, std::string_view rest, bool wi
 }
 
 base::Result<Reference> parse_preloaded(std::string_view name) {
-    const auto allowed = [](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; };
+    const auto allowed = [](char c) {
+        return is_alphanumeric(c) || c == '_' || c == '.' || c == '-';
+    };
     if (name.empty() || !std::all_of(name.begin(), name.end(), allowed)) {
         return base::fail(
-                base::Errc::invalid, "'{}' is not a name of letters, digits, '.', '_' and '-'", name);
+                base::Errc::invalid, "'{}' is not a name of letters, digits, '.', '_' and '-'",
+                name);
     }
     return Reference{.source = Source::preloaded, .name = std::string(name)};
 }
@@ -179,8 +201,10 @@ base::Result<Reference> parse_by_scheme(std::string_view uri) {
     if (uri.starts_with("docker://")) return parse_registry(after("docker://"));
     if (uri.starts_with("oci://")) return parse_path(Source::oci_layout, after("oci://"), true);
     if (uri.starts_with("oci:/")) return parse_path(Source::oci_layout, after("oci:"), true);
-    if (uri.starts_with("oci-archive:")) return parse_path(Source::oci_archive, after("oci-archive:"), true);
-    if (uri.starts_with("docker-archive:")) return parse_path(Source::docker_archive, after("docker-archive:"), true);
+    if (uri.starts_with("oci-archive:"))
+        return parse_path(Source::oci_archive, after("oci-archive:"), true);
+    if (uri.starts_with("docker-archive:"))
+        return parse_path(Source::docker_archive, after("docker-archive:"), true);
     if (uri.starts_with("raw://")) return parse_path(Source::raw, after("raw://"), false);
     if (uri.starts_with("preloaded:")) return parse_preloaded(after("preloaded:"));
     if (uri.starts_with("file://")) return parse_path(Source::local, after("file://"), false);
@@ -190,7 +214,8 @@ base::Result<Reference> parse_by_scheme(std::string_view uri) {
     }
     return base::fail(
             base::Errc::invalid,
-            "unknown form; known are docker://, oci://, oci-archive:, docker-archive:, preloaded:, raw://, and an "
+            "unknown form; known are docker://, oci://, oci-archive:, docker-archive:, preloaded:, "
+            "raw://, and an "
             "absolute path of a tar file or directory");
 }
 
@@ -204,12 +229,17 @@ base::Result<Reference> parse_reference(std::string_view uri) {
     if (uri.empty()) return base::fail(base::Errc::invalid, "the image reference is empty");
     if (uri.size() > kMaxReference) {
         return base::fail(
-                base::Errc::invalid, "the image reference has {} characters, the limit is {}", uri.size(), kMaxReference);
+                base::Errc::invalid, "the image reference has {} characters, the limit is {}",
+                uri.size(), kMaxReference);
     }
-    const auto unprintable = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; };
+    const auto unprintable = [](char c) {
+        return static_cast<unsigned char>(c) <= ' ' || c == 0x7f;
+    };
     const bool is_path = uri.starts_with('/');
-    if (uri.find('\0') != std::string_view::npos || (!is_path && std::any_of(uri.begin(), uri.end(), unprintable))) {
-        return base::fail(base::Errc::invalid, "the image reference has a space or control character");
+    if (uri.find('\0') != std::string_view::npos ||
+        (!is_path && std::any_of(uri.begin(), uri.end(), unprintable))) {
+        return base::fail(
+                base::Errc::invalid, "the image reference has a space or control character");
     }
     auto parsed = parse_by_scheme(uri);
     if (!parsed) return std::move(parsed).context(fmt::format("image reference '{}'", uri));
@@ -239,7 +269,8 @@ std::string remote_repository(const Reference& reference, const Endpoint& regist
 }
 
 std::string canonical_name(const Reference& reference, const Endpoint& registry) {
-    const std::string_view host = is_docker_hub(registry.host) ? std::string_view("docker.io") : registry.host;
+    const std::string_view host =
+            is_docker_hub(registry.host) ? std::string_view("docker.io") : registry.host;
     std::string name = fmt::format("docker://{}/{}", host, remote_repository(reference, registry));
     if (!reference.digest.empty()) return name + "@" + reference.digest.get();
     return name + ":" + reference.tag;

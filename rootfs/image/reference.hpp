@@ -1,4 +1,5 @@
-// Image references: from a root file system URI (garden-api 5.1) to what it names. Pure; used by rootfs/images.cpp.
+// Image references: from a root file system URI (garden-api 5.1) to what it names. Pure; used by
+// rootfs/images.cpp.
 #pragma once
 
 #include "base/result.hpp"
@@ -22,12 +23,14 @@ enum class Source : std::uint8_t {
 
 struct Reference {
     Source source = Source::local;
-    std::string host;         // registry: "host[:port]"; "" = the configured default registry
-    std::string repository;   // registry: "library/busybox" is added by the client where a registry wants it
-    std::string tag;          // registry: "latest" when neither tag nor digest is given; archives: "" = the only image
-    Digest digest;            // registry: what the content must hash to; "" = whatever the tag names
-    std::string path;         // all but registry and preloaded: absolute host path
-    std::string name;         // preloaded
+    std::string host;        // registry: "host[:port]"; "" = the configured default registry
+    std::string repository;  // registry: "library/busybox" is added by the client where a registry
+                             // wants it
+    std::string tag;  // registry: "latest" when neither tag nor digest is given; archives: "" = the
+                      // only image
+    Digest digest;    // registry: what the content must hash to; "" = whatever the tag names
+    std::string path;  // all but registry and preloaded: absolute host path
+    std::string name;  // preloaded
 
     bool operator==(const Reference&) const = default;
 };
@@ -40,15 +43,18 @@ base::Result<Reference> parse_reference(std::string_view uri);
 
 // "host[:port]" or "http(s)://host[:port]" of the configuration: where a registry lives.
 struct Endpoint {
-    std::string host;        // "host:port" as written, lower case
-    bool plain_http = false; // only by explicit configuration, never by fallback (IMG-01)
+    std::string host;         // "host:port" as written, lower case
+    bool plain_http = false;  // only by explicit configuration, never by fallback (IMG-01)
 
     std::string url() const { return (plain_http ? "http://" : "https://") + host; }
+
     bool operator==(const Endpoint&) const = default;
 };
+
 base::Result<Endpoint> parse_endpoint(std::string_view text, std::string_view what);
 
-// One spelling for all ways to write the same registry image: "docker://host/name:tag" or "docker://host/name@digest".
+// One spelling for all ways to write the same registry image: "docker://host/name:tag" or
+// "docker://host/name@digest".
 std::string canonical_name(const Reference& reference, const Endpoint& registry);
 // Docker's own registry keeps its official images below "library/" and answers under several names.
 std::string remote_repository(const Reference& reference, const Endpoint& registry);

@@ -7,9 +7,9 @@
 #include "rootfs/store/tree.hpp"
 #include "rootfs/store/unpacker.hpp"
 
+#include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/random.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -39,7 +39,8 @@ Result<Fd> place(FdRef root, base::CStr name) {
 
 Result<std::string> random_name() {
     std::uint64_t value = 0;
-    if (::getrandom(&value, sizeof value, 0) != sizeof value) return base::fail_errno("read random bytes");
+    if (::getrandom(&value, sizeof value, 0) != sizeof value)
+        return base::fail_errno("read random bytes");
     return base::format("{:016x}", value);
 }
 
@@ -47,12 +48,21 @@ Result<std::string> random_name() {
 //           tmp/<random>/tree + record       being made, or on the way out; emptied by recover()
 class LayersOnDisk : public LayerStore {
   public:
-    LayersOnDisk(std::string directory, std::string program, UnpackLimits limits, Fd layers, Fd temporary)
-        : directory_(std::move(directory)), program_(std::move(program)), limits_(limits), layers_(std::move(layers)),
+    LayersOnDisk(
+            std::string directory,
+            std::string program,
+            UnpackLimits limits,
+            Fd layers,
+            Fd temporary)
+        : directory_(std::move(directory)),
+          program_(std::move(program)),
+          limits_(limits),
+          layers_(std::move(layers)),
           temporary_(std::move(temporary)) {}
 
     Result<LayerInfo> unpack(
-            const UnpackRequest& request, const std::function<void(std::uint64_t)>& progress,
+            const UnpackRequest& request,
+            const std::function<void(std::uint64_t)>& progress,
             const std::atomic<bool>& cancelled) override;
     Result<LayerInfo> import_directory(FdRef source, const std::string& key) override;
     Result<LayerInfo> find(std::string_view diff_id) override;
@@ -70,9 +80,13 @@ class LayersOnDisk : public LayerStore {
 
     // One thread at a time makes a layer; whoever comes meanwhile waits and then finds it.
     Result<LayerInfo> once(
-            const std::string& diff_id, const std::atomic<bool>& cancelled, const std::function<Result<LayerInfo>()>& make);
+            const std::string& diff_id,
+            const std::atomic<bool>& cancelled,
+            const std::function<Result<LayerInfo>()>& make);
     Result<LayerInfo> unpack_now(
-            const UnpackRequest& request, const std::function<void(std::uint64_t)>& progress, const std::atomic<bool>& cancelled);
+            const UnpackRequest& request,
+            const std::function<void(std::uint64_t)>& progress,
+            const std::atomic<bool>& cancelled);
     Result<LayerInfo> import_now(FdRef source, const std::string& key);
     Result<Draft> draft();
     // From here on the layer exists, also after a power cut.
@@ -89,13 +103,16 @@ class LayersOnDisk : public LayerStore {
 };
 
 Result<LayerInfo> LayersOnDisk::once(
-        const std::string& diff_id, const std::atomic<bool>& cancelled, const std::function<Result<LayerInfo>()>& make) {
+        const std::string& diff_id,
+        const std::atomic<bool>& cancelled,
+        const std::function<Result<LayerInfo>()>& make) {
     std::unique_lock lock(mutex_);
     for (;;) {
         auto found = find(diff_id);
         if (found || found.error().kind != Errc::not_found) return found;
         if (making_.insert(diff_id).second) break;
-        if (cancelled.load(std::memory_order_relaxed)) return base::fail(Errc::cancelled, "layer {}: cancelled", diff_id);
+        if (cancelled.load(std::memory_order_relaxed))
+            return base::fail(Errc::cancelled, "layer {}: cancelled", diff_id);
         (void)finished_.wait_for(lock, kTick);  // the flag has no signal of its own
     }
     lock.unlock();
@@ -107,7 +124,9 @@ Result<LayerInfo> LayersOnDisk::once(
 }
 
 Result<LayerInfo> LayersOnDisk::unpack(
-        const UnpackRequest& request, const std::function<void(std::uint64_t)>& progress, const std::atomic<bool>& cancelled) {
+        const UnpackRequest& request,
+        const std::function<void(std::uint64_t)>& progress,
+        const std::atomic<bool>& cancelled) {
     const auto make = [&] { return unpack_now(request, progress, cancelled); };
     if (request.diff_id.empty()) return make().context("unpack a layer");
     TRY(layer_directory_name(request.diff_id));
@@ -115,10 +134,14 @@ Result<LayerInfo> LayersOnDisk::unpack(
 }
 
 Result<LayerInfo> LayersOnDisk::unpack_now(
-        const UnpackRequest& request, const std::function<void(std::uint64_t)>& progress, const std::atomic<bool>& cancelled) {
+        const UnpackRequest& request,
+        const std::function<void(std::uint64_t)>& progress,
+        const std::atomic<bool>& cancelled) {
     const Draft draft = TRY(this->draft());
-    base::Defer clean([&] { (void)remove_tree(temporary_, draft.name); });  // what stays is recover()'s
-    const Unpacked unpacked = TRY(run_unpacker(program_, request, limits_, draft.tree, progress, cancelled));
+    base::Defer clean(
+            [&] { (void)remove_tree(temporary_, draft.name); });  // what stays is recover()'s
+    const Unpacked unpacked =
+            TRY(run_unpacker(program_, request, limits_, draft.tree, progress, cancelled));
     if (!request.diff_id.empty() && unpacked.digest != request.diff_id) {  // IMG-29
         return base::fail(Errc::corrupt, "the content has the diff id {}", unpacked.digest);
     }
@@ -135,14 +158,16 @@ Result<LayerInfo> LayersOnDisk::unpack_now(
 Result<LayerInfo> LayersOnDisk::import_directory(FdRef source, const std::string& key) {
     TRY(layer_directory_name(key));
     const std::atomic<bool> never{false};
-    return once(key, never, [&] { return import_now(source, key); }).context("import a directory as layer " + key);
+    return once(key, never, [&] { return import_now(source, key); })
+            .context("import a directory as layer " + key);
 }
 
 Result<LayerInfo> LayersOnDisk::import_now(FdRef source, const std::string& key) {
     const Draft draft = TRY(this->draft());
     base::Defer clean([&] { (void)remove_tree(temporary_, draft.name); });
     constexpr std::uint32_t kIdLimit = 65'536;  // ID-06
-    const CopyLimits limits{.bytes = limits_.layer_bytes, .entries = limits_.entries, .id_limit = kIdLimit};
+    const CopyLimits limits{
+            .bytes = limits_.layer_bytes, .entries = limits_.entries, .id_limit = kIdLimit};
     const CopyCounts counts = TRY(copy_tree(source, draft.tree, limits));
     const LayerInfo info{
             .diff_id = key,
@@ -158,20 +183,25 @@ Result<LayersOnDisk::Draft> LayersOnDisk::draft() {
     Draft draft;
     draft.name = TRY(random_name());
     TRY(sys::make_directory_at(temporary_, draft.name, 0700));
-    draft.directory = TRY(sys::open_at(temporary_, draft.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    draft.directory =
+            TRY(sys::open_at(temporary_, draft.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
     TRY(sys::make_directory_at(draft.directory, "tree", 0755));
     draft.tree = TRY(sys::open_at(draft.directory, "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    if (::fchmod(draft.tree.get(), 0755) != 0) return base::fail_errno("chmod a layer");  // whatever our umask is
+    if (::fchmod(draft.tree.get(), 0755) != 0)
+        return base::fail_errno("chmod a layer");  // whatever our umask is
     return draft;
 }
 
 Result<void> LayersOnDisk::publish(const Draft& draft, const LayerInfo& info) {
     const std::string name = TRY(layer_directory_name(info.diff_id));
-    TRY(sys::write_atomic_at(draft.directory, "record", print_layer_record(info), 0600, sys::Durable::no));
-    // One sync of the file system instead of one per file, before the rename that makes the layer exist.
+    TRY(sys::write_atomic_at(
+            draft.directory, "record", print_layer_record(info), 0600, sys::Durable::no));
+    // One sync of the file system instead of one per file, before the rename that makes the layer
+    // exist.
     if (::syncfs(draft.tree.get()) != 0) return base::fail_errno("write the layer to disk");
     auto renamed = sys::rename_at(temporary_, draft.name, layers_, name, RENAME_NOREPLACE);
-    // Without an expected diff id two threads may have unpacked the same: the first one's is as good.
+    // Without an expected diff id two threads may have unpacked the same: the first one's is as
+    // good.
     if (!renamed && renamed.error().kind != Errc::already_exists) return renamed;
     if (::fsync(layers_.get()) != 0) return base::fail_errno("write the list of layers to disk");
     return base::ok;
@@ -200,11 +230,14 @@ Result<std::vector<std::string>> LayersOnDisk::list() {
 
 Result<std::uint64_t> LayersOnDisk::remove(std::string_view diff_id) {
     auto info = find(diff_id);
-    if (!info) return info.error().kind == Errc::not_found ? Result<std::uint64_t>(std::uint64_t{0}) : std::move(info).error();
+    if (!info)
+        return info.error().kind == Errc::not_found ? Result<std::uint64_t>(std::uint64_t{0})
+                                                    : std::move(info).error();
     const std::string name = TRY(layer_directory_name(diff_id));
     const std::string gone = TRY(random_name());
     // Away first, whole: a half-deleted layer must never be found.
-    TRY(sys::rename_at(layers_, name, temporary_, gone, RENAME_NOREPLACE).context(base::format("remove layer {}", diff_id)));
+    TRY(sys::rename_at(layers_, name, temporary_, gone, RENAME_NOREPLACE)
+                .context(base::format("remove layer {}", diff_id)));
     if (::fsync(layers_.get()) != 0) return base::fail_errno("write the list of layers to disk");
     TRY(remove_tree(temporary_, gone).context(base::format("remove layer {}", diff_id)));
     return info->bytes;
@@ -227,9 +260,12 @@ Result<void> LayersOnDisk::recover() {
 
 }  // namespace
 
-Result<std::unique_ptr<LayerStore>> LayerStore::open(std::string directory, std::string program, UnpackLimits limits) {
+Result<std::unique_ptr<LayerStore>> LayerStore::open(
+        std::string directory, std::string program, UnpackLimits limits) {
     if (limits.ratio == 0 || limits.layer_bytes == 0 || limits.entries == 0) {
-        return base::fail(Errc::invalid, "layer store: limits of 0 ({} bytes, ratio {}, {} entries)", limits.layer_bytes, limits.ratio, limits.entries);
+        return base::fail(
+                Errc::invalid, "layer store: limits of 0 ({} bytes, ratio {}, {} entries)",
+                limits.layer_bytes, limits.ratio, limits.entries);
     }
     TRY(sys::ensure_directory(directory, 0700));
     Fd root = TRY(sys::open_host(directory, O_RDONLY | O_DIRECTORY));
@@ -237,7 +273,8 @@ Result<std::unique_ptr<LayerStore>> LayerStore::open(std::string directory, std:
     Fd layers = TRY(place(root, "layers"));
     Fd temporary = TRY(place(root, "tmp"));
     return std::unique_ptr<LayerStore>(std::make_unique<LayersOnDisk>(
-            std::move(directory), std::move(program), limits, std::move(layers), std::move(temporary)));
+            std::move(directory), std::move(program), limits, std::move(layers),
+            std::move(temporary)));
 }
 
 }  // namespace rootfs

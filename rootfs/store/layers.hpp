@@ -1,5 +1,6 @@
-// The unpacked layers, one directory per diff id, immutable and shared by all containers. Used by rootfs (images) and rootfs/volume.
-// Unpacking happens in the sandboxed program rootfs-unpack (IMG-20); a layer exists whole or not at all.
+// The unpacked layers, one directory per diff id, immutable and shared by all containers. Used by
+// rootfs (images) and rootfs/volume. Unpacking happens in the sandboxed program rootfs-unpack
+// (IMG-20); a layer exists whole or not at all.
 #pragma once
 
 #include "base/fd.hpp"
@@ -18,24 +19,25 @@ namespace rootfs {
 enum class Compression : std::uint8_t { none, gzip, zstd };
 
 struct UnpackRequest {
-    std::string diff_id;          // expected "sha256:…" of the uncompressed stream (IMG-29); "" = whatever it is
-    base::FdRef blob;             // read from its current offset; the caller has verified its digest
+    std::string diff_id;  // expected "sha256:…" of the uncompressed stream (IMG-29); "" = whatever
+                          // it is
+    base::FdRef blob;  // read from its current offset; the caller has verified its digest
     Compression compression = Compression::gzip;
-    std::uint64_t compressed_size = 0;   // for the ratio limit and progress; 0 = unknown
-    std::uint32_t id_limit = 65'536;     // ids at or above are refused (ID-06)
+    std::uint64_t compressed_size = 0;  // for the ratio limit and progress; 0 = unknown
+    std::uint32_t id_limit = 65'536;    // ids at or above are refused (ID-06)
 };
 
 struct LayerInfo {
     std::string diff_id;
-    std::uint64_t bytes = 0;      // unpacked file bytes
+    std::uint64_t bytes = 0;  // unpacked file bytes
     std::uint64_t entries = 0;
-    std::uint64_t skipped_devices = 0;   // IMG-24
-    std::uint64_t dropped_xattrs = 0;    // IMG-25
+    std::uint64_t skipped_devices = 0;  // IMG-24
+    std::uint64_t dropped_xattrs = 0;   // IMG-25
 };
 
-struct UnpackLimits {             // IMG-04
+struct UnpackLimits {  // IMG-04
     std::uint64_t layer_bytes = std::uint64_t{16} << 30;
-    std::uint64_t ratio = 200;    // beyond ratio_free_bytes
+    std::uint64_t ratio = 200;  // beyond ratio_free_bytes
     std::uint64_t ratio_free_bytes = std::uint64_t{64} << 20;
     std::uint64_t entries = 2'000'000;
 };
@@ -43,20 +45,25 @@ struct UnpackLimits {             // IMG-04
 class LayerStore {
   public:
     // `directory`: made when missing, 0700 root. `program`: absolute path of rootfs-unpack.
-    static base::Result<std::unique_ptr<LayerStore>> open(std::string directory, std::string program, UnpackLimits limits);
+    static base::Result<std::unique_ptr<LayerStore>> open(
+            std::string directory, std::string program, UnpackLimits limits);
     virtual ~LayerStore() = default;
 
-    // Idempotent: an existing layer is returned as it is. Safe from any thread; the same diff id is unpacked once.
+    // Idempotent: an existing layer is returned as it is. Safe from any thread; the same diff id is
+    // unpacked once.
     virtual base::Result<LayerInfo> unpack(
-            const UnpackRequest& request, const std::function<void(std::uint64_t done)>& progress,
+            const UnpackRequest& request,
+            const std::function<void(std::uint64_t done)>& progress,
             const std::atomic<bool>& cancelled) = 0;
-    // Takes a host directory as a layer by copying it (owners, modes, xattrs, links); `key` becomes its diff id.
-    virtual base::Result<LayerInfo> import_directory(base::FdRef source, const std::string& key) = 0;
-    virtual base::Result<LayerInfo> find(std::string_view diff_id) = 0;         // not_found
-    virtual std::string directory_of(std::string_view diff_id) const = 0;      // the tree itself
+    // Takes a host directory as a layer by copying it (owners, modes, xattrs, links); `key` becomes
+    // its diff id.
+    virtual base::Result<LayerInfo> import_directory(
+            base::FdRef source, const std::string& key) = 0;
+    virtual base::Result<LayerInfo> find(std::string_view diff_id) = 0;    // not_found
+    virtual std::string directory_of(std::string_view diff_id) const = 0;  // the tree itself
     virtual base::Result<std::vector<std::string>> list() = 0;
     virtual base::Result<std::uint64_t> remove(std::string_view diff_id) = 0;  // bytes freed
-    virtual base::Result<void> recover() = 0;                                  // removes half-unpacked ones
+    virtual base::Result<void> recover() = 0;  // removes half-unpacked ones
 };
 
 }  // namespace rootfs

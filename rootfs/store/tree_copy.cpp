@@ -1,12 +1,11 @@
-#include "rootfs/store/tree.hpp"
-
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
 #include "base/sys/xattr.hpp"
+#include "rootfs/store/tree.hpp"
 
+#include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
@@ -23,14 +22,18 @@ namespace sys = base::sys;
 
 namespace {
 
-std::array<struct timespec, 2> times_of(const struct ::stat& status) { return {status.st_mtim, status.st_mtim}; }
+std::array<struct timespec, 2> times_of(const struct ::stat& status) {
+    return {status.st_mtim, status.st_mtim};
+}
 
 class Copier {
   public:
-    Copier(FdRef target, const CopyLimits& limits, dev_t device) : root_(target), limits_(limits), device_(device) {}
+    Copier(FdRef target, const CopyLimits& limits, dev_t device)
+        : root_(target), limits_(limits), device_(device) {}
 
     Result<void> directory(FdRef source, FdRef target, const std::string& path, unsigned depth) {
-        if (depth > limits_.depth) return base::fail(Errc::exhausted, "{}: nested deeper than {}", path, limits_.depth);
+        if (depth > limits_.depth)
+            return base::fail(Errc::exhausted, "{}: nested deeper than {}", path, limits_.depth);
         for (const auto& name : TRY(sys::list_directory(source))) {
             const std::string child = path.empty() ? name : path + "/" + name;
             TRY(one(source, target, name, child, depth).context(base::format("copy {}", child)));
@@ -45,23 +48,34 @@ class Copier {
     CopyCounts counts;
 
   private:
-    Result<void> one(FdRef source, FdRef target, const std::string& name, const std::string& path, unsigned depth) {
+    Result<void> one(
+            FdRef source,
+            FdRef target,
+            const std::string& name,
+            const std::string& path,
+            unsigned depth) {
         const auto status = TRY(sys::stat_at(source, name));
-        if (++counts.entries > limits_.entries) return base::fail(Errc::exhausted, "more than {} entries", limits_.entries);
+        if (++counts.entries > limits_.entries)
+            return base::fail(Errc::exhausted, "more than {} entries", limits_.entries);
         if (status.st_uid >= limits_.id_limit || status.st_gid >= limits_.id_limit) {  // ID-06
-            return base::fail(Errc::invalid, "owner {}:{} is outside of 0 to {}", status.st_uid, status.st_gid, limits_.id_limit - 1);
+            return base::fail(
+                    Errc::invalid, "owner {}:{} is outside of 0 to {}", status.st_uid,
+                    status.st_gid, limits_.id_limit - 1);
         }
         if (S_ISDIR(status.st_mode)) return enter(source, target, name, path, depth, status);
         if (S_ISREG(status.st_mode)) return file(source, target, name, path, status);
         if (S_ISLNK(status.st_mode)) {
             const std::string text = TRY(sys::read_link_at(source, name));
-            if (::symlinkat(text.c_str(), target.get(), name.c_str()) != 0) return base::fail_errno("make a symbolic link");
+            if (::symlinkat(text.c_str(), target.get(), name.c_str()) != 0)
+                return base::fail_errno("make a symbolic link");
             return owner_and_times(target, name, status);
         }
         if (S_ISFIFO(status.st_mode)) {
-            if (::mknodat(target.get(), name.c_str(), status.st_mode, 0) != 0) return base::fail_errno("make a fifo");
+            if (::mknodat(target.get(), name.c_str(), status.st_mode, 0) != 0)
+                return base::fail_errno("make a fifo");
             TRY(owner_and_times(target, name, status));
-            if (::fchmodat(target.get(), name.c_str(), status.st_mode & 07777, 0) != 0) return base::fail_errno("set mode");
+            if (::fchmodat(target.get(), name.c_str(), status.st_mode & 07777, 0) != 0)
+                return base::fail_errno("set mode");
             return base::ok;
         }
         ++counts.skipped_devices;  // IMG-24; a socket without its server is of no use either
@@ -69,26 +83,44 @@ class Copier {
     }
 
     Result<void> enter(
-            FdRef source, FdRef target, const std::string& name, const std::string& path, unsigned depth, const struct ::stat& status) {
+            FdRef source,
+            FdRef target,
+            const std::string& name,
+            const std::string& path,
+            unsigned depth,
+            const struct ::stat& status) {
         TRY(sys::make_directory_at(target, name, 0700));
-        Fd to = TRY(sys::open_in(target, name, O_RDONLY | O_DIRECTORY, sys::Resolve::beneath_no_links));
-        if (status.st_dev != device_) return base::ok;  // another file system is mounted here: its contents are not ours
-        Fd from = TRY(sys::open_in(source, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, sys::Resolve::beneath_no_links));
+        Fd to = TRY(
+                sys::open_in(target, name, O_RDONLY | O_DIRECTORY, sys::Resolve::beneath_no_links));
+        if (status.st_dev != device_)
+            return base::ok;  // another file system is mounted here: its contents are not ours
+        Fd from = TRY(sys::open_in(
+                source, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, sys::Resolve::beneath_no_links));
         return directory(from, to, path, depth + 1);
     }
 
-    Result<void> file(FdRef source, FdRef target, const std::string& name, const std::string& path, const struct ::stat& status) {
+    Result<void> file(
+            FdRef source,
+            FdRef target,
+            const std::string& name,
+            const std::string& path,
+            const struct ::stat& status) {
         if (status.st_nlink > 1) {
             const auto known = links_.find(status.st_ino);
             if (known != links_.end()) {
-                if (::linkat(root_.get(), known->second.c_str(), target.get(), name.c_str(), 0) != 0) return base::fail_errno("make a hard link");
+                if (::linkat(root_.get(), known->second.c_str(), target.get(), name.c_str(), 0) !=
+                    0)
+                    return base::fail_errno("make a hard link");
                 return base::ok;
             }
             links_.emplace(status.st_ino, path);
         }
         counts.bytes += static_cast<std::uint64_t>(status.st_size);
-        if (counts.bytes > limits_.bytes) return base::fail(Errc::exhausted, "more than {} bytes", limits_.bytes);
-        Fd from = TRY(sys::open_in(source, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, sys::Resolve::beneath_no_links));
+        if (counts.bytes > limits_.bytes)
+            return base::fail(Errc::exhausted, "more than {} bytes", limits_.bytes);
+        Fd from = TRY(sys::open_in(
+                source, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+                sys::Resolve::beneath_no_links));
         Fd to = TRY(sys::open_at(target, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
         TRY(content(from, to, status.st_size));
         TRY(attributes(from, to, status));
@@ -117,8 +149,11 @@ class Copier {
         while (at < end) {
             off_t in = at;
             off_t out = at;
-            const ssize_t n = ::copy_file_range(from.get(), &in, to.get(), &out, static_cast<std::size_t>(end - at), 0);
-            if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS)) return slowly(from, to, at, end);
+            const ssize_t n = ::copy_file_range(
+                    from.get(), &in, to.get(), &out, static_cast<std::size_t>(end - at), 0);
+            if (n < 0 &&
+                (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS))
+                return slowly(from, to, at, end);
             if (n < 0) return base::fail_errno("copy {} bytes", end - at);
             if (n == 0) return base::ok;  // the file became shorter meanwhile
             at += n;
@@ -133,18 +168,22 @@ class Copier {
             const ssize_t n = ::pread(from.get(), buffer.data(), want, at);
             if (n < 0) return base::fail_errno("read");
             if (n == 0) return base::ok;
-            if (::pwrite(to.get(), buffer.data(), static_cast<std::size_t>(n), at) != n) return base::fail_errno("write");
+            if (::pwrite(to.get(), buffer.data(), static_cast<std::size_t>(n), at) != n)
+                return base::fail_errno("write");
             at += n;
         }
         return base::ok;
     }
 
     Result<void> attributes(FdRef source, FdRef target, const struct ::stat& status) {
-        if (::fchown(target.get(), status.st_uid, status.st_gid) != 0) return base::fail_errno("give to {}:{}", status.st_uid, status.st_gid);
-        if (::fchmod(target.get(), status.st_mode & 07777) != 0) return base::fail_errno("set mode");
+        if (::fchown(target.get(), status.st_uid, status.st_gid) != 0)
+            return base::fail_errno("give to {}:{}", status.st_uid, status.st_gid);
+        if (::fchmod(target.get(), status.st_mode & 07777) != 0)
+            return base::fail_errno("set mode");
         for (const auto& name : TRY(sys::list_xattrs(source))) {
-            const bool keep = (name == "security.capability" && S_ISREG(status.st_mode)) ||
-                              (name.compare(0, 5, "user.") == 0 && name.compare(0, 13, "user.overlay.") != 0);
+            const bool keep =
+                    (name == "security.capability" && S_ISREG(status.st_mode)) ||
+                    (name.compare(0, 5, "user.") == 0 && name.compare(0, 13, "user.overlay.") != 0);
             if (!keep) {  // IMG-25
                 ++counts.dropped_xattrs;
                 continue;
@@ -155,12 +194,16 @@ class Copier {
         return base::ok;
     }
 
-    static Result<void> owner_and_times(FdRef parent, const std::string& name, const struct ::stat& status) {
-        if (::fchownat(parent.get(), name.c_str(), status.st_uid, status.st_gid, AT_SYMLINK_NOFOLLOW) != 0) {
+    static Result<void> owner_and_times(
+            FdRef parent, const std::string& name, const struct ::stat& status) {
+        if (::fchownat(
+                    parent.get(), name.c_str(), status.st_uid, status.st_gid,
+                    AT_SYMLINK_NOFOLLOW) != 0) {
             return base::fail_errno("give to {}:{}", status.st_uid, status.st_gid);
         }
         const auto times = times_of(status);
-        if (::utimensat(parent.get(), name.c_str(), times.data(), AT_SYMLINK_NOFOLLOW) != 0) return base::fail_errno("set times");
+        if (::utimensat(parent.get(), name.c_str(), times.data(), AT_SYMLINK_NOFOLLOW) != 0)
+            return base::fail_errno("set times");
         return base::ok;
     }
 
@@ -174,7 +217,8 @@ class Copier {
 
 Result<CopyCounts> copy_tree(FdRef source, FdRef target, const CopyLimits& limits) {
     const auto status = TRY(sys::stat_fd(source));
-    if (!S_ISDIR(status.st_mode)) return base::fail(Errc::invalid, "copy a tree: the source is not a directory");
+    if (!S_ISDIR(status.st_mode))
+        return base::fail(Errc::invalid, "copy a tree: the source is not a directory");
     Copier copier(target, limits, status.st_dev);
     Fd own = TRY(sys::open_at(source, ".", O_RDONLY | O_DIRECTORY));  // `source` may be O_PATH
     TRY(copier.directory(own, target, "", 0));

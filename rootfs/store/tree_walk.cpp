@@ -1,13 +1,12 @@
-#include "rootfs/store/tree.hpp"
-
 #include "base/defer.hpp"
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
+#include "rootfs/store/tree.hpp"
 
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <string>
@@ -24,21 +23,25 @@ using base::sys::Resolve;
 
 namespace {
 
-// Directories open at once while removing. A container can nest directories without end; deeper ones are first moved up.
+// Directories open at once while removing. A container can nest directories without end; deeper
+// ones are first moved up.
 constexpr unsigned kMaxOpenLevels = 64;
 
 Result<Fd> open_child(FdRef parent, const char* name) {
-    return base::sys::open_in(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, Resolve::beneath_no_xdev);
+    return base::sys::open_in(
+            parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, Resolve::beneath_no_xdev);
 }
 
-// A privileged container may have left the immutable or append-only flag behind; only it may, so a failure here is not ours to tell.
+// A privileged container may have left the immutable or append-only flag behind; only it may, so a
+// failure here is not ours to tell.
 bool clear_flags(FdRef parent, const char* name) {
     auto opened = base::sys::open_in(
             parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, Resolve::beneath_no_xdev);
     if (!opened) return false;
     int flags = 0;
     constexpr int kLocked = FS_IMMUTABLE_FL | FS_APPEND_FL;
-    if (::ioctl(opened->get(), FS_IOC_GETFLAGS, &flags) != 0 || (flags & kLocked) == 0) return false;
+    if (::ioctl(opened->get(), FS_IOC_GETFLAGS, &flags) != 0 || (flags & kLocked) == 0)
+        return false;
     flags &= ~kLocked;
     return ::ioctl(opened->get(), FS_IOC_SETFLAGS, &flags) == 0;
 }
@@ -47,7 +50,8 @@ class Remover {
   public:
     Remover(FdRef top, const std::atomic<bool>* stop) : top_(top), stop_(stop) {}
 
-    // Empties `directory`. Passes over it until it stays empty, since deep directories are moved into the top one.
+    // Empties `directory`. Passes over it until it stays empty, since deep directories are moved
+    // into the top one.
     Result<void> empty(FdRef directory, unsigned depth) {
         for (;;) {
             const std::uint64_t moved_before = moved_;
@@ -55,7 +59,8 @@ class Remover {
             const std::size_t seen = TRY(pass(directory, depth, failed));
             if (seen == 0) return base::ok;
             if (failed != 0 && failed == seen) return first_error_;
-            if (depth > 0 && failed == 0 && moved_ == moved_before && seen < kSmall) return base::ok;
+            if (depth > 0 && failed == 0 && moved_ == moved_before && seen < kSmall)
+                return base::ok;
         }
     }
 
@@ -80,7 +85,8 @@ class Remover {
             if (!removed) {
                 if (removed.error().kind == Errc::cancelled) return std::move(removed).error();
                 ++failed;
-                // Every entry is tried before the first failure is told: destroy gets as far as it can.
+                // Every entry is tried before the first failure is told: destroy gets as far as it
+                // can.
                 if (first_error_) first_error_ = std::move(removed);
             }
         }
@@ -89,11 +95,13 @@ class Remover {
 
     Result<void> remove_one(FdRef parent, const char* name, unsigned char type, unsigned depth) {
         const bool directory = type == DT_DIR;
-        if (::unlinkat(parent.get(), name, directory ? AT_REMOVEDIR : 0) == 0 || errno == ENOENT) return base::ok;
+        if (::unlinkat(parent.get(), name, directory ? AT_REMOVEDIR : 0) == 0 || errno == ENOENT)
+            return base::ok;
         if (errno == EPERM && clear_flags(parent, name)) {
             if (::unlinkat(parent.get(), name, directory ? AT_REMOVEDIR : 0) == 0) return base::ok;
         }
-        if (errno != EISDIR && errno != ENOTEMPTY && errno != EEXIST) return base::fail_errno("remove {}", name);
+        if (errno != EISDIR && errno != ENOTEMPTY && errno != EEXIST)
+            return base::fail_errno("remove {}", name);
         if (depth >= kMaxOpenLevels) return move_up(parent, name);
         Fd child = TRY(open_child(parent, name));
         TRY(empty(child, depth + 1));
@@ -104,7 +112,8 @@ class Remover {
     Result<void> move_up(FdRef parent, const char* name) {
         for (int tries = 0; tries < 1000; ++tries) {
             const std::string target = base::format(".deep-{}", moved_++);
-            if (::renameat2(parent.get(), name, top_.get(), target.c_str(), RENAME_NOREPLACE) == 0) return base::ok;
+            if (::renameat2(parent.get(), name, top_.get(), target.c_str(), RENAME_NOREPLACE) == 0)
+                return base::ok;
             if (errno != EEXIST) return base::fail_errno("move a deep directory up");
         }
         return base::fail(Errc::internal, "move a deep directory up: no free name");
@@ -120,7 +129,9 @@ class Meter {
   public:
     Result<void> directory(FdRef directory, unsigned depth) {
         if (depth > kMaxMeasuredDepth) {
-            return base::fail(Errc::exhausted, "measure a tree: directories nested deeper than {}", kMaxMeasuredDepth);
+            return base::fail(
+                    Errc::exhausted, "measure a tree: directories nested deeper than {}",
+                    kMaxMeasuredDepth);
         }
         Fd own = TRY(base::sys::open_at(directory, ".", O_RDONLY | O_DIRECTORY));
         TRY(add(TRY(base::sys::stat_fd(own))));
@@ -145,7 +156,8 @@ class Meter {
             auto child = open_child(parent, name);
             if (child) return directory(*child, depth + 1);
             const int error = child.error().sys;
-            if (error == ENOENT || error == ENOTDIR || error == ELOOP || error == EXDEV) return base::ok;
+            if (error == ENOENT || error == ENOTDIR || error == ELOOP || error == EXDEV)
+                return base::ok;
             return std::move(child).error();
         }
         struct ::stat status = {};
@@ -157,9 +169,12 @@ class Meter {
     }
 
     Result<void> add(const struct ::stat& status) {
-        if (status.st_nlink > 1 && !S_ISDIR(status.st_mode) && !linked_.insert(status.st_ino).second) return base::ok;
+        if (status.st_nlink > 1 && !S_ISDIR(status.st_mode) &&
+            !linked_.insert(status.st_ino).second)
+            return base::ok;
         if (size.inodes >= kMaxMeasuredInodes) {
-            return base::fail(Errc::exhausted, "measure a tree: more than {} files", kMaxMeasuredInodes);
+            return base::fail(
+                    Errc::exhausted, "measure a tree: more than {} files", kMaxMeasuredInodes);
         }
         ++size.inodes;
         size.bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
@@ -181,8 +196,10 @@ Result<void> remove_tree(FdRef parent, base::CStr name, const std::atomic<bool>*
     }
     Remover remover(*top, stop);
     TRY(remover.empty(*top, 0));
-    if (::unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return base::ok;
-    if (errno == EPERM && clear_flags(parent, name.c_str())) return base::sys::remove_at(parent, name, true);
+    if (::unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT)
+        return base::ok;
+    if (errno == EPERM && clear_flags(parent, name.c_str()))
+        return base::sys::remove_at(parent, name, true);
     return base::fail_errno("remove directory {}", name.c_str());
 }
 

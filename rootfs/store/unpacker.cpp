@@ -27,15 +27,18 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr int kTickMilliseconds = 100;   // how late a cancel is noticed
+constexpr int kTickMilliseconds = 100;  // how late a cancel is noticed
 constexpr std::chrono::seconds kStall(kUnpackStallSeconds);
 constexpr std::chrono::seconds kKillWait(30);
 
 const char* word_of(Compression compression) {
     switch (compression) {
-        case Compression::none: return "none";
-        case Compression::gzip: return "gzip";
-        case Compression::zstd: return "zstd";
+        case Compression::none:
+            return "none";
+        case Compression::gzip:
+            return "gzip";
+        case Compression::zstd:
+            return "zstd";
     }
     return "none";
 }
@@ -44,14 +47,17 @@ base::Error told_error(std::string_view payload) {
     const auto space = payload.find(' ');
     auto kind = base::parse_number<unsigned>(payload.substr(0, space), "kind");
     const bool known = kind && *kind <= static_cast<unsigned>(Errc::internal);
-    const std::string_view text = space == std::string_view::npos ? payload : payload.substr(space + 1);
+    const std::string_view text =
+            space == std::string_view::npos ? payload : payload.substr(space + 1);
     return base::fail(known ? static_cast<Errc>(*kind) : Errc::internal, "{}", text);
 }
 
-// The marker needs privilege over the file system, which the sandbox has not (IMG-20); the name is resolved beneath, through no link.
+// The marker needs privilege over the file system, which the sandbox has not (IMG-20); the name is
+// resolved beneath, through no link.
 Result<void> mark_opaque(FdRef target, const std::string& path) {
     Fd directory = TRY(sys::open_in(
-            target, path.empty() ? "." : path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, sys::Resolve::beneath_no_links));
+            target, path.empty() ? "." : path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+            sys::Resolve::beneath_no_links));
     return sys::set_xattr(directory, "trusted.overlay.opaque", "y");
 }
 
@@ -64,13 +70,16 @@ class Conversation {
     Result<void> listen(const std::atomic<bool>& cancelled) {
         auto last_word = Clock::now();
         for (;;) {
-            if (cancelled.load(std::memory_order_relaxed)) return base::fail(Errc::cancelled, "unpack: cancelled");
+            if (cancelled.load(std::memory_order_relaxed))
+                return base::fail(Errc::cancelled, "unpack: cancelled");
             pollfd wait{.fd = results_.get(), .events = POLLIN, .revents = 0};
             const int ready = ::poll(&wait, 1, kTickMilliseconds);
             if (ready < 0 && errno != EINTR) return base::fail_errno("wait for the unpacker");
             if (ready <= 0) {
                 if (Clock::now() - last_word < kStall) continue;
-                return base::fail(Errc::timeout, "the unpacker said nothing for {} seconds", kUnpackStallSeconds);
+                return base::fail(
+                        Errc::timeout, "the unpacker said nothing for {} seconds",
+                        kUnpackStallSeconds);
             }
             std::array<char, 16'384> buffer;
             const ssize_t n = ::read(results_.get(), buffer.data(), buffer.size());
@@ -97,8 +106,11 @@ class Conversation {
                 if (progress_) progress_(done);
                 return base::ok;
             }
-            case FrameType::opaque: return mark_opaque(target_, frame.payload);
-            case FrameType::done: done_ = TRY(parse_unpacked(frame.payload)); return base::ok;
+            case FrameType::opaque:
+                return mark_opaque(target_, frame.payload);
+            case FrameType::done:
+                done_ = TRY(parse_unpacked(frame.payload));
+                return base::ok;
             case FrameType::failed:
                 if (!failure_) failure_ = told_error(frame.payload);  // the first one is the cause
                 return base::ok;
@@ -121,7 +133,9 @@ void end_sandbox(FdRef process, FdRef results) {
     std::array<char, 16'384> buffer;
     while (Clock::now() < end) {
         pollfd wait{.fd = results.get(), .events = POLLIN, .revents = 0};
-        if (::poll(&wait, 1, kTickMilliseconds) > 0 && ::read(results.get(), buffer.data(), buffer.size()) == 0) return;
+        if (::poll(&wait, 1, kTickMilliseconds) > 0 &&
+            ::read(results.get(), buffer.data(), buffer.size()) == 0)
+            return;
     }
 }
 
@@ -136,8 +150,12 @@ void reap(FdRef process) {
 }  // namespace
 
 Result<Unpacked> run_unpacker(
-        const std::string& program, const UnpackRequest& request, const UnpackLimits& limits, FdRef target,
-        const std::function<void(std::uint64_t)>& progress, const std::atomic<bool>& cancelled) {
+        const std::string& program,
+        const UnpackRequest& request,
+        const UnpackLimits& limits,
+        FdRef target,
+        const std::function<void(std::uint64_t)>& progress,
+        const std::atomic<bool>& cancelled) {
     const Fd opened = TRY(sys::open_host(program, O_RDONLY).context("start the unpacker"));
     auto pipe = TRY(sys::make_pipe());
     const std::array<std::string, 7> arguments{
@@ -148,7 +166,9 @@ Result<Unpacked> run_unpacker(
             std::to_string(limits.ratio),
             std::to_string(limits.ratio_free_bytes),
             std::to_string(limits.entries)};
-    static_assert(kResultFd == 3 && kBlobFd == 4 && kTargetFd == 5);  // what spawn_detached makes of the order below
+    static_assert(
+            kResultFd == 3 && kBlobFd == 4 &&
+            kTargetFd == 5);  // what spawn_detached makes of the order below
     const std::array<FdRef, 3> fds{pipe.write, request.blob, target};
     auto process = TRY(sys::spawn_detached(opened, arguments, fds));
     pipe.write.reset();

@@ -1,4 +1,5 @@
-// The last step into the cage: limits, capabilities, Landlock and the system-call filter, in this order. Used by rootfs/unpack/sandbox.
+// The last step into the cage: limits, capabilities, Landlock and the system-call filter, in this
+// order. Used by rootfs/unpack/sandbox.
 #pragma once
 
 #include "base/fd.hpp"
@@ -7,7 +8,8 @@
 
 namespace rootfs {
 
-// Not undone by anything; afterwards only files below `root` can be reached and only file calls made.
+// Not undone by anything; afterwards only files below `root` can be reached and only file calls
+// made.
 base::Result<void> confine(base::FdRef root, const SandboxLimits& limits);
 
 }  // namespace rootfs

@@ -14,9 +14,11 @@ class Decoder {
   public:
     virtual ~Decoder() = default;
 
-    // Takes bytes from the front of `input`, which it shortens, and fills `output` as far as it gets; how many it wrote.
-    // With `last` no input follows: 0 then means the end, and a stream that is not whole is Errc::corrupt.
-    virtual base::Result<std::size_t> decode(std::span<const char>& input, bool last, std::span<char> output) = 0;
+    // Takes bytes from the front of `input`, which it shortens, and fills `output` as far as it
+    // gets; how many it wrote. With `last` no input follows: 0 then means the end, and a stream
+    // that is not whole is Errc::corrupt.
+    virtual base::Result<std::size_t> decode(
+            std::span<const char>& input, bool last, std::span<char> output) = 0;
 };
 
 std::unique_ptr<Decoder> make_decoder(Compression compression);

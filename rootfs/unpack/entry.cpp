@@ -20,7 +20,8 @@ constexpr std::string_view kOpaque = ".wh..wh..opq";
 
 std::uint32_t little_endian(std::string_view bytes) {
     std::uint32_t value = 0;
-    for (unsigned i = 0; i < 4; ++i) value |= std::uint32_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
+    for (unsigned i = 0; i < 4; ++i)
+        value |= std::uint32_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
     return value;
 }
 
@@ -37,17 +38,25 @@ Result<XattrVerdict> judge_capability(EntryType type, std::string& value) {
     if (revision == VFS_CAP_REVISION_2 && value.size() == kRevision2) return XattrVerdict::keep;
     if (revision == VFS_CAP_REVISION_3 && value.size() == kRevision3) {
         const std::uint32_t root = little_endian(std::string_view(value).substr(kRevision2));
-        if (root != 0) return base::fail(Errc::invalid, "security.capability: belongs to root id {}, only 0 is allowed", root);
+        if (root != 0)
+            return base::fail(
+                    Errc::invalid, "security.capability: belongs to root id {}, only 0 is allowed",
+                    root);
         // The plain revision counts in whatever namespace maps the layer (IMG-20).
         value.resize(kRevision2);
         const std::uint32_t plain = VFS_CAP_REVISION_2 | (magic & VFS_CAP_FLAGS_EFFECTIVE);
         for (unsigned i = 0; i < 4; ++i) value[i] = static_cast<char>((plain >> (8 * i)) & 0xff);
         return XattrVerdict::keep;
     }
-    return base::fail(Errc::invalid, "security.capability: revision {:#x} with {} bytes is none that is known", revision, value.size());
+    return base::fail(
+            Errc::invalid,
+            "security.capability: revision {:#x} with {} bytes is none that is known", revision,
+            value.size());
 }
 
-bool starts_with(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
+bool starts_with(std::string_view text, std::string_view prefix) {
+    return text.substr(0, prefix.size()) == prefix;
+}
 
 }  // namespace
 
@@ -69,7 +78,9 @@ std::string printable(std::string_view path) {
 Result<std::string> clean_path(std::string_view path) {
     if (path.empty()) return base::fail(Errc::invalid, "an entry has no name");
     if (path.size() > kMaxPath) {
-        return base::fail(Errc::invalid, "entry {}: name of {} bytes, the limit is {}", printable(path), path.size(), kMaxPath);
+        return base::fail(
+                Errc::invalid, "entry {}: name of {} bytes, the limit is {}", printable(path),
+                path.size(), kMaxPath);
     }
     std::string out;
     std::string_view rest = path;
@@ -78,12 +89,16 @@ Result<std::string> clean_path(std::string_view path) {
         const std::string_view part = rest.substr(0, slash);
         rest = slash == std::string_view::npos ? std::string_view{} : rest.substr(slash + 1);
         if (part.empty() || part == ".") continue;
-        if (part == "..") return base::fail(Errc::invalid, "entry {}: name has a '..' component", printable(path));
+        if (part == "..")
+            return base::fail(
+                    Errc::invalid, "entry {}: name has a '..' component", printable(path));
         if (part.size() > kMaxComponent) {
             return base::fail(
-                    Errc::invalid, "entry {}: a component of {} bytes, the limit is {}", printable(path), part.size(), kMaxComponent);
+                    Errc::invalid, "entry {}: a component of {} bytes, the limit is {}",
+                    printable(path), part.size(), kMaxComponent);
         }
-        if (part.find('\0') != std::string_view::npos) return base::fail(Errc::invalid, "entry {}: NUL in the name", printable(path));
+        if (part.find('\0') != std::string_view::npos)
+            return base::fail(Errc::invalid, "entry {}: NUL in the name", printable(path));
         if (!out.empty()) out += '/';
         out += part;
     }
@@ -93,7 +108,8 @@ Result<std::string> clean_path(std::string_view path) {
 Result<LayerName> layer_name(std::string_view clean) {
     LayerName out;
     const auto slash = clean.rfind('/');
-    const std::string_view directory = slash == std::string_view::npos ? std::string_view{} : clean.substr(0, slash);
+    const std::string_view directory =
+            slash == std::string_view::npos ? std::string_view{} : clean.substr(0, slash);
     const std::string_view name = slash == std::string_view::npos ? clean : clean.substr(slash + 1);
     for (std::string_view rest = directory; !rest.empty();) {
         const auto end = rest.find('/');
@@ -103,7 +119,9 @@ Result<LayerName> layer_name(std::string_view clean) {
             out.kind = NameKind::reserved;
             return out;
         }
-        if (starts_with(part, kWhiteout)) return base::fail(Errc::invalid, "entry {}: a whiteout used as a directory", printable(clean));
+        if (starts_with(part, kWhiteout))
+            return base::fail(
+                    Errc::invalid, "entry {}: a whiteout used as a directory", printable(clean));
     }
     out.directory = directory;
     out.name = name;
@@ -123,34 +141,41 @@ Result<LayerName> layer_name(std::string_view clean) {
 
 Result<void> check_entry(const Entry& entry, std::uint32_t id_limit) {
     const auto refuse_id = [&](std::string_view what, std::int64_t id) {
-        return base::fail(Errc::invalid, "entry {}: {} {} is outside of 0 to {}", printable(entry.path), what, id, id_limit - 1);
+        return base::fail(
+                Errc::invalid, "entry {}: {} {} is outside of 0 to {}", printable(entry.path), what,
+                id, id_limit - 1);
     };
-    if (entry.uid < 0 || entry.uid >= std::int64_t{id_limit}) return refuse_id("uid", entry.uid);  // ID-06
+    if (entry.uid < 0 || entry.uid >= std::int64_t{id_limit})
+        return refuse_id("uid", entry.uid);  // ID-06
     if (entry.gid < 0 || entry.gid >= std::int64_t{id_limit}) return refuse_id("gid", entry.gid);
-    if (entry.size < 0) return base::fail(Errc::invalid, "entry {}: size {} is negative", printable(entry.path), entry.size);
+    if (entry.size < 0)
+        return base::fail(
+                Errc::invalid, "entry {}: size {} is negative", printable(entry.path), entry.size);
     if (entry.xattrs.size() > kMaxXattrs) {
         return base::fail(
-                Errc::invalid, "entry {}: {} extended attributes, the limit is {}", printable(entry.path), entry.xattrs.size(), kMaxXattrs);
+                Errc::invalid, "entry {}: {} extended attributes, the limit is {}",
+                printable(entry.path), entry.xattrs.size(), kMaxXattrs);
     }
     for (const auto& [name, value] : entry.xattrs) {
         if (value.size() > kMaxXattrValue || name.size() > kMaxComponent) {
             return base::fail(
-                    Errc::invalid, "entry {}: attribute {} with {} bytes, the limit is {}", printable(entry.path), printable(name),
-                    value.size(), kMaxXattrValue);
+                    Errc::invalid, "entry {}: attribute {} with {} bytes, the limit is {}",
+                    printable(entry.path), printable(name), value.size(), kMaxXattrValue);
         }
     }
     const bool link = entry.type == EntryType::symlink || entry.type == EntryType::hardlink;
     if (link && (entry.target.empty() || entry.target.size() > kMaxLinkTarget)) {
         return base::fail(
-                Errc::invalid, "entry {}: link target of {} bytes, allowed are 1 to {}", printable(entry.path), entry.target.size(),
-                kMaxLinkTarget);
+                Errc::invalid, "entry {}: link target of {} bytes, allowed are 1 to {}",
+                printable(entry.path), entry.target.size(), kMaxLinkTarget);
     }
     return base::ok;
 }
 
 Result<XattrVerdict> judge_xattr(EntryType type, std::string_view name, std::string& value) {
     if (starts_with(name, "trusted.overlay.") || starts_with(name, "user.overlay.")) {
-        return base::fail(Errc::invalid, "attribute {} is not for images", printable(name));  // IMG-23
+        return base::fail(
+                Errc::invalid, "attribute {} is not for images", printable(name));  // IMG-23
     }
     if (name == "security.capability") return judge_capability(type, value);
     // The kernel has user attributes on files and directories only.

@@ -2,12 +2,12 @@
 
 #include "base/fail.hpp"
 
-#include <archive.h>
-#include <archive_entry.h>
-
 #include <clocale>
 #include <memory>
 #include <string_view>
+
+#include <archive.h>
+#include <archive_entry.h>
 
 namespace rootfs {
 
@@ -19,6 +19,7 @@ namespace {
 struct CloseArchive {
     void operator()(::archive* reader) const { (void)::archive_read_free(reader); }
 };
+
 using Reader = std::unique_ptr<::archive, CloseArchive>;
 
 // libarchive calls back for bytes; our own error must not be lost behind its generic one.
@@ -44,26 +45,39 @@ base::Error archive_failure(::archive* reader, Feed& feed) {
     return base::fail(Errc::corrupt, "tar: {}", printable(text != nullptr ? text : "damaged"));
 }
 
-// A name that does not fit the locale keeps its bytes, which is what we want; every other doubt ends the layer (IMG-26).
+// A name that does not fit the locale keeps its bytes, which is what we want; every other doubt
+// ends the layer (IMG-26).
 bool harmless(::archive* reader) {
     const char* text = ::archive_error_string(reader);
-    return text != nullptr && std::string_view(text).find("can't be converted") != std::string_view::npos;
+    return text != nullptr &&
+           std::string_view(text).find("can't be converted") != std::string_view::npos;
 }
 
-std::string text_or_empty(const char* text) { return text != nullptr ? text : ""; }
+std::string text_or_empty(const char* text) {
+    return text != nullptr ? text : "";
+}
 
 Result<EntryType> type_of(::archive_entry* entry) {
     if (::archive_entry_hardlink(entry) != nullptr) return EntryType::hardlink;
     switch (::archive_entry_filetype(entry)) {
-        case AE_IFREG: return EntryType::file;
-        case AE_IFDIR: return EntryType::directory;
-        case AE_IFLNK: return EntryType::symlink;
-        case AE_IFIFO: return EntryType::fifo;
-        case AE_IFCHR: return EntryType::character;
-        case AE_IFBLK: return EntryType::block;
-        default: break;  // an int of libarchive, not an enum of ours
+        case AE_IFREG:
+            return EntryType::file;
+        case AE_IFDIR:
+            return EntryType::directory;
+        case AE_IFLNK:
+            return EntryType::symlink;
+        case AE_IFIFO:
+            return EntryType::fifo;
+        case AE_IFCHR:
+            return EntryType::character;
+        case AE_IFBLK:
+            return EntryType::block;
+        default:
+            break;  // an int of libarchive, not an enum of ours
     }
-    return base::fail(Errc::invalid, "entry {}: unknown type", printable(text_or_empty(::archive_entry_pathname(entry))));
+    return base::fail(
+            Errc::invalid, "entry {}: unknown type",
+            printable(text_or_empty(::archive_entry_pathname(entry))));
 }
 
 void read_xattrs(::archive_entry* source, Entry& entry, WriteCounts& counts) {
@@ -73,10 +87,12 @@ void read_xattrs(::archive_entry* source, Entry& entry, WriteCounts& counts) {
     (void)::archive_entry_xattr_reset(source);
     while (::archive_entry_xattr_next(source, &name, &value, &size) == ARCHIVE_OK) {
         if (name == nullptr) continue;
-        entry.xattrs.emplace_back(name, std::string(static_cast<const char*>(value), value != nullptr ? size : 0));
+        entry.xattrs.emplace_back(
+                name, std::string(static_cast<const char*>(value), value != nullptr ? size : 0));
         if (entry.xattrs.size() > kMaxXattrs) break;  // check_entry tells
     }
-    if (::archive_entry_acl_types(source) != 0) ++counts.dropped_xattrs;  // IMG-25: ACLs are not kept
+    if (::archive_entry_acl_types(source) != 0)
+        ++counts.dropped_xattrs;  // IMG-25: ACLs are not kept
 }
 
 Result<Entry> read_entry(::archive_entry* source, WriteCounts& counts) {
@@ -92,8 +108,10 @@ Result<Entry> read_entry(::archive_entry* source, WriteCounts& counts) {
     entry.modified.tv_sec = ::archive_entry_mtime(source);
     const long nanoseconds = ::archive_entry_mtime_nsec(source);
     entry.modified.tv_nsec = nanoseconds >= 0 && nanoseconds < 1'000'000'000 ? nanoseconds : 0;
-    if (entry.type == EntryType::hardlink) entry.target = text_or_empty(::archive_entry_hardlink(source));
-    if (entry.type == EntryType::symlink) entry.target = text_or_empty(::archive_entry_symlink(source));
+    if (entry.type == EntryType::hardlink)
+        entry.target = text_or_empty(::archive_entry_hardlink(source));
+    if (entry.type == EntryType::symlink)
+        entry.target = text_or_empty(::archive_entry_symlink(source));
     read_xattrs(source, entry, counts);
     return entry;
 }
@@ -105,8 +123,9 @@ Result<std::optional<DataBlock>> next_block(::archive* reader, Feed& feed) {
     const int status = ::archive_read_data_block(reader, &data, &size, &offset);
     if (status == ARCHIVE_EOF) return std::optional<DataBlock>{};
     if (status != ARCHIVE_OK) return archive_failure(reader, feed);
-    return std::optional<DataBlock>(
-            DataBlock{.bytes = std::span<const char>(static_cast<const char*>(data), size), .offset = offset});
+    return std::optional<DataBlock>(DataBlock{
+            .bytes = std::span<const char>(static_cast<const char*>(data), size),
+            .offset = offset});
 }
 
 }  // namespace
@@ -129,7 +148,8 @@ Result<void> extract(TarStream& stream, TreeWriter& writer) {
         ::archive_entry* header = nullptr;
         const int status = ::archive_read_next_header(reader.get(), &header);
         if (status == ARCHIVE_EOF) break;
-        if (status != ARCHIVE_OK && !(status == ARCHIVE_WARN && harmless(reader.get()))) return archive_failure(reader.get(), feed);
+        if (status != ARCHIVE_OK && !(status == ARCHIVE_WARN && harmless(reader.get())))
+            return archive_failure(reader.get(), feed);
         const Entry entry = TRY(read_entry(header, writer.counts()));
         TRY(writer.add(entry, [&] { return next_block(reader.get(), feed); }));
     }

@@ -1,4 +1,5 @@
-// From a tar stream to a tree: libarchive reads the formats, TreeWriter writes. Used by rootfs-unpack and its fuzz target.
+// From a tar stream to a tree: libarchive reads the formats, TreeWriter writes. Used by
+// rootfs-unpack and its fuzz target.
 #pragma once
 
 #include "base/fd.hpp"

@@ -1,5 +1,5 @@
-// What rootfs-unpack says on its result descriptor: small frames, bounded, as the sender may have been taken over by an image.
-// Written by rootfs/unpack, read by rootfs/store.
+// What rootfs-unpack says on its result descriptor: small frames, bounded, as the sender may have
+// been taken over by an image. Written by rootfs/unpack, read by rootfs/store.
 #pragma once
 
 #include "base/fail.hpp"
@@ -26,7 +26,7 @@ inline constexpr int kTargetFd = 5;
 //      ── failed <kind> <text> ────────────►    instead of done
 enum class FrameType : char { progress = 'p', opaque = 'o', done = 'd', failed = 'f' };
 
-inline constexpr std::size_t kMaxFrame = 8'192;   // a path has at most 4,096 bytes (IMG-04)
+inline constexpr std::size_t kMaxFrame = 8'192;  // a path has at most 4,096 bytes (IMG-04)
 
 struct Frame {
     FrameType type = FrameType::failed;
@@ -37,7 +37,8 @@ inline std::string encode_frame(FrameType type, std::string_view payload) {
     payload = payload.substr(0, kMaxFrame);
     std::string out(1, static_cast<char>(type));
     const auto size = static_cast<std::uint32_t>(payload.size());
-    for (unsigned shift = 0; shift < 32; shift += 8) out += static_cast<char>((size >> shift) & 0xff);
+    for (unsigned shift = 0; shift < 32; shift += 8)
+        out += static_cast<char>((size >> shift) & 0xff);
     out += payload;
     return out;
 }
@@ -59,11 +60,13 @@ class FrameReader {
         const std::string_view rest = std::string_view(data_).substr(at_);
         if (rest.size() < kHeader) return std::optional<Frame>{};
         std::uint32_t size = 0;
-        for (unsigned i = 0; i < 4; ++i) size |= std::uint32_t{static_cast<unsigned char>(rest[1 + i])} << (8 * i);
+        for (unsigned i = 0; i < 4; ++i)
+            size |= std::uint32_t{static_cast<unsigned char>(rest[1 + i])} << (8 * i);
         const auto type = static_cast<FrameType>(rest[0]);
-        const bool known = type == FrameType::progress || type == FrameType::opaque || type == FrameType::done ||
-                           type == FrameType::failed;
-        if (!known || size > kMaxFrame) return base::fail(base::Errc::corrupt, "the unpacker sent a frame that is none");
+        const bool known = type == FrameType::progress || type == FrameType::opaque ||
+                           type == FrameType::done || type == FrameType::failed;
+        if (!known || size > kMaxFrame)
+            return base::fail(base::Errc::corrupt, "the unpacker sent a frame that is none");
         if (rest.size() < kHeader + size) return std::optional<Frame>{};
         Frame frame{.type = type, .payload = std::string(rest.substr(kHeader, size))};
         at_ += kHeader + size;
@@ -78,7 +81,7 @@ class FrameReader {
 };
 
 struct Unpacked {
-    std::string digest;           // "sha256:…" of the uncompressed stream
+    std::string digest;  // "sha256:…" of the uncompressed stream
     std::uint64_t bytes = 0;
     std::uint64_t entries = 0;
     std::uint64_t skipped_devices = 0;
@@ -87,8 +90,8 @@ struct Unpacked {
 
 inline std::string print_unpacked(const Unpacked& unpacked) {
     return base::format(
-            "{} {} {} {} {}", unpacked.digest, unpacked.bytes, unpacked.entries, unpacked.skipped_devices,
-            unpacked.dropped_xattrs);
+            "{} {} {} {} {}", unpacked.digest, unpacked.bytes, unpacked.entries,
+            unpacked.skipped_devices, unpacked.dropped_xattrs);
 }
 
 inline base::Result<Unpacked> parse_unpacked(std::string_view text) {
@@ -105,7 +108,8 @@ inline base::Result<Unpacked> parse_unpacked(std::string_view text) {
     const std::array fields{&out.bytes, &out.entries, &out.skipped_devices, &out.dropped_xattrs};
     for (std::uint64_t* field : fields) {
         const auto end = text.find(' ');
-        *field = TRY(base::parse_number<std::uint64_t>(text.substr(0, end), "a count of the unpacker"));
+        *field = TRY(
+                base::parse_number<std::uint64_t>(text.substr(0, end), "a count of the unpacker"));
         text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
     }
     return out;

@@ -7,15 +7,15 @@
 #include "rootfs/unpack/confine.hpp"
 #include "rootfs/unpack/protocol.hpp"
 
+#include <fcntl.h>
+#include <grp.h>
 #include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <sched.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <array>
@@ -58,7 +58,8 @@ Result<Fd> enter_view(FdRef socket) {
     }
     // After the ids: changing them forgets it. The pipe to the store would end us, too, but later.
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return base::fail_errno("die with the parent");
-    if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return base::fail_errno("make mounts private");
+    if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+        return base::fail_errno("make mounts private");
     TRY(sys::attach_mount(view, FdRef{AT_FDCWD}, "/"));
     if (::fchdir(view.get()) != 0) return base::fail_errno("enter the view");
     if (::syscall(SYS_pivot_root, ".", ".") != 0) return base::fail_errno("make the view the root");
@@ -77,7 +78,8 @@ Result<Fd> enter_view(FdRef socket) {
         Fd kept(::fcntl(root->get(), F_DUPFD_CLOEXEC, kFirstOtherFd));
         *root = Fd();
         // The root must lie below everything that is closed now.
-        if (kept && ::dup3(kept.get(), kTargetFd, O_CLOEXEC) == kTargetFd && ::close_range(kFirstOtherFd, ~0U, 0) == 0) {
+        if (kept && ::dup3(kept.get(), kTargetFd, O_CLOEXEC) == kTargetFd &&
+            ::close_range(kFirstOtherFd, ~0U, 0) == 0) {
             (void)kept.release();
             confined = confine(FdRef{kTargetFd}, limits);
         } else {
@@ -87,8 +89,10 @@ Result<Fd> enter_view(FdRef socket) {
     if (!confined) {
         const auto& error = confined.error();
         const auto frame = encode_frame(
-                FrameType::failed, base::format("{} sandbox: {}", static_cast<int>(error.kind), error.text));
-        (void)sys::write_all(FdRef{kResultFd}, frame);  // the store sees the end of the pipe otherwise
+                FrameType::failed,
+                base::format("{} sandbox: {}", static_cast<int>(error.kind), error.text));
+        (void)sys::write_all(
+                FdRef{kResultFd}, frame);  // the store sees the end of the pipe otherwise
         ::_exit(1);
     }
     ::_exit(body(FdRef{kTargetFd}));
@@ -101,7 +105,8 @@ Result<int> run_in_sandbox(
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return base::fail_errno("die with the daemon");
     auto sockets = TRY(sys::seqpacket_pair());
     clone_args arguments = {};
-    arguments.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+    arguments.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+                      CLONE_NEWUTS | CLONE_NEWCGROUP;
     arguments.exit_signal = SIGCHLD;
     const auto child = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
     if (child < 0) return base::fail_errno("clone the sandbox");

@@ -3,8 +3,9 @@
 #include "base/fail.hpp"
 #include "rootfs/unpack/decoder.hpp"
 
-#include <openssl/evp.h>
 #include <unistd.h>
+
+#include <openssl/evp.h>
 
 namespace rootfs {
 
@@ -26,12 +27,15 @@ class Sha256 {
             base::panic("SHA-256 is not available");
         }
     }
+
     Sha256(const Sha256&) = delete;
     Sha256& operator=(const Sha256&) = delete;
+
     ~Sha256() { ::EVP_MD_CTX_free(context_); }
 
     void add(std::span<const char> bytes) {
-        if (::EVP_DigestUpdate(context_, bytes.data(), bytes.size()) != 1) base::panic("SHA-256 failed");
+        if (::EVP_DigestUpdate(context_, bytes.data(), bytes.size()) != 1)
+            base::panic("SHA-256 failed");
     }
 
     std::string finish() {
@@ -47,9 +51,14 @@ class Sha256 {
     EVP_MD_CTX* context_;
 };
 
-TarStream::TarStream(Compression compression, UnpackLimits limits, std::function<void(std::uint64_t)> progress)
-    : limits_(limits), progress_(std::move(progress)), decoder_(make_decoder(compression)),
-      hash_(std::make_unique<Sha256>()), input_(kInput, '\0'), output_(kOutput, '\0') {}
+TarStream::TarStream(
+        Compression compression, UnpackLimits limits, std::function<void(std::uint64_t)> progress)
+    : limits_(limits),
+      progress_(std::move(progress)),
+      decoder_(make_decoder(compression)),
+      hash_(std::make_unique<Sha256>()),
+      input_(kInput, '\0'),
+      output_(kOutput, '\0') {}
 
 TarStream::~TarStream() = default;
 
@@ -72,12 +81,15 @@ Result<void> TarStream::refill() {
 // Looked at after each block, so that a bomb stops early (IMG-04).
 Result<void> TarStream::check_limits() const {
     if (decoded_ > limits_.layer_bytes) {
-        return base::fail(Errc::exhausted, "the layer has more than the allowed {} bytes unpacked", limits_.layer_bytes);
+        return base::fail(
+                Errc::exhausted, "the layer has more than the allowed {} bytes unpacked",
+                limits_.layer_bytes);
     }
     if (decoded_ > limits_.ratio_free_bytes && decoded_ / limits_.ratio > read_) {
         return base::fail(
-                Errc::exhausted, "the layer grows from {} to {} bytes, more than the allowed ratio of {}", read_, decoded_,
-                limits_.ratio);
+                Errc::exhausted,
+                "the layer grows from {} to {} bytes, more than the allowed ratio of {}", read_,
+                decoded_, limits_.ratio);
     }
     return base::ok;
 }
@@ -95,7 +107,8 @@ Result<std::span<const char>> TarStream::next() {
             return block;
         }
         if (ended_ && pending_.empty()) return std::span<const char>{};
-        if (before != 0 && pending_.size() == before) return base::fail(Errc::corrupt, "the blob cannot be decompressed");
+        if (before != 0 && pending_.size() == before)
+            return base::fail(Errc::corrupt, "the blob cannot be decompressed");
     }
 }
 
@@ -105,6 +118,8 @@ Result<void> TarStream::drain() {
     return base::ok;
 }
 
-std::string TarStream::digest() { return hash_->finish(); }
+std::string TarStream::digest() {
+    return hash_->finish();
+}
 
 }  // namespace rootfs

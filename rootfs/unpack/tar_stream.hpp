@@ -1,4 +1,5 @@
-// A layer blob as the tar stream inside it: decompressed, hashed and limited while it is read (IMG-27, IMG-29). Used by rootfs/unpack.
+// A layer blob as the tar stream inside it: decompressed, hashed and limited while it is read
+// (IMG-27, IMG-29). Used by rootfs/unpack.
 #pragma once
 
 #include "base/fd.hpp"
@@ -19,17 +20,21 @@ class Sha256;
 class TarStream {
   public:
     // Made before the sandbox closes: the digest is fetched from its library here.
-    TarStream(Compression compression, UnpackLimits limits, std::function<void(std::uint64_t)> progress);
+    TarStream(
+            Compression compression,
+            UnpackLimits limits,
+            std::function<void(std::uint64_t)> progress);
     TarStream(const TarStream&) = delete;
     TarStream& operator=(const TarStream&) = delete;
     ~TarStream();
 
     void open(base::FdRef blob) { blob_ = blob; }
+
     // The next bytes, valid until the next call; empty at the end.
     base::Result<std::span<const char>> next();
     // To the end of the blob: what follows the archive counts for the digest too, as in docker.
     base::Result<void> drain();
-    std::string digest();   // "sha256:…", after the end
+    std::string digest();  // "sha256:…", after the end
 
   private:
     base::Result<void> refill();
@@ -42,11 +47,11 @@ class TarStream {
     std::unique_ptr<Sha256> hash_;
     std::string input_;
     std::string output_;
-    std::span<const char> pending_;   // read from the blob, not yet decoded
+    std::span<const char> pending_;  // read from the blob, not yet decoded
     std::uint64_t read_ = 0;
     std::uint64_t reported_ = 0;
     std::uint64_t decoded_ = 0;
-    bool ended_ = false;              // the blob has no more bytes
+    bool ended_ = false;  // the blob has no more bytes
 };
 
 }  // namespace rootfs

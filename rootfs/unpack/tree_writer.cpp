@@ -5,8 +5,8 @@
 #include "base/sys/xattr.hpp"
 #include "rootfs/store/tree.hpp"
 
-#include <sys/stat.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -23,10 +23,14 @@ namespace {
 
 constexpr mode_t kImplicitDirectory = 0755;
 
-bool is_whiteout(const struct ::stat& status) { return S_ISCHR(status.st_mode) && status.st_rdev == 0; }
+bool is_whiteout(const struct ::stat& status) {
+    return S_ISCHR(status.st_mode) && status.st_rdev == 0;
+}
 
 Result<Fd> open_directory(FdRef root, const std::string& path, int flags = O_PATH) {
-    return sys::open_in(root, path.empty() ? "." : path, flags | O_DIRECTORY | O_NOFOLLOW, sys::Resolve::beneath_no_links);
+    return sys::open_in(
+            root, path.empty() ? "." : path, flags | O_DIRECTORY | O_NOFOLLOW,
+            sys::Resolve::beneath_no_links);
 }
 
 template <class Map>
@@ -49,7 +53,8 @@ void erase_below(Map& map, const std::string& path) {
 
 Result<void> TreeWriter::add(const Entry& entry, const DataSource& data) {
     if (++counts_.entries > limits_.entries) {
-        return base::fail(Errc::exhausted, "the layer has more than the allowed {} entries", limits_.entries);
+        return base::fail(
+                Errc::exhausted, "the layer has more than the allowed {} entries", limits_.entries);
     }
     TRY(check_entry(entry, id_limit_));
     const std::string path = TRY(clean_path(entry.path));
@@ -58,29 +63,38 @@ Result<void> TreeWriter::add(const Entry& entry, const DataSource& data) {
     if (name.kind == NameKind::reserved) return base::ok;
     if (name.kind == NameKind::opaque) return add_opaque(name.directory);
     auto parent = parent_of(name.directory);
-    if (!parent) return std::move(parent).error().context(base::format("entry {}", printable(entry.path)));
+    if (!parent)
+        return std::move(parent).error().context(base::format("entry {}", printable(entry.path)));
     // Of a whiteout this is the path that it hides.
     const std::string shown = name.directory.empty() ? name.name : name.directory + "/" + name.name;
     const Place place{.parent = *parent, .name = name.name, .path = shown};
-    auto added = name.kind == NameKind::whiteout ? add_whiteout(place) : add_plain(entry, place, data);
+    auto added =
+            name.kind == NameKind::whiteout ? add_whiteout(place) : add_plain(entry, place, data);
     // `data` errors name the archive, the others the entry.
     return std::move(added).context(base::format("entry {}", printable(entry.path)));
 }
 
 Result<void> TreeWriter::add_plain(const Entry& entry, const Place& place, const DataSource& data) {
     switch (entry.type) {
-        case EntryType::file: return add_file(entry, place, data);
-        case EntryType::directory: return add_directory(entry, place);
-        case EntryType::symlink: return add_symlink(entry, place);
-        case EntryType::hardlink: return add_hardlink(entry, place);
-        case EntryType::fifo: return add_fifo(entry, place);
+        case EntryType::file:
+            return add_file(entry, place, data);
+        case EntryType::directory:
+            return add_directory(entry, place);
+        case EntryType::symlink:
+            return add_symlink(entry, place);
+        case EntryType::hardlink:
+            return add_hardlink(entry, place);
+        case EntryType::fifo:
+            return add_fifo(entry, place);
         case EntryType::character:
-        case EntryType::block: return skip_device(entry);
+        case EntryType::block:
+            return skip_device(entry);
     }
     return base::fail(Errc::internal, "unknown type");
 }
 
-// Parents are resolved beneath the root, through no link (IMG-21); most entries follow each other in one directory.
+// Parents are resolved beneath the root, through no link (IMG-21); most entries follow each other
+// in one directory.
 Result<FdRef> TreeWriter::parent_of(const std::string& directory) {
     if (directory.empty()) return root_;
     if (cached_ && directory == cached_path_) return FdRef(cached_);
@@ -103,7 +117,8 @@ Result<Fd> TreeWriter::make_parents(const std::string& directory) {
         if (::mkdirat(current.get(), name.c_str(), kImplicitDirectory) != 0) {
             if (errno != EEXIST) return base::fail_errno("make directory {}", printable(walked));
             const auto status = TRY(sys::stat_at(current, name));
-            if (is_whiteout(status)) {  // removed below and made anew here: the new one shows nothing of the old
+            if (is_whiteout(status)) {  // removed below and made anew here: the new one shows
+                                        // nothing of the old
                 TRY(sys::remove_at(current, name));
                 TRY(sys::make_directory_at(current, name, kImplicitDirectory));
                 opaque_.insert(walked);
@@ -124,11 +139,13 @@ Result<void> TreeWriter::remove_what_is_there(const Place& place) {
     TRY(remove_tree(place.parent, place.name));
     erase_below(times_, place.path);
     erase_below(opaque_, place.path);
-    // The cached parent is above the removed tree while we are here, so only an unrelated one can be stale.
+    // The cached parent is above the removed tree while we are here, so only an unrelated one can
+    // be stale.
     return base::ok;
 }
 
-Result<void> TreeWriter::make_in_place(const Place& place, const std::function<int()>& make, std::string_view what) {
+Result<void> TreeWriter::make_in_place(
+        const Place& place, const std::function<int()>& make, std::string_view what) {
     if (make() == 0) return base::ok;
     if (errno == EEXIST) {
         TRY(remove_what_is_there(place));
@@ -138,7 +155,9 @@ Result<void> TreeWriter::make_in_place(const Place& place, const std::function<i
 }
 
 Result<void> TreeWriter::add_root(const Entry& entry) {
-    if (entry.type != EntryType::directory) return base::fail(Errc::invalid, "entry {}: the root is not a directory", printable(entry.path));
+    if (entry.type != EntryType::directory)
+        return base::fail(
+                Errc::invalid, "entry {}: the root is not a directory", printable(entry.path));
     Fd root = TRY(open_directory(root_, "", O_RDONLY));
     TRY(set_attributes(entry, root));
     times_[""] = entry.modified;
@@ -162,10 +181,11 @@ Result<void> TreeWriter::add_directory(const Entry& entry, const Place& place) {
 }
 
 Result<void> TreeWriter::add_file(const Entry& entry, const Place& place, const DataSource& data) {
-    if (static_cast<std::uint64_t>(entry.size) > limits_.layer_bytes - std::min(counts_.bytes, limits_.layer_bytes)) {
+    if (static_cast<std::uint64_t>(entry.size) >
+        limits_.layer_bytes - std::min(counts_.bytes, limits_.layer_bytes)) {
         return base::fail(
-                Errc::exhausted, "{} bytes on top of {}, more than the allowed {} for a layer", entry.size, counts_.bytes,
-                limits_.layer_bytes);
+                Errc::exhausted, "{} bytes on top of {}, more than the allowed {} for a layer",
+                entry.size, counts_.bytes, limits_.layer_bytes);
     }
     Fd file;
     TRY(make_in_place(
@@ -196,8 +216,10 @@ Result<void> TreeWriter::write_data(const Entry& entry, FdRef file, const DataSo
         if (!block) break;
         auto bytes = block->bytes;
         std::int64_t offset = block->offset;
-        if (offset < end || offset > entry.size || static_cast<std::int64_t>(bytes.size()) > entry.size - offset) {
-            return base::fail(Errc::corrupt, "data at {} lies outside of its {} bytes", offset, entry.size);
+        if (offset < end || offset > entry.size ||
+            static_cast<std::int64_t>(bytes.size()) > entry.size - offset) {
+            return base::fail(
+                    Errc::corrupt, "data at {} lies outside of its {} bytes", offset, entry.size);
         }
         while (!bytes.empty()) {
             const ssize_t n = ::pwrite(file.get(), bytes.data(), bytes.size(), offset);
@@ -210,8 +232,10 @@ Result<void> TreeWriter::write_data(const Entry& entry, FdRef file, const DataSo
         }
         end = offset;
     }
-    // What the archive leaves out is a hole; what it should have had and has not is an error of the reader already.
-    if (end < entry.size && ::ftruncate(file.get(), entry.size) != 0) return base::fail_errno("extend to {} bytes", entry.size);
+    // What the archive leaves out is a hole; what it should have had and has not is an error of the
+    // reader already.
+    if (end < entry.size && ::ftruncate(file.get(), entry.size) != 0)
+        return base::fail_errno("extend to {} bytes", entry.size);
     return base::ok;
 }
 
@@ -219,8 +243,10 @@ Result<void> TreeWriter::write_data(const Entry& entry, FdRef file, const DataSo
 Result<void> TreeWriter::set_attributes(const Entry& entry, FdRef file) {
     const auto uid = static_cast<uid_t>(entry.uid);
     const auto gid = static_cast<gid_t>(entry.gid);
-    if (::fchown(file.get(), uid, gid) != 0) return base::fail_errno("give to {}:{}", entry.uid, entry.gid);
-    if (::fchmod(file.get(), entry.mode & 07777) != 0) return base::fail_errno("set mode {:o}", entry.mode & 07777U);
+    if (::fchown(file.get(), uid, gid) != 0)
+        return base::fail_errno("give to {}:{}", entry.uid, entry.gid);
+    if (::fchmod(file.get(), entry.mode & 07777) != 0)
+        return base::fail_errno("set mode {:o}", entry.mode & 07777U);
     return set_xattrs(entry, file);
 }
 
@@ -239,30 +265,45 @@ Result<void> TreeWriter::set_xattrs(const Entry& entry, FdRef file) {
 Result<void> TreeWriter::set_link_attributes(const Entry& entry, const Place& place) {
     const int parent = place.parent.get();
     const char* name = place.name.c_str();
-    if (::fchownat(parent, name, static_cast<uid_t>(entry.uid), static_cast<gid_t>(entry.gid), AT_SYMLINK_NOFOLLOW) != 0) {
+    if (::fchownat(
+                parent, name, static_cast<uid_t>(entry.uid), static_cast<gid_t>(entry.gid),
+                AT_SYMLINK_NOFOLLOW) != 0) {
         return base::fail_errno("give to {}:{}", entry.uid, entry.gid);
     }
     for (const auto& [attribute, original] : entry.xattrs) {
         std::string value = original;
-        (void)TRY(judge_xattr(entry.type, attribute, value));  // nothing is kept on links, but overlay's own is still refused
+        (void)TRY(judge_xattr(
+                entry.type, attribute,
+                value));  // nothing is kept on links, but overlay's own is still refused
         ++counts_.dropped_xattrs;
     }
     const std::array times{entry.modified, entry.modified};
-    if (::utimensat(parent, name, times.data(), AT_SYMLINK_NOFOLLOW) != 0) return base::fail_errno("set times");
+    if (::utimensat(parent, name, times.data(), AT_SYMLINK_NOFOLLOW) != 0)
+        return base::fail_errno("set times");
     return base::ok;
 }
 
 Result<void> TreeWriter::add_symlink(const Entry& entry, const Place& place) {
     TRY(make_in_place(
-            place, [&] { return ::symlinkat(entry.target.c_str(), place.parent.get(), place.name.c_str()); }, "symbolic link"));
+            place,
+            [&] {
+                return ::symlinkat(entry.target.c_str(), place.parent.get(), place.name.c_str());
+            },
+            "symbolic link"));
     return set_link_attributes(entry, place);
 }
 
 Result<void> TreeWriter::add_fifo(const Entry& entry, const Place& place) {
     TRY(make_in_place(
-            place, [&] { return ::mknodat(place.parent.get(), place.name.c_str(), S_IFIFO | (entry.mode & 0777), 0); }, "fifo"));
+            place,
+            [&] {
+                return ::mknodat(
+                        place.parent.get(), place.name.c_str(), S_IFIFO | (entry.mode & 0777), 0);
+            },
+            "fifo"));
     TRY(set_link_attributes(entry, place));
-    if (::fchmodat(place.parent.get(), place.name.c_str(), entry.mode & 07777, 0) != 0) return base::fail_errno("set mode");
+    if (::fchmodat(place.parent.get(), place.name.c_str(), entry.mode & 07777, 0) != 0)
+        return base::fail_errno("set mode");
     return base::ok;
 }
 
@@ -272,17 +313,27 @@ Result<void> TreeWriter::add_hardlink(const Entry& entry, const Place& place) {
     if (target == place.path) return base::fail(Errc::invalid, "a hard link to itself");
     const auto slash = target.rfind('/');
     const std::string name = slash == std::string::npos ? target : target.substr(slash + 1);
-    auto directory = open_directory(root_, slash == std::string::npos ? "" : target.substr(0, slash));
+    auto directory =
+            open_directory(root_, slash == std::string::npos ? "" : target.substr(0, slash));
     if (!directory || target.empty()) {
-        return base::fail(Errc::invalid, "hard link target {} is not in this layer", printable(entry.target));
+        return base::fail(
+                Errc::invalid, "hard link target {} is not in this layer", printable(entry.target));
     }
     auto status = sys::stat_at(*directory, name);
-    if (!status) return base::fail(Errc::invalid, "hard link target {} is not in this layer", printable(entry.target));
+    if (!status)
+        return base::fail(
+                Errc::invalid, "hard link target {} is not in this layer", printable(entry.target));
     if (!S_ISREG(status->st_mode) && !S_ISFIFO(status->st_mode)) {
-        return base::fail(Errc::invalid, "hard link target {} is not a file", printable(entry.target));
+        return base::fail(
+                Errc::invalid, "hard link target {} is not a file", printable(entry.target));
     }
     return make_in_place(
-            place, [&] { return ::linkat(directory->get(), name.c_str(), place.parent.get(), place.name.c_str(), 0); }, "hard link");
+            place,
+            [&] {
+                return ::linkat(
+                        directory->get(), name.c_str(), place.parent.get(), place.name.c_str(), 0);
+            },
+            "hard link");
 }
 
 // IMG-24; a 0:0 character device would be a whiteout that nobody asked for (IMG-23).
@@ -294,7 +345,8 @@ Result<void> TreeWriter::skip_device(const Entry& entry) {
     return base::ok;
 }
 
-// A whiteout speaks about the layers below. What this layer itself brings under the name stays, and hides what is below wholly.
+// A whiteout speaks about the layers below. What this layer itself brings under the name stays, and
+// hides what is below wholly.
 Result<void> TreeWriter::add_whiteout(const Place& place) {
     if (::mknodat(place.parent.get(), place.name.c_str(), S_IFCHR, 0) == 0) return base::ok;
     if (errno != EEXIST) return base::fail_errno("make a whiteout");
@@ -311,9 +363,11 @@ Result<void> TreeWriter::add_opaque(const std::string& directory) {
 
 Result<void> TreeWriter::finish(const std::function<Result<void>(const std::string&)>& opaque) {
     for (auto at = times_.rbegin(); at != times_.rend(); ++at) {
-        Fd directory = TRY(open_directory(root_, at->first, O_RDONLY).context("set times of " + printable(at->first)));
+        Fd directory = TRY(open_directory(root_, at->first, O_RDONLY)
+                                   .context("set times of " + printable(at->first)));
         const std::array times{at->second, at->second};
-        if (::futimens(directory.get(), times.data()) != 0) return base::fail_errno("set times of {}", printable(at->first));
+        if (::futimens(directory.get(), times.data()) != 0)
+            return base::fail_errno("set times of {}", printable(at->first));
     }
     for (const auto& directory : opaque_) TRY(opaque(directory));
     return base::ok;

@@ -1,5 +1,6 @@
-// Writes the entries of one layer below a directory descriptor and nowhere else (IMG-21..25). Used by rootfs/unpack/extract.
-// Overlay's form is made on the way: whiteouts become 0:0 nodes, opaque directories are listed for the engine (IMG-23).
+// Writes the entries of one layer below a directory descriptor and nowhere else (IMG-21..25). Used
+// by rootfs/unpack/extract. Overlay's form is made on the way: whiteouts become 0:0 nodes, opaque
+// directories are listed for the engine (IMG-23).
 #pragma once
 
 #include "base/fd.hpp"
@@ -20,8 +21,9 @@ namespace rootfs {
 
 struct DataBlock {
     std::span<const char> bytes;
-    std::int64_t offset = 0;     // gaps are holes
+    std::int64_t offset = 0;  // gaps are holes
 };
+
 // The next block of the current file; nothing at its end.
 using DataSource = std::function<base::Result<std::optional<DataBlock>>()>;
 
@@ -38,8 +40,10 @@ class TreeWriter {
         : root_(root), limits_(limits), id_limit_(id_limit) {}
 
     base::Result<void> add(const Entry& entry, const DataSource& data);
-    // Directory times last, as every entry in a directory changes them. Then the opaque directories, each once.
+    // Directory times last, as every entry in a directory changes them. Then the opaque
+    // directories, each once.
     base::Result<void> finish(const std::function<base::Result<void>(const std::string&)>& opaque);
+
     WriteCounts& counts() { return counts_; }
 
   private:
@@ -61,11 +65,13 @@ class TreeWriter {
     base::Result<void> add_opaque(const std::string& directory);
 
     base::Result<void> write_data(const Entry& entry, base::FdRef file, const DataSource& data);
-    base::Result<void> set_attributes(const Entry& entry, base::FdRef file);   // owner, mode, xattrs: in this order
+    base::Result<void> set_attributes(
+            const Entry& entry, base::FdRef file);  // owner, mode, xattrs: in this order
     base::Result<void> set_xattrs(const Entry& entry, base::FdRef file);
     base::Result<void> set_link_attributes(const Entry& entry, const Place& place);
     // Runs `make`; when something is in the way, removes that first and runs it again (IMG-22).
-    base::Result<void> make_in_place(const Place& place, const std::function<int()>& make, std::string_view what);
+    base::Result<void> make_in_place(
+            const Place& place, const std::function<int()>& make, std::string_view what);
     base::Result<void> remove_what_is_there(const Place& place);
 
     base::Result<base::FdRef> parent_of(const std::string& directory);

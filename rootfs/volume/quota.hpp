@@ -1,4 +1,5 @@
-// How a volume's space is made, limited, measured and given back: one implementation per quota driver. Used by rootfs/volume.
+// How a volume's space is made, limited, measured and given back: one implementation per quota
+// driver. Used by rootfs/volume.
 #pragma once
 
 #include "base/fd.hpp"
@@ -14,8 +15,9 @@
 namespace rootfs {
 
 struct Space {
-    base::Fd volume;      // volumes/<name>, holds the record
-    base::Fd writable;    // where upper and work are made; the same directory, or the root of the volume's own file system
+    base::Fd volume;    // volumes/<name>, holds the record
+    base::Fd writable;  // where upper and work are made; the same directory, or the root of the
+                        // volume's own file system
 };
 
 struct Occupied {
@@ -27,12 +29,15 @@ class Quota {
   public:
     virtual ~Quota() = default;
 
-    // Makes volumes/<name>; `limit` 0 is none. What was made before a failure is left for the caller to take away.
-    virtual base::Result<Space> make(base::FdRef volumes, const std::string& name, std::uint64_t limit) = 0;
+    // Makes volumes/<name>; `limit` 0 is none. What was made before a failure is left for the
+    // caller to take away.
+    virtual base::Result<Space> make(
+            base::FdRef volumes, const std::string& name, std::uint64_t limit) = 0;
     // Nothing: the caller walks the tree.
     virtual base::Result<std::optional<Occupied>> occupied(base::FdRef volume) = 0;
     // Deletes an entry of the trash with everything that belongs to it.
-    virtual base::Result<void> remove(base::FdRef trash, const std::string& entry, const std::atomic<bool>& stop) = 0;
+    virtual base::Result<void> remove(
+            base::FdRef trash, const std::string& entry, const std::atomic<bool>& stop) = 0;
 };
 
 // Fails when the driver does not work on `directory`.

@@ -1,8 +1,7 @@
-#include "rootfs/volume/quota.hpp"
-
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
 #include "rootfs/store/tree.hpp"
+#include "rootfs/volume/quota.hpp"
 
 #include <fcntl.h>
 
@@ -17,10 +16,12 @@ namespace {
 class NoQuota : public Quota {
   public:
     Result<Space> make(FdRef volumes, const std::string& name, std::uint64_t limit) override {
-        if (limit != 0) {  // security-model §17: without quotas a container that asks for a disk limit is refused
+        if (limit != 0) {  // security-model §17: without quotas a container that asks for a disk
+                           // limit is refused
             return base::fail(
                     Errc::unsupported,
-                    "disk limit of {} bytes: this host has no disk quota (driver none); hint: put the store on XFS with prjquota or on btrfs",
+                    "disk limit of {} bytes: this host has no disk quota (driver none); hint: put "
+                    "the store on XFS with prjquota or on btrfs",
                     limit);
         }
         TRY(base::sys::make_directory_at(volumes, name, 0700));
@@ -32,31 +33,42 @@ class NoQuota : public Quota {
 
     Result<std::optional<Occupied>> occupied(FdRef) override { return std::optional<Occupied>{}; }
 
-    Result<void> remove(FdRef trash, const std::string& entry, const std::atomic<bool>& stop) override {
+    Result<void> remove(
+            FdRef trash, const std::string& entry, const std::atomic<bool>& stop) override {
         return remove_tree(trash, entry, &stop);
     }
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Quota>> open_no_quota() { return std::unique_ptr<Quota>(std::make_unique<NoQuota>()); }
+Result<std::unique_ptr<Quota>> open_no_quota() {
+    return std::unique_ptr<Quota>(std::make_unique<NoQuota>());
+}
 
 std::string_view to_string(QuotaDriver driver) {
     switch (driver) {
-        case QuotaDriver::none: return "none";
-        case QuotaDriver::xfs: return "xfs";
-        case QuotaDriver::btrfs: return "btrfs";
-        case QuotaDriver::loop: return "loop";
+        case QuotaDriver::none:
+            return "none";
+        case QuotaDriver::xfs:
+            return "xfs";
+        case QuotaDriver::btrfs:
+            return "btrfs";
+        case QuotaDriver::loop:
+            return "loop";
     }
     return "";
 }
 
 Result<std::unique_ptr<Quota>> open_quota(QuotaDriver driver, FdRef directory) {
     switch (driver) {
-        case QuotaDriver::none: return open_no_quota();
-        case QuotaDriver::xfs: return open_xfs_quota(directory);
-        case QuotaDriver::btrfs: return open_btrfs_quota(directory);
-        case QuotaDriver::loop: return open_loop_quota(directory);
+        case QuotaDriver::none:
+            return open_no_quota();
+        case QuotaDriver::xfs:
+            return open_xfs_quota(directory);
+        case QuotaDriver::btrfs:
+            return open_btrfs_quota(directory);
+        case QuotaDriver::loop:
+            return open_loop_quota(directory);
     }
     return base::fail(Errc::internal, "unknown quota driver");
 }

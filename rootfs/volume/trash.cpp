@@ -3,9 +3,9 @@
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
 
+#include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/random.h>
-#include <fcntl.h>
 
 #include <algorithm>
 #include <chrono>
@@ -50,7 +50,8 @@ Trash::~Trash() {
 
 Result<void> Trash::take(base::FdRef from, const std::string& name) {
     for (int tries = 0; tries < 100; ++tries) {
-        // Short numbers only: a volume's name may already be as long as a file name can be, so it is kept inside (`name` file).
+        // Short numbers only: a volume's name may already be as long as a file name can be, so it
+        // is kept inside (`name` file).
         const std::string entry = base::format("{:x}", next_++);
         {
             // Noted first: nobody may see the volume neither in its place nor here.
@@ -80,7 +81,9 @@ void Trash::retry() {
 bool Trash::holds(std::string_view name) {
     const std::lock_guard lock(mutex_);
     if (name.empty()) return !entries_.empty();
-    return std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.second == name; });
+    return std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) {
+        return entry.second == name;
+    });
 }
 
 void Trash::wait_until_empty() {
@@ -93,8 +96,10 @@ void Trash::work() {
     while (!stop_) {
         if (!pending_) {
             idle_.notify_all();
-            const bool woken = wake_.wait_for(lock, kRetryAfter, [this] { return stop_ || pending_; });
-            if (!woken && !entries_.empty()) pending_ = true;  // something would not go: perhaps it does now
+            const bool woken =
+                    wake_.wait_for(lock, kRetryAfter, [this] { return stop_ || pending_; });
+            if (!woken && !entries_.empty())
+                pending_ = true;  // something would not go: perhaps it does now
             continue;
         }
         pending_ = false;
@@ -109,7 +114,8 @@ void Trash::work() {
 
 void Trash::work_once() {
     auto here = base::sys::list_directory(directory_);
-    if (!here) return;  // tried again with the next volume; entries_ still tells that something is left
+    if (!here)
+        return;  // tried again with the next volume; entries_ still tells that something is left
     for (const auto& entry : *here) {
         auto removed = remove_(directory_, entry, stop_);
         if (!removed && removed.error().kind == Errc::cancelled) return;

@@ -21,13 +21,16 @@ Result<VolumeRecord> parse_record(std::string_view text) {
         const std::string_view line = text.substr(0, end);
         text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
         const auto space = line.find(' ');
-        if (space == std::string_view::npos) return base::fail(Errc::corrupt, "volume record: line '{}'", line);
+        if (space == std::string_view::npos)
+            return base::fail(Errc::corrupt, "volume record: line '{}'", line);
         const std::string_view key = line.substr(0, space);
         const std::string_view value = line.substr(space + 1);
         if (key == "image") {
-            record.image_bytes = TRY(base::parse_number<std::uint64_t>(value, "volume record: image"));
+            record.image_bytes =
+                    TRY(base::parse_number<std::uint64_t>(value, "volume record: image"));
         } else if (key == "quota") {
-            record.quota_bytes = TRY(base::parse_number<std::uint64_t>(value, "volume record: quota"));
+            record.quota_bytes =
+                    TRY(base::parse_number<std::uint64_t>(value, "volume record: quota"));
         } else if (key == "scope") {
             record.scope = value == "total" ? QuotaScope::total : QuotaScope::exclusive;
         } else if (key == "raw") {
@@ -37,11 +40,13 @@ Result<VolumeRecord> parse_record(std::string_view text) {
     return record;
 }
 
-Result<std::uint64_t> writable_limit(std::uint64_t quota_bytes, QuotaScope scope, std::uint64_t image_bytes) {
+Result<std::uint64_t> writable_limit(
+        std::uint64_t quota_bytes, QuotaScope scope, std::uint64_t image_bytes) {
     if (quota_bytes == 0 || scope == QuotaScope::exclusive) return quota_bytes;
     if (image_bytes >= quota_bytes) {
         return base::fail(
-                Errc::exhausted, "disk limit: the image has {} bytes, more than the limit of {} bytes (scope total)",
+                Errc::exhausted,
+                "disk limit: the image has {} bytes, more than the limit of {} bytes (scope total)",
                 image_bytes, quota_bytes);
     }
     return quota_bytes - image_bytes;
@@ -50,7 +55,8 @@ Result<std::uint64_t> writable_limit(std::uint64_t quota_bytes, QuotaScope scope
 Result<void> check_volume_name(std::string_view name) {
     constexpr std::size_t kLongest = 255;
     if (name.empty() || name.size() > kLongest) {
-        return base::fail(Errc::invalid, "volume name: {} bytes, allowed are 1 to {}", name.size(), kLongest);
+        return base::fail(
+                Errc::invalid, "volume name: {} bytes, allowed are 1 to {}", name.size(), kLongest);
     }
     if (name == "." || name == ".." || name.find('/') != std::string_view::npos ||
         name.find('\0') != std::string_view::npos) {

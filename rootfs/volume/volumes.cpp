@@ -9,9 +9,9 @@
 #include "rootfs/volume/trash.hpp"
 #include "rootfs/volume/volume_record.hpp"
 
+#include <fcntl.h>
 #include <linux/mount.h>
 #include <sys/statvfs.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,7 +28,7 @@ namespace sys = base::sys;
 
 namespace {
 
-constexpr std::size_t kMaxLayers = 128;      // IMG-04 allows 127; overlay takes 500
+constexpr std::size_t kMaxLayers = 128;  // IMG-04 allows 127; overlay takes 500
 constexpr std::size_t kMaxRecord = 8'192;
 
 struct Places {
@@ -44,14 +44,16 @@ Result<Fd> place(FdRef root, base::CStr name) {
     return sys::open_at(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 
-Result<Fd> make_owned(FdRef parent, base::CStr name, mode_t mode, std::uint32_t uid, std::uint32_t gid) {
+Result<Fd> make_owned(
+        FdRef parent, base::CStr name, mode_t mode, std::uint32_t uid, std::uint32_t gid) {
     TRY(sys::make_directory_at(parent, name, mode));
     Fd made = TRY(sys::open_at(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
     if ((uid != 0 || gid != 0) && ::fchownat(made.get(), "", uid, gid, AT_EMPTY_PATH) != 0) {
         return base::fail_errno("give {} to {}:{}", name.c_str(), uid, gid);
     }
     // mkdir obeyed our umask; a container's root must be 0755 whatever the daemon runs with.
-    if (::fchmodat(parent.get(), name.c_str(), mode, 0) != 0) return base::fail_errno("chmod {}", name.c_str());
+    if (::fchmodat(parent.get(), name.c_str(), mode, 0) != 0)
+        return base::fail_errno("chmod {}", name.c_str());
     return made;
 }
 
@@ -59,14 +61,16 @@ Result<Fd> make_owned(FdRef parent, base::CStr name, mode_t mode, std::uint32_t 
 Result<OverlayApi> probe_overlay(const Places& places) {
     TRY(remove_tree(places.root, "probe"));
     base::Error last;
-    for (const OverlayApi api : {OverlayApi::descriptors, OverlayApi::strings, OverlayApi::option_string}) {
+    for (const OverlayApi api :
+         {OverlayApi::descriptors, OverlayApi::strings, OverlayApi::option_string}) {
         Fd probe = TRY(place(places.root, "probe"));
         Fd upper = TRY(place(probe, "upper"));
         Fd work = TRY(place(probe, "work"));
         std::vector<Fd> lowers;
         lowers.push_back(TRY(sys::open_at(places.root, "empty", O_PATH | O_DIRECTORY)));
         auto mounted = mount_overlay(
-                {.lowers = lowers, .upper = upper, .work = work}, api, places.directory + "/scratch");
+                {.lowers = lowers, .upper = upper, .work = work}, api,
+                places.directory + "/scratch");
         const bool works = mounted.has_value();
         if (!works) last = mounted.error();
         mounted = Fd();
@@ -78,15 +82,27 @@ Result<OverlayApi> probe_overlay(const Places& places) {
 
 class VolumesOnDisk : public Volumes {
   public:
-    VolumesOnDisk(Places places, OverlayApi api, QuotaProbe probe, std::unique_ptr<Quota> quota, Fd trash, Images& images)
-        : places_(std::move(places)), api_(api), probe_(std::move(probe)), quota_(std::move(quota)), images_(images),
-          trash_(std::move(trash), [this](FdRef directory, const std::string& entry, const std::atomic<bool>& stop) {
-              return quota_->remove(directory, entry, stop);
-          }) {}
+    VolumesOnDisk(
+            Places places,
+            OverlayApi api,
+            QuotaProbe probe,
+            std::unique_ptr<Quota> quota,
+            Fd trash,
+            Images& images)
+        : places_(std::move(places)),
+          api_(api),
+          probe_(std::move(probe)),
+          quota_(std::move(quota)),
+          images_(images),
+          trash_(std::move(trash),
+                 [this](FdRef directory, const std::string& entry, const std::atomic<bool>& stop) {
+                     return quota_->remove(directory, entry, stop);
+                 }) {}
 
     Result<Fd> create(const VolumeRequest& request) override {
         TRY(check_volume_name(request.name));
-        if (request.image == nullptr) return base::fail(Errc::invalid, "volume {}: no image", request.name);
+        if (request.image == nullptr)
+            return base::fail(Errc::invalid, "volume {}: no image", request.name);
         auto made = make(request);
         if (!made && made.error().kind != Errc::already_exists) {
             (void)trash_.take(places_.volumes, request.name);  // the first error is the one to tell
@@ -101,7 +117,8 @@ class VolumesOnDisk : public Volumes {
         const std::string text(name);
         auto taken = trash_.take(places_.volumes, text);
         if (taken) return base::ok;
-        if (taken.error().kind != Errc::not_found) return std::move(taken).context("destroy volume " + text);
+        if (taken.error().kind != Errc::not_found)
+            return std::move(taken).context("destroy volume " + text);
         trash_.retry();  // destroying again is how one asks for another try of what was stuck
         return base::ok;
     }
@@ -116,7 +133,8 @@ class VolumesOnDisk : public Volumes {
 
     Result<Disk> disk() override {
         struct ::statvfs figures = {};
-        if (::fstatvfs(places_.root.get(), &figures) != 0) return base::fail_errno("read the size of the disk");
+        if (::fstatvfs(places_.root.get(), &figures) != 0)
+            return base::fail_errno("read the size of the disk");
         return Disk{
                 .total_bytes = std::uint64_t{figures.f_blocks} * figures.f_frsize,
                 .free_bytes = std::uint64_t{figures.f_bavail} * figures.f_frsize};
@@ -144,7 +162,8 @@ Result<Fd> VolumesOnDisk::make(const VolumeRequest& request) {
     return make_overlay(request);
 }
 
-// No fsync: after a power cut the container is gone and recovery deletes the volume, so its record need not be whole.
+// No fsync: after a power cut the container is gone and recovery deletes the volume, so its record
+// need not be whole.
 Result<void> VolumesOnDisk::write_record(FdRef volume, const VolumeRequest& request) {
     const VolumeRecord record{
             .image_bytes = request.image->size,
@@ -157,10 +176,12 @@ Result<void> VolumesOnDisk::write_record(FdRef volume, const VolumeRequest& requ
     return sys::write_all(name, request.name);
 }
 
-// garden-api 5.1: used as it is, no image handling, no quota. Only the ids are mapped, so that container root owns it.
+// garden-api 5.1: used as it is, no image handling, no quota. Only the ids are mapped, so that
+// container root owns it.
 Result<Fd> VolumesOnDisk::make_raw(const VolumeRequest& request) {
     TRY(sys::make_directory_at(places_.volumes, request.name, 0700));
-    Fd volume = TRY(sys::open_at(places_.volumes, request.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    Fd volume =
+            TRY(sys::open_at(places_.volumes, request.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
     TRY(write_record(volume, request));
     Fd tree = TRY(sys::clone_tree(FdRef{AT_FDCWD}, request.image->raw_directory, false));
     const std::uint64_t attributes = MOUNT_ATTR_NODEV | (request.nosuid ? MOUNT_ATTR_NOSUID : 0U);
@@ -175,29 +196,38 @@ Result<Fd> VolumesOnDisk::make_raw(const VolumeRequest& request) {
 Result<std::vector<Fd>> VolumesOnDisk::lowers(const VolumeRequest& request) {
     const auto& layers = request.image->layers;
     if (layers.size() > kMaxLayers) {
-        return base::fail(Errc::invalid, "image has {} layers, the limit is {}", layers.size(), kMaxLayers);
+        return base::fail(
+                Errc::invalid, "image has {} layers, the limit is {}", layers.size(), kMaxLayers);
     }
     std::vector<Fd> lowers;
     lowers.reserve(layers.size() + 1);
     std::set<std::string_view> seen;
     for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
-        // The same layer twice (the empty one, often): overlay refuses it, and the upper one hides all that the lower one says.
+        // The same layer twice (the empty one, often): overlay refuses it, and the upper one hides
+        // all that the lower one says.
         if (!seen.insert(*layer).second) continue;
-        lowers.push_back(TRY(lower_mount(images_.layer_directory(*layer), request.user_namespace).context("layer " + *layer)));
+        lowers.push_back(TRY(lower_mount(images_.layer_directory(*layer), request.user_namespace)
+                                     .context("layer " + *layer)));
     }
-    if (lowers.empty()) lowers.push_back(TRY(lower_mount(places_.directory + "/empty", request.user_namespace)));
+    if (lowers.empty())
+        lowers.push_back(TRY(lower_mount(places_.directory + "/empty", request.user_namespace)));
     return lowers;
 }
 
 Result<Fd> VolumesOnDisk::make_overlay(const VolumeRequest& request) {
-    const std::uint64_t limit = TRY(writable_limit(request.quota_bytes, request.scope, request.image->size));
+    const std::uint64_t limit =
+            TRY(writable_limit(request.quota_bytes, request.scope, request.image->size));
     auto lower = TRY(lowers(request));
     Space space = TRY(quota_->make(places_.volumes, request.name, limit));
     TRY(write_record(space.volume, request));
     Fd upper = TRY(make_owned(space.writable, "upper", 0755, request.owner_uid, request.owner_gid));
     Fd work = TRY(make_owned(space.writable, "work", 0700, 0, 0));
     return mount_overlay(
-            {.lowers = lower, .upper = upper, .work = work, .keep = request.survives_power_cut, .nosuid = request.nosuid},
+            {.lowers = lower,
+             .upper = upper,
+             .work = work,
+             .keep = request.survives_power_cut,
+             .nosuid = request.nosuid},
             api_, places_.directory + "/scratch");
 }
 
@@ -205,12 +235,14 @@ Result<Usage> VolumesOnDisk::usage(std::string_view name) {
     TRY(check_volume_name(name));
     const std::string text(name);
     auto opened = sys::open_at(places_.volumes, text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!opened) return std::move(opened).error().sys == ENOENT
-                     ? Result<Usage>(base::fail(Errc::not_found, "volume {}: unknown", text))
-                     : Result<Usage>(std::move(opened).error());
+    if (!opened)
+        return std::move(opened).error().sys == ENOENT
+                       ? Result<Usage>(base::fail(Errc::not_found, "volume {}: unknown", text))
+                       : Result<Usage>(std::move(opened).error());
     VolumeRecord record;
     auto written = sys::read_file_at(*opened, "record", kMaxRecord);
-    // A volume that is being made, or was being made when the power went, has no whole record: its own files still count.
+    // A volume that is being made, or was being made when the power went, has no whole record: its
+    // own files still count.
     if (written) record = TRY(parse_record(*written).context("volume " + text));
     Usage usage;
     auto known = TRY(quota_->occupied(*opened).context("usage of volume " + text));
@@ -218,7 +250,8 @@ Result<Usage> VolumesOnDisk::usage(std::string_view name) {
         usage.exclusive_bytes = known->bytes;
         usage.exclusive_inodes = known->inodes;
     } else if (TRY(sys::exists_at(*opened, "upper"))) {
-        Fd upper = TRY(sys::open_in(*opened, "upper", O_RDONLY | O_DIRECTORY, sys::Resolve::beneath_no_links));
+        Fd upper = TRY(sys::open_in(
+                *opened, "upper", O_RDONLY | O_DIRECTORY, sys::Resolve::beneath_no_links));
         const TreeSize size = TRY(measure_tree(upper).context("usage of volume " + text));
         usage.exclusive_bytes = size.bytes;
         usage.exclusive_inodes = size.inodes;
@@ -235,7 +268,8 @@ Result<std::unique_ptr<Volumes>> Volumes::open(VolumesConfig config, Images& ima
     Places places;
     places.directory = config.directory;
     places.root = TRY(sys::open_host(config.directory, O_RDONLY | O_DIRECTORY));
-    if (::fchmod(places.root.get(), 0700) != 0) return base::fail_errno("chmod {}", config.directory);  // NNP-05
+    if (::fchmod(places.root.get(), 0700) != 0)
+        return base::fail_errno("chmod {}", config.directory);  // NNP-05
     places.volumes = TRY(place(places.root, "volumes"));
     Fd trash = TRY(place(places.root, "trash"));
     Fd empty = TRY(place(places.root, "empty"));
@@ -246,8 +280,9 @@ Result<std::unique_ptr<Volumes>> Volumes::open(VolumesConfig config, Images& ima
     QuotaProbe probe{
             .driver = config.driver,
             .why = config.driver == QuotaDriver::none
-                    ? std::string("no disk quota: containers that ask for a disk limit are refused")
-                    : base::format("disk limits by {}", to_string(config.driver))};
+                           ? std::string("no disk quota: containers that ask for a disk limit are "
+                                         "refused")
+                           : base::format("disk limits by {}", to_string(config.driver))};
     return std::unique_ptr<Volumes>(std::make_unique<VolumesOnDisk>(
             std::move(places), api, std::move(probe), std::move(quota), std::move(trash), images));
 }

@@ -4,7 +4,8 @@
 //   bench-client SOCKET run ROUNDS ROOTFS                /bin/true in one living container
 //   bench-client SOCKET rate SECONDS ROOTFS PARALLEL     cycles per second with PARALLEL in flight
 //   bench-client SOCKET stream MEGABYTES ROOTFS          stdout of a process to an attached client
-//   bench-client SOCKET hold COUNT ROOTFS PARALLEL       creates, prints, waits for the end of stdin, destroys
+//   bench-client SOCKET hold COUNT ROOTFS PARALLEL       creates, prints, waits for the end of
+//   stdin, destroys
 #include "base/parse.hpp"
 #include "tests/bench/client_http.hpp"
 
@@ -39,7 +40,8 @@ T must(base::Result<T> result) {
 
 void print(const char* name, const std::vector<double>& values) {
     std::printf("\"%s\":[", name);
-    for (std::size_t i = 0; i < values.size(); ++i) std::printf("%s%.0f", i == 0 ? "" : ",", values[i]);
+    for (std::size_t i = 0; i < values.size(); ++i)
+        std::printf("%s%.0f", i == 0 ? "" : ",", values[i]);
     std::printf("]");
 }
 
@@ -121,7 +123,8 @@ void stream(const bench::Garden& garden, int megabytes, const std::string& rootf
     std::uint64_t bytes = 0;
     const auto start = Clock::now();
     check_exit(must(garden.run(
-            handle, {"/bin/dd", "if=/dev/zero", "bs=1048576", "count=" + std::to_string(megabytes)}, &bytes)));
+            handle, {"/bin/dd", "if=/dev/zero", "bs=1048576", "count=" + std::to_string(megabytes)},
+            &bytes)));
     const double us = microseconds(start);
     must(garden.destroy(handle));
     std::printf("{\"bytes\":%llu,\"us\":[%.0f]}\n", static_cast<unsigned long long>(bytes), us);
@@ -160,7 +163,9 @@ void hold(const bench::Garden& garden, int count, const std::string& rootfs, int
 
 int main(int argc, char** argv) {
     if (argc < 5) {
-        std::fprintf(stderr, "usage: bench-client SOCKET cycle|run|rate|stream|hold NUMBER ROOTFS [PARALLEL]\n");
+        std::fprintf(
+                stderr,
+                "usage: bench-client SOCKET cycle|run|rate|stream|hold NUMBER ROOTFS [PARALLEL]\n");
         return 2;
     }
     const bench::Garden garden(argv[1]);

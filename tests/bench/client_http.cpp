@@ -18,10 +18,13 @@ using base::Result;
 
 namespace {
 
-std::string request(const std::string& method, const std::string& path, const std::string& body, bool close) {
+std::string request(
+        const std::string& method, const std::string& path, const std::string& body, bool close) {
     std::string text = method + " " + path + " HTTP/1.1\r\nHost: api\r\n";
     if (close) text += "Connection: close\r\n";
-    if (!body.empty()) text += "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
+    if (!body.empty())
+        text += "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+                "\r\n";
     return text + "\r\n" + body;
 }
 
@@ -37,7 +40,8 @@ Result<int> read_header(const Fd& socket, std::string& rest) {
         }
         char buffer[4096];
         const ssize_t got = ::read(socket.get(), buffer, sizeof buffer);
-        if (got <= 0) return base::fail(Errc::unavailable, "the connection ended inside the header");
+        if (got <= 0)
+            return base::fail(Errc::unavailable, "the connection ended inside the header");
         rest.append(buffer, static_cast<std::size_t>(got));
     }
 }
@@ -68,7 +72,8 @@ Result<Fd> Garden::connect() const {
     Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (socket_.size() >= sizeof address.sun_path) return base::fail(Errc::invalid, "socket path {} is too long", socket_);
+    if (socket_.size() >= sizeof address.sun_path)
+        return base::fail(Errc::invalid, "socket path {} is too long", socket_);
     std::memcpy(address.sun_path, socket_.data(), socket_.size());
     if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         return base::fail_errno("connect to {}", socket_);
@@ -76,7 +81,8 @@ Result<Fd> Garden::connect() const {
     return socket;
 }
 
-Result<Answer> Garden::call(const std::string& method, const std::string& path, const std::string& body) const {
+Result<Answer> Garden::call(
+        const std::string& method, const std::string& path, const std::string& body) const {
     const Fd socket = TRY(connect());
     TRY(base::sys::write_all(socket, request(method, path, body, true)));
     Answer answer;
@@ -89,9 +95,10 @@ Result<Answer> Garden::call(const std::string& method, const std::string& path, 
 }
 
 Result<std::string> Garden::create(const std::string& rootfs) const {
-    const std::string body = R"({"image":{"uri":")" + rootfs +
-                             R"("},"limits":{"bandwidth_limits":{},"cpu_limits":{"limit_in_shares":512},"disk_limits":{},)"
-                             R"("memory_limits":{"limit_in_bytes":268435456},"pid_limits":{"max":1024}}})";
+    const std::string body =
+            R"({"image":{"uri":")" + rootfs +
+            R"("},"limits":{"bandwidth_limits":{},"cpu_limits":{"limit_in_shares":512},"disk_limits":{},)"
+            R"("memory_limits":{"limit_in_bytes":268435456},"pid_limits":{"max":1024}}})";
     return member(TRY(call("POST", "/containers", body)).body, "Handle");
 }
 
@@ -100,12 +107,16 @@ Result<void> Garden::destroy(const std::string& handle) const {
     return base::ok;
 }
 
-Result<int> Garden::run(const std::string& handle, const std::vector<std::string>& argv, std::uint64_t* output) const {
+Result<int> Garden::run(
+        const std::string& handle,
+        const std::vector<std::string>& argv,
+        std::uint64_t* output) const {
     std::string body = R"({"path":")" + argv[0] + R"(","args":[)";
     for (std::size_t i = 1; i < argv.size(); ++i) body += (i == 1 ? "\"" : ",\"") + argv[i] + "\"";
     body += R"(],"user":"root","rlimits":{},"image":{}})";
     const Fd socket = TRY(connect());
-    TRY(base::sys::write_all(socket, request("POST", "/containers/" + handle + "/processes", body, false)));
+    TRY(base::sys::write_all(
+            socket, request("POST", "/containers/" + handle + "/processes", body, false)));
     std::string text;
     const int status = TRY(read_header(socket, text));
     if (status != 201) {
@@ -124,7 +135,8 @@ Result<int> Garden::run(const std::string& handle, const std::vector<std::string
     while (text.find('\n') == std::string::npos) TRY(more());
     std::thread reader;
     if (output != nullptr) {
-        const std::string path = "/containers/" + handle + "/processes/" + member(text, "process_id") + "/attaches/" +
+        const std::string path = "/containers/" + handle + "/processes/" +
+                                 member(text, "process_id") + "/attaches/" +
                                  member(text, "stream_id") + "/stdout";
         auto stream = TRY(connect());
         TRY(base::sys::write_all(stream, request("GET", path, "", false)));
@@ -133,11 +145,14 @@ Result<int> Garden::run(const std::string& handle, const std::vector<std::string
             if (!read_header(stream, rest)) return;
             *output = rest.size();
             std::vector<char> block(1 << 20);
-            for (ssize_t got = 0; (got = ::read(stream.get(), block.data(), block.size())) > 0;) *output += static_cast<std::uint64_t>(got);
+            for (ssize_t got = 0; (got = ::read(stream.get(), block.data(), block.size())) > 0;)
+                *output += static_cast<std::uint64_t>(got);
         });
     }
     Result<void> waited;
-    while (waited && text.find("\"exit_status\"") == std::string::npos && text.find("\"error\"") == std::string::npos) waited = more();
+    while (waited && text.find("\"exit_status\"") == std::string::npos &&
+           text.find("\"error\"") == std::string::npos)
+        waited = more();
     if (reader.joinable()) reader.join();
     TRY(std::move(waited));
     const std::string code = member(text, "exit_status");

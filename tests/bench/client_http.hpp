@@ -1,4 +1,5 @@
-// The least HTTP that the Garden API needs: one call per connection, and the hijacked process streams. Used by client.cpp.
+// The least HTTP that the Garden API needs: one call per connection, and the hijacked process
+// streams. Used by client.cpp.
 #pragma once
 
 #include "base/fd.hpp"
@@ -19,11 +20,16 @@ class Garden {
   public:
     explicit Garden(std::string socket) : socket_(std::move(socket)) {}
 
-    base::Result<Answer> call(const std::string& method, const std::string& path, const std::string& body) const;
-    base::Result<std::string> create(const std::string& rootfs) const;             // handle
+    base::Result<Answer> call(
+            const std::string& method, const std::string& path, const std::string& body) const;
+    base::Result<std::string> create(const std::string& rootfs) const;  // handle
     base::Result<void> destroy(const std::string& handle) const;
-    // Runs a program and waits for its exit code. `output`: also reads its stdout to the end and adds up the bytes.
-    base::Result<int> run(const std::string& handle, const std::vector<std::string>& argv, std::uint64_t* output) const;
+    // Runs a program and waits for its exit code. `output`: also reads its stdout to the end and
+    // adds up the bytes.
+    base::Result<int> run(
+            const std::string& handle,
+            const std::vector<std::string>& argv,
+            std::uint64_t* output) const;
 
   private:
     base::Result<base::Fd> connect() const;

@@ -1,6 +1,8 @@
-// bench-floor: a container by system calls alone, no engine. One JSON line with the microseconds of each round.
-//   bench-floor cycle ROUNDS ROOTFS SCRATCH [network]     namespaces, overlay, cgroups, exec, wait, all removed
-//   bench-floor run ROUNDS ROOTFS SCRATCH                 a program started in a container that lives
+// bench-floor: a container by system calls alone, no engine. One JSON line with the microseconds of
+// each round.
+//   bench-floor cycle ROUNDS ROOTFS SCRATCH [network]     namespaces, overlay, cgroups, exec, wait,
+//   all removed bench-floor run ROUNDS ROOTFS SCRATCH                 a program started in a
+//   container that lives
 #include "base/parse.hpp"
 #include "base/sys/file.hpp"
 #include "base/sys/mount.hpp"
@@ -10,7 +12,6 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -23,6 +24,8 @@
 #include <string>
 #include <vector>
 
+#include <seccomp.h>
+
 using base::Fd;
 using base::FdRef;
 namespace sys = base::sys;
@@ -34,6 +37,7 @@ struct Controller {
     const char* file;
     const char* value;
 };
+
 constexpr Controller kControllers[] = {
         {"memory", "memory.limit_in_bytes", "268435456"},
         {"cpu", "cpu.shares", "512"},
@@ -43,15 +47,18 @@ constexpr Controller kControllers[] = {
 
 class Floor {
   public:
-    Floor(std::string rootfs, std::string scratch, bool network) : rootfs_(std::move(rootfs)), scratch_(std::move(scratch)) {
+    Floor(std::string rootfs, std::string scratch, bool network)
+        : rootfs_(std::move(rootfs)), scratch_(std::move(scratch)) {
         make_filter();
         (void)::mkdir(scratch_.c_str(), 0755);
         clean();  // what an aborted run left: a volatile overlay refuses its old work directory
         if (network) network_ = garden::net::Network::start({.tag = "fl"}).value();
     }
+
     ~Floor() {
         if (network_) network_->tear_down().value();
     }
+
     Floor(const Floor&) = delete;
     Floor& operator=(const Floor&) = delete;
 
@@ -85,15 +92,18 @@ void Floor::make_filter() {
     Fd memory(::memfd_create("filter", MFD_CLOEXEC));
     if (seccomp_export_bpf(context, memory.get()) != 0) base::panic("export the filter");
     seccomp_release(context);
-    filter_.resize(static_cast<std::size_t>(::lseek(memory.get(), 0, SEEK_END)) / sizeof(sock_filter));
-    if (::pread(memory.get(), filter_.data(), filter_.size() * sizeof(sock_filter), 0) < 0) base::panic("read the filter");
+    filter_.resize(
+            static_cast<std::size_t>(::lseek(memory.get(), 0, SEEK_END)) / sizeof(sock_filter));
+    if (::pread(memory.get(), filter_.data(), filter_.size() * sizeof(sock_filter), 0) < 0)
+        base::panic("read the filter");
 }
 
 void Floor::make_cgroups() {
     const std::string name = "/bench-floor-" + std::to_string(::getpid());
     for (const Controller& controller : kControllers) {
         const std::string path = std::string("/sys/fs/cgroup/") + controller.name + name;
-        if (::mkdir(path.c_str(), 0755) != 0) continue;  // a host without v1 controllers has fewer to pay for
+        if (::mkdir(path.c_str(), 0755) != 0)
+            continue;  // a host without v1 controllers has fewer to pay for
         groups_.push_back(path);
         Fd limit(::open((path + "/" + controller.file).c_str(), O_WRONLY | O_CLOEXEC));
         sys::write_all(limit, controller.value).value();
@@ -102,7 +112,8 @@ void Floor::make_cgroups() {
 }
 
 void Floor::start(bool pause) {
-    for (const char* name : {"", "/upper", "/work", "/root"}) (void)::mkdir((scratch_ + name).c_str(), 0755);
+    for (const char* name : {"", "/upper", "/work", "/root"})
+        (void)::mkdir((scratch_ + name).c_str(), 0755);
     Fd context = sys::fs_open("overlay").value();
     sys::fs_set_string(context, "lowerdir", rootfs_).value();
     sys::fs_set_string(context, "upperdir", scratch_ + "/upper").value();
@@ -115,11 +126,17 @@ void Floor::start(bool pause) {
     sys::Pipe ready;
     if (network_) ready = sys::make_pipe().value();
     const std::string mount_point = scratch_ + "/root";
-    bench::ChildArgs args{.overlay = overlay_.get(), .mount_point = mount_point.c_str(), .ready = ready.read.get(), .filter = &filter_, .pause = pause};
+    bench::ChildArgs args{
+            .overlay = overlay_.get(),
+            .mount_point = mount_point.c_str(),
+            .ready = ready.read.get(),
+            .filter = &filter_,
+            .pause = pause};
     for (const Fd& tasks : tasks_) args.tasks.push_back(tasks.get());
     int pidfd = -1;
     clone_args clone{};
-    clone.flags = CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP;
+    clone.flags = CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS |
+                  CLONE_NEWIPC | CLONE_NEWCGROUP;
     clone.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
     clone.exit_signal = SIGCHLD;
     pid_ = static_cast<pid_t>(::syscall(SYS_clone3, &clone, sizeof clone));
@@ -128,7 +145,8 @@ void Floor::start(bool pause) {
     pidfd_ = Fd(pidfd);
     if (network_) {
         lease_ = network_->lease("").value();
-        Fd netns(::open(("/proc/" + std::to_string(pid_) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
+        Fd netns(::open(
+                ("/proc/" + std::to_string(pid_) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
         network_->connect(lease_, netns).value();
         sys::write_all(ready.write, "x").value();
     }
@@ -139,7 +157,8 @@ void Floor::stop(bool kill) {
     int status = 0;
     if (::waitpid(pid_, &status, 0) != pid_) base::panic("wait");
     if (!kill && status != 0) {
-        std::fprintf(stderr, "bench-floor: the child failed at step %d\n", WEXITSTATUS(status) - 100);
+        std::fprintf(
+                stderr, "bench-floor: the child failed at step %d\n", WEXITSTATUS(status) - 100);
         std::exit(1);
     }
     if (network_) {
@@ -163,7 +182,9 @@ void Floor::clean() {
 int Floor::run_inside() {
     const pid_t entering = ::fork();
     if (entering == 0) {
-        if (::setns(pidfd_.get(), CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP) != 0) ::_exit(101);
+        if (::setns(pidfd_.get(), CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS |
+                                          CLONE_NEWIPC | CLONE_NEWCGROUP) != 0)
+            ::_exit(101);
         const pid_t inner = ::vfork();
         if (inner == 0) {
             ::execl("/bin/true", "/bin/true", nullptr);
@@ -183,7 +204,9 @@ void measure(const char* name, int rounds, Work work) {
         const auto before = std::chrono::steady_clock::now();
         work();
         const auto after = std::chrono::steady_clock::now();
-        std::printf("%s%.0f", i == 0 ? "" : ",", std::chrono::duration<double, std::micro>(after - before).count());
+        std::printf(
+                "%s%.0f", i == 0 ? "" : ",",
+                std::chrono::duration<double, std::micro>(after - before).count());
     }
     std::printf("]}\n");
 }

@@ -15,15 +15,20 @@ struct Field {
     std::size_t at;
     std::size_t size;
 };
-constexpr Field kName{0, 100}, kMode{100, 8}, kUid{108, 8}, kGid{116, 8}, kSize{124, 12}, kMtime{136, 12};
-constexpr Field kChecksum{148, 8}, kLinkName{157, 100}, kMagic{257, 8}, kMajor{329, 8}, kMinor{337, 8}, kPrefix{345, 155};
+
+constexpr Field kName{0, 100}, kMode{100, 8}, kUid{108, 8}, kGid{116, 8}, kSize{124, 12},
+        kMtime{136, 12};
+constexpr Field kChecksum{148, 8}, kLinkName{157, 100}, kMagic{257, 8}, kMajor{329, 8},
+        kMinor{337, 8}, kPrefix{345, 155};
 constexpr std::size_t kTypeAt = 156;
-constexpr std::size_t kSparseAt = 386;        // old GNU: four parts of 24 bytes, then "is extended", then the real size
+constexpr std::size_t kSparseAt =
+        386;  // old GNU: four parts of 24 bytes, then "is extended", then the real size
 constexpr Field kRealSize{483, 12};
 constexpr std::uint64_t kLargest = std::uint64_t{1} << 62;
 
 base::Error bad(std::string_view what) {
-    return base::sys::plain_error(base::Errc::corrupt, "the archive is damaged: " + std::string(what));
+    return base::sys::plain_error(
+            base::Errc::corrupt, "the archive is damaged: " + std::string(what));
 }
 
 std::string_view text_of(const char* block, Field field) {
@@ -36,8 +41,10 @@ base::Result<std::int64_t> number_of(const char* block, Field field) {
     if ((bytes[0] & 0x80) != 0) {
         std::int64_t value = (bytes[0] & 0x40) != 0 ? -1 : 0;
         for (std::size_t i = 0; i < field.size; ++i) {
-            const std::int64_t next = i == 0 ? (bytes[0] & 0x3f) | (value & ~std::int64_t{0x3f}) : bytes[i];
-            if (value > (std::int64_t{1} << 54) || value < -(std::int64_t{1} << 54)) return bad("a number is too large");
+            const std::int64_t next =
+                    i == 0 ? (bytes[0] & 0x3f) | (value & ~std::int64_t{0x3f}) : bytes[i];
+            if (value > (std::int64_t{1} << 54) || value < -(std::int64_t{1} << 54))
+                return bad("a number is too large");
             value = i == 0 ? next : value * 256 + next;
         }
         return value;
@@ -59,7 +66,8 @@ base::Result<std::int64_t> number_of(const char* block, Field field) {
 
 base::Result<std::uint64_t> size_of(const char* block, Field field) {
     const auto value = TRY(number_of(block, field));
-    if (value < 0 || static_cast<std::uint64_t>(value) > kLargest) return bad("a size is negative or too large");
+    if (value < 0 || static_cast<std::uint64_t>(value) > kLargest)
+        return bad("a size is negative or too large");
     return static_cast<std::uint64_t>(value);
 }
 
@@ -81,8 +89,10 @@ base::Result<std::map<std::string, std::string>> records_of(std::string_view tex
     while (!text.empty()) {
         const auto space = text.find(' ');
         if (space == std::string_view::npos) return bad("an extended header");
-        const auto size = TRY(base::parse_number<std::size_t>(text.substr(0, space), "extended header"));
-        if (size <= space + 1 || size > text.size() || text[size - 1] != '\n') return bad("an extended header");
+        const auto size =
+                TRY(base::parse_number<std::size_t>(text.substr(0, space), "extended header"));
+        if (size <= space + 1 || size > text.size() || text[size - 1] != '\n')
+            return bad("an extended header");
         const auto record = text.substr(space + 1, size - space - 2);
         const auto equals = record.find('=');
         if (equals == std::string_view::npos || equals == 0) return bad("an extended header");
@@ -103,7 +113,9 @@ base::Result<void> apply_time(Entry& entry, std::string_view text) {
 }
 
 void put_text(std::string& block, Field field, std::string_view text) {
-    std::copy_n(text.begin(), std::min(text.size(), field.size), block.begin() + static_cast<std::ptrdiff_t>(field.at));
+    std::copy_n(
+            text.begin(), std::min(text.size(), field.size),
+            block.begin() + static_cast<std::ptrdiff_t>(field.at));
 }
 
 // Octal with leading zeros and a NUL at the end; false when it does not fit.
@@ -119,14 +131,19 @@ void add_record(std::string& records, std::string_view key, std::string_view val
     const std::size_t rest = key.size() + value.size() + 3;  // space, equals sign, line feed
     std::size_t size = rest + 1;
     while (std::to_string(size).size() + rest != size) ++size;  // the length counts its own digits
-    records.append(std::to_string(size)).append(" ").append(key).append("=").append(value).append("\n");
+    records.append(std::to_string(size))
+            .append(" ")
+            .append(key)
+            .append("=")
+            .append(value)
+            .append("\n");
 }
 
 std::string plain_header(const Entry& entry, char type) {
     std::string block(kBlock, '\0');
     put_text(block, kName, entry.name);
     (void)put_number(block, kMode, entry.mode & 07777U);
-    (void)put_number(block, kUid, entry.uid);   // what does not fit is in a pax record
+    (void)put_number(block, kUid, entry.uid);  // what does not fit is in a pax record
     (void)put_number(block, kGid, entry.gid);
     (void)put_number(block, kSize, entry.size);
     (void)put_number(block, kMtime, entry.mtime < 0 ? 0 : static_cast<std::uint64_t>(entry.mtime));
@@ -174,7 +191,8 @@ base::Result<std::string_view> Reader::data(char* buffer, std::size_t size) {
 base::Result<std::string> Reader::extension(std::uint64_t size) {
     if (size > kMaxExtended) return bad("an extended header is larger than 1 MiB");
     std::string text(size, '\0');
-    if (TRY(read_(text.data(), text.size())) != text.size()) return bad("it ends in an extended header");
+    if (TRY(read_(text.data(), text.size())) != text.size())
+        return bad("it ends in an extended header");
     padding_ = padding_of(size);
     TRY(skip());
     return text;
@@ -188,24 +206,36 @@ base::Result<std::optional<Entry>> Reader::next() {
     for (;;) {
         Block header;
         if (!TRY(block(header))) {
-            if (!records.empty() || !long_name.empty() || !long_link.empty()) return bad("it ends after an extended header");
+            if (!records.empty() || !long_name.empty() || !long_link.empty())
+                return bad("it ends after an extended header");
             return std::optional<Entry>{};
         }
-        if (std::all_of(header.begin(), header.end(), [](char c) { return c == '\0'; })) return std::optional<Entry>{};
+        if (std::all_of(header.begin(), header.end(), [](char c) { return c == '\0'; }))
+            return std::optional<Entry>{};
         if (!checksum_matches(header.data())) return bad("a header's checksum is wrong");
         Entry entry;
         entry.size = TRY(size_of(header.data(), kSize));
         const char type = header[kTypeAt];
         const auto without_end = [](std::string text) { return text.substr(0, text.find('\0')); };
         switch (type) {
-            case 'x': records = TRY(records_of(TRY(extension(entry.size)))); continue;
-            case 'g': (void)TRY(extension(entry.size)); continue;  // IMG-26: global headers say nothing we need
-            case 'L': long_name = without_end(TRY(extension(entry.size))); continue;
-            case 'K': long_link = without_end(TRY(extension(entry.size))); continue;
-            default: break;  // a character of the archive, not an enumerator of ours
+            case 'x':
+                records = TRY(records_of(TRY(extension(entry.size))));
+                continue;
+            case 'g':
+                (void)TRY(extension(entry.size));
+                continue;  // IMG-26: global headers say nothing we need
+            case 'L':
+                long_name = without_end(TRY(extension(entry.size)));
+                continue;
+            case 'K':
+                long_link = without_end(TRY(extension(entry.size)));
+                continue;
+            default:
+                break;  // a character of the archive, not an enumerator of ours
         }
         const bool ustar = text_of(header.data(), {kMagic.at, 5}) == "ustar";
-        const bool gnu = std::string_view(header.data() + kMagic.at, 8) == std::string_view("ustar  \0", 8);
+        const bool gnu =
+                std::string_view(header.data() + kMagic.at, 8) == std::string_view("ustar  \0", 8);
         entry.name = text_of(header.data(), kName);
         const auto prefix = text_of(header.data(), kPrefix);
         if (ustar && !gnu && !prefix.empty()) entry.name = std::string(prefix) + "/" + entry.name;
@@ -220,18 +250,28 @@ base::Result<std::optional<Entry>> Reader::next() {
             entry.major = static_cast<std::uint32_t>(TRY(size_of(header.data(), kMajor)));
             entry.minor = static_cast<std::uint32_t>(TRY(size_of(header.data(), kMinor)));
         }
-        if (type >= '0' && type <= '6') entry.type = static_cast<Type>(type);
-        else if (type == '\0' || type == '7' || type == 'S') entry.type = Type::file;
-        else return bad(std::string("unknown type of entry '") + (type > ' ' && type < 127 ? type : '?') + "'");
+        if (type >= '0' && type <= '6')
+            entry.type = static_cast<Type>(type);
+        else if (type == '\0' || type == '7' || type == 'S')
+            entry.type = Type::file;
+        else
+            return bad(
+                    std::string("unknown type of entry '") +
+                    (type > ' ' && type < 127 ? type : '?') + "'");
         // Before POSIX a directory was a file whose name ends in a slash.
-        if (entry.type == Type::file && type == '\0' && entry.name.ends_with('/')) entry.type = Type::directory;
+        if (entry.type == Type::file && type == '\0' && entry.name.ends_with('/'))
+            entry.type = Type::directory;
         TRY(apply(entry, std::move(records)));
-        if (entry.type != Type::file) entry.size = 0;  // a link's size is that of its target, nothing follows
-        if (entry.name.size() > kMaxName || entry.link.size() > kMaxName) return bad("a name is longer than 4096 bytes");
+        if (entry.type != Type::file)
+            entry.size = 0;  // a link's size is that of its target, nothing follows
+        if (entry.name.size() > kMaxName || entry.link.size() > kMaxName)
+            return bad("a name is longer than 4096 bytes");
         left_ = entry.size;
         padding_ = padding_of(entry.size);
-        if (type == 'S') TRY(old_sparse(entry, header));
-        else if (entry.sparse) TRY(new_sparse(entry));
+        if (type == 'S')
+            TRY(old_sparse(entry, header));
+        else if (entry.sparse)
+            TRY(new_sparse(entry));
         return std::optional<Entry>(std::move(entry));
     }
 }
@@ -239,17 +279,28 @@ base::Result<std::optional<Entry>> Reader::next() {
 base::Result<void> Reader::apply(Entry& entry, std::map<std::string, std::string> records) {
     constexpr std::string_view kXattr = "SCHILY.xattr.";
     for (auto& [key, value] : records) {
-        if (key == "path" && !records.contains("GNU.sparse.name")) entry.name = value;
-        else if (key == "GNU.sparse.name") entry.name = value;
-        else if (key == "linkpath") entry.link = value;
-        else if (key == "size") entry.size = TRY(base::parse_number<std::uint64_t>(value, "size"));
-        else if (key == "uid") entry.uid = TRY(base::parse_number<std::uint64_t>(value, "uid"));
-        else if (key == "gid") entry.gid = TRY(base::parse_number<std::uint64_t>(value, "gid"));
-        else if (key == "mtime") TRY(apply_time(entry, value));
-        else if (key.starts_with(kXattr)) entry.xattrs[key.substr(kXattr.size())] = std::move(value);
-        else if (key == "GNU.sparse.major" && value == "1") entry.sparse = true;
-        else if (key == "GNU.sparse.realsize") entry.real_size = TRY(base::parse_number<std::uint64_t>(value, "sparse size"));
-        else if (key == "GNU.sparse.map" || key == "GNU.sparse.numblocks") return bad("sparse format 0.x is not supported");
+        if (key == "path" && !records.contains("GNU.sparse.name"))
+            entry.name = value;
+        else if (key == "GNU.sparse.name")
+            entry.name = value;
+        else if (key == "linkpath")
+            entry.link = value;
+        else if (key == "size")
+            entry.size = TRY(base::parse_number<std::uint64_t>(value, "size"));
+        else if (key == "uid")
+            entry.uid = TRY(base::parse_number<std::uint64_t>(value, "uid"));
+        else if (key == "gid")
+            entry.gid = TRY(base::parse_number<std::uint64_t>(value, "gid"));
+        else if (key == "mtime")
+            TRY(apply_time(entry, value));
+        else if (key.starts_with(kXattr))
+            entry.xattrs[key.substr(kXattr.size())] = std::move(value);
+        else if (key == "GNU.sparse.major" && value == "1")
+            entry.sparse = true;
+        else if (key == "GNU.sparse.realsize")
+            entry.real_size = TRY(base::parse_number<std::uint64_t>(value, "sparse size"));
+        else if (key == "GNU.sparse.map" || key == "GNU.sparse.numblocks")
+            return bad("sparse format 0.x is not supported");
     }
     if (entry.size > kLargest || entry.real_size > kLargest) return bad("a size is too large");
     return base::ok;
@@ -264,8 +315,11 @@ base::Result<void> Reader::old_sparse(Entry& entry, const Block& header) {
     for (;;) {
         for (std::size_t i = 0; i < count; ++i, at += 24) {
             if (block_now[at] == '\0') continue;
-            const Part part{.offset = TRY(size_of(block_now.data(), {at, 12})), .size = TRY(size_of(block_now.data(), {at + 12, 12}))};
-            if (entry.parts.size() >= kMaxSparseParts) return bad("a sparse file has too many parts");
+            const Part part{
+                    .offset = TRY(size_of(block_now.data(), {at, 12})),
+                    .size = TRY(size_of(block_now.data(), {at + 12, 12}))};
+            if (entry.parts.size() >= kMaxSparseParts)
+                return bad("a sparse file has too many parts");
             if (part.size > 0) entry.parts.push_back(part);
         }
         if (block_now[at] == '\0') return base::ok;
@@ -303,7 +357,8 @@ base::Result<void> Reader::new_sparse(Entry& entry) {
     }
     for (std::size_t i = 1; i + 1 < numbers.size(); i += 2) {
         if (numbers[i] > kLargest || numbers[i + 1] > kLargest) return bad("a sparse map");
-        if (numbers[i + 1] > 0) entry.parts.push_back({.offset = numbers[i], .size = numbers[i + 1]});
+        if (numbers[i + 1] > 0)
+            entry.parts.push_back({.offset = numbers[i], .size = numbers[i + 1]});
     }
     return base::ok;
 }
@@ -318,7 +373,8 @@ std::string header_of(const Entry& entry) {
     if (entry.uid >= kSmall) add_record(records, "uid", std::to_string(entry.uid));
     if (entry.gid >= kSmall) add_record(records, "gid", std::to_string(entry.gid));
     if (entry.mtime < 0) add_record(records, "mtime", std::to_string(entry.mtime));
-    for (const auto& [name, value] : entry.xattrs) add_record(records, "SCHILY.xattr." + name, value);
+    for (const auto& [name, value] : entry.xattrs)
+        add_record(records, "SCHILY.xattr." + name, value);
     std::string out;
     if (!records.empty()) {
         Entry extended;
@@ -332,7 +388,9 @@ std::string header_of(const Entry& entry) {
     return out + plain_header(entry, static_cast<char>(entry.type));
 }
 
-std::size_t padding_of(std::uint64_t size) { return static_cast<std::size_t>((kBlock - size % kBlock) % kBlock); }
+std::size_t padding_of(std::uint64_t size) {
+    return static_cast<std::size_t>((kBlock - size % kBlock) % kBlock);
+}
 
 base::Result<std::string> clean_name(std::string_view name) {
     if (name.find('\0') != std::string_view::npos) return bad("a name has a NUL");
@@ -342,7 +400,8 @@ base::Result<std::string> clean_name(std::string_view name) {
         const auto part = name.substr(0, slash);
         name = slash == std::string_view::npos ? std::string_view{} : name.substr(slash + 1);
         if (part.empty() || part == ".") continue;
-        if (part == "..") return base::sys::plain_error(base::Errc::invalid, "a name has a '..' component");
+        if (part == "..")
+            return base::sys::plain_error(base::Errc::invalid, "a name has a '..' component");
         if (!out.empty()) out += '/';
         out += part;
     }

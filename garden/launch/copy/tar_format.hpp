@@ -1,5 +1,5 @@
-// The tar format (ustar, pax, GNU long names and sparse maps): headers to values and back. No file system here.
-// Used by garden-copy; reading is a fuzz target, every size is bounded.
+// The tar format (ustar, pax, GNU long names and sparse maps): headers to values and back. No file
+// system here. Used by garden-copy; reading is a fuzz target, every size is bounded.
 #pragma once
 
 #include "base/result.hpp"
@@ -16,7 +16,7 @@
 namespace garden::launch::tar {
 
 inline constexpr std::size_t kBlock = 512;
-inline constexpr std::size_t kMaxName = 4096;          // PATH_MAX: longer ones cannot be made anyway
+inline constexpr std::size_t kMaxName = 4096;  // PATH_MAX: longer ones cannot be made anyway
 inline constexpr std::size_t kMaxExtended = 1U << 20;  // all records of one pax header (IMG-26)
 inline constexpr std::size_t kMaxSparseParts = 65536;
 
@@ -30,7 +30,7 @@ enum class Type : char {
     fifo = '6',
 };
 
-struct Part {               // of a sparse file: `size` bytes at `offset`
+struct Part {  // of a sparse file: `size` bytes at `offset`
     std::uint64_t offset = 0;
     std::uint64_t size = 0;
 };
@@ -42,15 +42,15 @@ struct Entry {
     std::uint32_t mode = 0644;
     std::uint64_t uid = 0;
     std::uint64_t gid = 0;
-    std::uint64_t size = 0;             // bytes that follow in the archive
+    std::uint64_t size = 0;  // bytes that follow in the archive
     std::int64_t mtime = 0;
     std::uint32_t mtime_ns = 0;
     std::uint32_t major = 0;
     std::uint32_t minor = 0;
     std::map<std::string, std::string> xattrs;
     bool sparse = false;
-    std::uint64_t real_size = 0;        // of a sparse file
-    std::vector<Part> parts;            // where its bytes go, in order
+    std::uint64_t real_size = 0;  // of a sparse file
+    std::vector<Part> parts;      // where its bytes go, in order
 };
 
 // Where the bytes of an archive come from: fills all of the buffer, or fewer bytes at the end only.
@@ -68,7 +68,7 @@ class Reader {
   private:
     using Block = std::array<char, kBlock>;
 
-    base::Result<bool> block(Block& to);             // false: orderly end
+    base::Result<bool> block(Block& to);  // false: orderly end
     base::Result<void> skip();
     base::Result<std::string> extension(std::uint64_t size);
     base::Result<void> apply(Entry& entry, std::map<std::string, std::string> records);
@@ -76,7 +76,7 @@ class Reader {
     base::Result<void> new_sparse(Entry& entry);
 
     Read read_;
-    std::uint64_t left_ = 0;      // of the current entry's data
+    std::uint64_t left_ = 0;  // of the current entry's data
     std::uint64_t padding_ = 0;
 };
 

@@ -1,5 +1,6 @@
-// What happens between clone and exec: which step failed, and how the parent hears of it. Used by garden-shim only.
-// The shim is single-threaded, so a child may allocate; it still ends by exec or _exit, never by returning.
+// What happens between clone and exec: which step failed, and how the parent hears of it. Used by
+// garden-shim only. The shim is single-threaded, so a child may allocate; it still ends by exec or
+// _exit, never by returning.
 #pragma once
 
 #include "base/fd.hpp"
@@ -67,6 +68,7 @@ class Child {
     explicit Child(int channel) : channel_(channel) {}
 
     int channel() const { return channel_; }
+
     // Tells the parent and ends. `detail` names what the step worked on.
     [[noreturn]] void die(Step step, std::string_view detail = {}, int error = errno) const;
 
@@ -80,28 +82,31 @@ struct Ids {
     const std::vector<std::uint32_t>* groups = nullptr;
 };
 
-// Root of the user namespace just entered: without supplementary groups, with all of its capabilities (PL-04).
+// Root of the user namespace just entered: without supplementary groups, with all of its
+// capabilities (PL-04).
 void become_root(const Child& child, bool user_namespace);
-void join_keyring(const Child& child);                                          // PL-05
-void attach_cgroups(const Child& child, const std::vector<base::Fd>& all, const std::vector<FdIndex>& wanted);
+void join_keyring(const Child& child);  // PL-05
+void attach_cgroups(
+        const Child& child, const std::vector<base::Fd>& all, const std::vector<FdIndex>& wanted);
 // rlimits, bounding set, filter, ids, capabilities, no_new_privs, in the order of SC-07.
 void confine(const Child& child, const Confinement& confinement, const Ids& ids);
-void reset_signals();                                                           // PL-07
-void close_inherited(const Child& child);                                       // PL-01: everything above 2 on exec
+void reset_signals();                      // PL-07
+void close_inherited(const Child& child);  // PL-01: everything above 2 on exec
 
-// The whole life of the first process until it is garden-init. `program` and the channel are its only descriptors.
+// The whole life of the first process until it is garden-init. `program` and the channel are its
+// only descriptors.
 [[noreturn]] void container_child(const Child& child, bool user_namespace, int program);
 // Steps of container_child that build the file system view (mounts.cpp).
 void build_view(const Child& child, const ContainerPlan& plan, const std::vector<base::Fd>& fds);
 
 struct ProcessArguments {
     const ProcessPlan& plan;
-    const std::vector<base::Fd>& fds;       // of the message
-    const std::vector<base::Fd>& cgroups;   // of the container
-    int init = -1;                          // pidfd of garden-init
+    const std::vector<base::Fd>& fds;      // of the message
+    const std::vector<base::Fd>& cgroups;  // of the container
+    int init = -1;                         // pidfd of garden-init
     bool user_namespace = false;
     bool time_namespace = false;
-    int stdio[3] = {-1, -1, -1};            // not used with a terminal
+    int stdio[3] = {-1, -1, -1};  // not used with a terminal
 };
 
 [[noreturn]] void process_child(const Child& child, const ProcessArguments& arguments);

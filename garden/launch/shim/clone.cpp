@@ -1,18 +1,17 @@
+#include "base/parse.hpp"
 #include "base/sys/error.hpp"
 #include "base/sys/file.hpp"
 #include "base/sys/raw.hpp"
 #include "base/sys/seqpacket.hpp"
-#include "base/parse.hpp"
 #include "garden/launch/shim/process.hpp"
 
-#include <linux/close_range.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <cstring>
-
 #include <optional>
 
 namespace garden::launch {
@@ -36,10 +35,14 @@ base::Result<Cloned> clone_with(std::uint64_t flags) {
     const long pid = raw::clone3(args);
     if (pid < 0) return sys::errno_error("clone a process");
     if (pid == 0) return Cloned{.pid = 0, .pidfd = {}, .channel = std::move(pair.second)};
-    return Cloned{.pid = static_cast<pid_t>(pid), .pidfd = base::Fd(pidfd), .channel = std::move(pair.first)};
+    return Cloned{
+            .pid = static_cast<pid_t>(pid),
+            .pidfd = base::Fd(pidfd),
+            .channel = std::move(pair.first)};
 }
 
-// Takes on the owner's effective ids for the clone, because the creator's effective uid owns the namespace (ID-07).
+// Takes on the owner's effective ids for the clone, because the creator's effective uid owns the
+// namespace (ID-07).
 class AsOwner {
   public:
     static base::Result<AsOwner> become(const NamespacePlan& plan) {
@@ -53,22 +56,28 @@ class AsOwner {
         }
         return owner;
     }
+
     AsOwner(AsOwner&& other) noexcept : changed_(std::exchange(other.changed_, false)) {}
+
     AsOwner& operator=(AsOwner&&) = delete;
     AsOwner(const AsOwner&) = delete;
     AsOwner& operator=(const AsOwner&) = delete;
+
     ~AsOwner() {
         if (!changed_) return;
         constexpr auto kKeep32 = static_cast<std::uint32_t>(-1);
-        if (::syscall(SYS_setresuid, kKeep32, 0, kKeep32) != 0 || ::syscall(SYS_setresgid, kKeep32, 0, kKeep32) != 0) {
+        if (::syscall(SYS_setresuid, kKeep32, 0, kKeep32) != 0 ||
+            ::syscall(SYS_setresgid, kKeep32, 0, kKeep32) != 0) {
             base::panic("cannot become root again");
         }
     }
+
     // In the child: the ids stay.
     void keep() { changed_ = false; }
 
   private:
     explicit AsOwner(bool changed) : changed_(changed) {}
+
     bool changed_;
 };
 
@@ -83,27 +92,35 @@ base::Result<void> write_map(pid_t pid, const char* name, const std::vector<IdMa
             base::FdRef(AT_FDCWD), "/proc/" + std::to_string(pid) + "/" + name, text);
 }
 
-base::Result<std::uint32_t> host_id(bool user_namespace, const std::vector<IdMapping>& mappings, std::uint32_t id) {
+base::Result<std::uint32_t> host_id(
+        bool user_namespace, const std::vector<IdMapping>& mappings, std::uint32_t id) {
     if (!user_namespace) return id;
     for (const auto& mapping : mappings) {
-        if (id >= mapping.inside && id - mapping.inside < mapping.count) return mapping.outside + (id - mapping.inside);
+        if (id >= mapping.inside && id - mapping.inside < mapping.count)
+            return mapping.outside + (id - mapping.inside);
     }
-    return sys::plain_error(base::Errc::invalid, "user: id " + std::to_string(id) + " is not mapped in this container");
+    return sys::plain_error(
+            base::Errc::invalid,
+            "user: id " + std::to_string(id) + " is not mapped in this container");
 }
 
-// The ends of pipes belong to the process's user, so that /dev/stdout can be opened again (garden-behaviours D.5).
+// The ends of pipes belong to the process's user, so that /dev/stdout can be opened again
+// (garden-behaviours D.5).
 base::Result<base::Fd> pipe_for(
         Process& process, int number, const NamespacePlan& namespaces, const ProcessPlan& plan) {
     auto pipe = TRY(sys::make_pipe());
     const auto uid = TRY(host_id(namespaces.user, namespaces.uids, plan.uid));
     const auto gid = TRY(host_id(namespaces.user, namespaces.gids, plan.gid));
-    if ((uid != 0 || gid != 0) && ::fchown(pipe.read.get(), uid, gid) != 0) return sys::errno_error("change the owner of a pipe");
+    if ((uid != 0 || gid != 0) && ::fchown(pipe.read.get(), uid, gid) != 0)
+        return sys::errno_error("change the owner of a pipe");
     if (number == 0) {
         process.input = std::move(pipe.write);
         return std::move(pipe.read);
     }
-    // The container can open its own pipe for reading and so take bytes away: our read must not wait for them.
-    if (::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK) != 0) return sys::errno_error("make a pipe non-blocking");
+    // The container can open its own pipe for reading and so take bytes away: our read must not
+    // wait for them.
+    if (::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK) != 0)
+        return sys::errno_error("make a pipe non-blocking");
     process.sources[number - 1].fd = std::move(pipe.read);
     return std::move(pipe.write);
 }
@@ -126,7 +143,9 @@ base::Result<Cloned> clone_container(const NamespacePlan& plan, base::FdRef prog
         // A copy of the shim: it keeps the channel and the program, nothing else.
         const int channel = ::fcntl(cloned->channel.get(), F_DUPFD_CLOEXEC, 64);
         const int init = ::fcntl(program.get(), F_DUPFD_CLOEXEC, 64);
-        if (::dup3(channel, kChannelNumber, O_CLOEXEC) < 0 || ::dup3(init, kProgramNumber, O_CLOEXEC) < 0) ::_exit(125);
+        if (::dup3(channel, kChannelNumber, O_CLOEXEC) < 0 ||
+            ::dup3(init, kProgramNumber, O_CLOEXEC) < 0)
+            ::_exit(125);
         (void)raw::close_range(kProgramNumber + 1, ~0U, 0);
         container_child(Child(kChannelNumber), plan.user, kProgramNumber);
     }
@@ -142,7 +161,10 @@ base::Result<Cloned> clone_container(const NamespacePlan& plan, base::FdRef prog
 }
 
 base::Result<void> clone_process(
-        Process& process, const NamespacePlan& namespaces, ProcessArguments arguments, base::FdRef null) {
+        Process& process,
+        const NamespacePlan& namespaces,
+        ProcessArguments arguments,
+        base::FdRef null) {
     const auto& plan = arguments.plan;
     base::Fd ends[3];
     const FdIndex given[3] = {plan.stdin_fd, plan.stdout_fd, plan.stderr_fd};
@@ -151,7 +173,9 @@ base::Result<void> clone_process(
             ends[i] = TRY(pipe_for(process, i, namespaces, plan));
             arguments.stdio[i] = ends[i].get();
         } else {
-            arguments.stdio[i] = given[i] == kNoFd ? null.get() : arguments.fds[static_cast<std::size_t>(given[i])].get();
+            arguments.stdio[i] = given[i] == kNoFd
+                                         ? null.get()
+                                         : arguments.fds[static_cast<std::size_t>(given[i])].get();
         }
     }
     auto cloned = TRY(clone_with(0));
@@ -167,8 +191,13 @@ base::Error to_error(const Report& report, const Process* process) {
     std::string detail(report.detail, ::strnlen(report.detail, sizeof report.detail));
     if (report.step == Step::execute && missing && process != nullptr) {
         std::string text = "exec: \"" + process->program + "\": ";
-        text += process->slashed ? "no such file or directory" : "executable file not found in $PATH";
-        return base::Error{.kind = base::Errc::not_found, .sys = report.error, .text = std::move(text), .where = base::Where::here()};
+        text += process->slashed ? "no such file or directory"
+                                 : "executable file not found in $PATH";
+        return base::Error{
+                .kind = base::Errc::not_found,
+                .sys = report.error,
+                .text = std::move(text),
+                .where = base::Where::here()};
     }
     std::string action(to_string(report.step));
     if (!detail.empty()) action += " " + detail;
@@ -184,7 +213,8 @@ base::Result<void> set_oom_score(pid_t pid, std::int32_t value) {
     }
     if (value == *own) return base::ok;
     return sys::write_kernel_file_at(
-            base::FdRef(AT_FDCWD), "/proc/" + std::to_string(pid) + "/oom_score_adj", std::to_string(value));
+            base::FdRef(AT_FDCWD), "/proc/" + std::to_string(pid) + "/oom_score_adj",
+            std::to_string(value));
 }
 
 }  // namespace garden::launch

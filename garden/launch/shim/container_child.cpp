@@ -4,10 +4,10 @@
 #include "garden/launch/protocol.hpp"
 #include "garden/launch/shim/child.hpp"
 
-#include <sys/prctl.h>
-#include <sys/stat.h>
 #include <errno.h>
 #include <sched.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 
 namespace garden::launch {
 
@@ -25,7 +25,8 @@ void container_child(const Child& child, bool user_namespace, int program) {
     if (::unshare(CLONE_NEWCGROUP) != 0) child.die(Step::cgroup_namespace);
     become_root(child, user_namespace);
     if (plan->keyring) join_keyring(child);
-    if (::sethostname(plan->hostname.data(), plan->hostname.size()) != 0) child.die(Step::hostname, plan->hostname);
+    if (::sethostname(plan->hostname.data(), plan->hostname.size()) != 0)
+        child.die(Step::hostname, plan->hostname);
     build_view(child, *plan, frame->fds);
     (void)::umask(022);
     // 0-2 are the socket to the shim: its end tells garden-init that the shim is dead.

@@ -1,13 +1,14 @@
-// garden-shim: root outside the container, one per container. Started by gardend's ShimHub with descriptor 3 = its
-// socket, 4 = the sealed garden-init, 5 = itself.
+// garden-shim: root outside the container, one per container. Started by gardend's ShimHub with
+// descriptor 3 = its socket, 4 = the sealed garden-init, 5 = itself.
 #include "base/sys/raw.hpp"
 #include "garden/launch/shim/shim.hpp"
 
 #include <linux/keyctl.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+
 #include <malloc.h>
-#include <signal.h>
 
 int main() {
     constexpr int kControl = 3;
@@ -16,7 +17,8 @@ int main() {
     (void)::prctl(PR_SET_NAME, "garden-shim");
     (void)::prctl(PR_SET_DUMPABLE, 0);  // PL-04
     for (const int number : {SIGPIPE, SIGHUP, SIGINT}) (void)::signal(number, SIG_IGN);
-    // One small process per container: freed buffers go back to the kernel instead of waiting for the next plan.
+    // One small process per container: freed buffers go back to the kernel instead of waiting for
+    // the next plan.
     (void)::mallopt(M_MMAP_THRESHOLD, 32 << 10);
     (void)::mallopt(M_TRIM_THRESHOLD, 16 << 10);
     (void)::mallopt(M_TOP_PAD, 4 << 10);
@@ -24,11 +26,13 @@ int main() {
     for (const int fd : {kControl, kProgram}) {
         if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return 2;  // not started by gardend
     }
-    // PL-05: no link to the daemon's keyring, for us and for what we start. A kernel without keyrings has none.
+    // PL-05: no link to the daemon's keyring, for us and for what we start. A kernel without
+    // keyrings has none.
     (void)::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
     base::Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
     base::Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     if (!epoll || !null) return 2;
-    garden::launch::ShimLoop loop(base::Fd(kControl), base::Fd(kProgram), std::move(epoll), std::move(null));
+    garden::launch::ShimLoop loop(
+            base::Fd(kControl), base::Fd(kProgram), std::move(epoll), std::move(null));
     return loop.run();
 }

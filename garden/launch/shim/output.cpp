@@ -3,10 +3,10 @@
 #include "base/sys/error.hpp"
 #include "garden/launch/shim_client.hpp"
 
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,7 +32,9 @@ void Tail::append(std::string_view data) {
     }
 }
 
-std::string Tail::text() const { return ring_.substr(next_) + ring_.substr(0, next_); }
+std::string Tail::text() const {
+    return ring_.substr(next_) + ring_.substr(0, next_);
+}
 
 void Sink::append(std::string_view data) {
     if (ended_ || dropped_) return;
@@ -48,7 +50,8 @@ void Sink::append(std::string_view data) {
     }
     data_.append(data);
     // Nobody has connected: the oldest goes, the process is not held (garden-api 7.3).
-    if (!connected() && data_.size() > kAttachmentBytes) data_.erase(0, data_.size() - kAttachmentBytes);
+    if (!connected() && data_.size() > kAttachmentBytes)
+        data_.erase(0, data_.size() - kAttachmentBytes);
 }
 
 void Sink::end() {
@@ -57,9 +60,12 @@ void Sink::end() {
 }
 
 base::Result<void> Sink::connect(base::Fd fd) {
-    if (once_connected_) return base::sys::plain_error(base::Errc::conflict, "this stream of the attachment is connected already");
+    if (once_connected_)
+        return base::sys::plain_error(
+                base::Errc::conflict, "this stream of the attachment is connected already");
     struct stat info = {};
-    if (::fstat(fd.get(), &info) != 0) return base::sys::errno_error("look at the output descriptor");
+    if (::fstat(fd.get(), &info) != 0)
+        return base::sys::errno_error("look at the output descriptor");
     socket_ = S_ISSOCK(info.st_mode);
     if (!socket_) {
         const int flags = ::fcntl(fd.get(), F_GETFL);

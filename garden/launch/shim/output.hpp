@@ -1,4 +1,5 @@
-// Output of a process inside the shim: the retained tail, and the sinks that clients gave us. Used by garden-shim only.
+// Output of a process inside the shim: the retained tail, and the sinks that clients gave us. Used
+// by garden-shim only.
 #pragma once
 
 #include "base/fd.hpp"
@@ -24,21 +25,27 @@ class Tail {
 // One attachment's view of one stream: kept until a client's socket arrives, then written to it.
 class Sink {
   public:
-    // A connected sink above this holds the process back (kernel pipe), so that memory stays bounded.
+    // A connected sink above this holds the process back (kernel pipe), so that memory stays
+    // bounded.
     static constexpr std::size_t kHigh = 256U << 10;
 
     void append(std::string_view data);
-    void end();                               // nothing follows; the socket is closed once all is written
+    void end();  // nothing follows; the socket is closed once all is written
     base::Result<void> connect(base::Fd fd);
-    void flush();                             // as much as the socket takes
-    void drop();                              // the client is gone, or the attachment is
+    void flush();  // as much as the socket takes
+    void drop();   // the client is gone, or the attachment is
 
     bool connected() const { return static_cast<bool>(fd_); }
+
     bool once_connected() const { return once_connected_; }
+
     bool pending() const { return connected() && head_ < data_.size(); }
+
     bool full() const { return connected() && data_.size() - head_ >= kHigh; }
+
     base::FdRef fd() const { return fd_; }
-    bool watched = false;                     // in the epoll set
+
+    bool watched = false;  // in the epoll set
     bool watched_for_room = false;
 
   private:
@@ -51,7 +58,7 @@ class Sink {
     bool once_connected_ = false;
     bool ended_ = false;
     bool dropped_ = false;
-    std::string data_;       // from head_ on
+    std::string data_;  // from head_ on
     std::size_t head_ = 0;
 };
 

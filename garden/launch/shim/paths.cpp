@@ -2,8 +2,8 @@
 
 #include "base/sys/raw.hpp"
 
-#include <sys/stat.h>
 #include <errno.h>
+#include <sys/stat.h>
 
 #include <climits>
 #include <string_view>
@@ -18,7 +18,8 @@ constexpr int kMaxLinks = 8;  // dangling links that lead to the place where the
 
 // Makes `name` in `parent`; EEXIST is left to the caller.
 bool make(int parent, const std::string& name, bool file, const Making& making) {
-    const int made = file ? ::mknodat(parent, name.c_str(), S_IFREG | 0644, 0) : ::mkdirat(parent, name.c_str(), 0755);
+    const int made = file ? ::mknodat(parent, name.c_str(), S_IFREG | 0644, 0)
+                          : ::mkdirat(parent, name.c_str(), 0755);
     if (made != 0) return false;
     if (!making.own) return true;
     return ::fchownat(parent, name.c_str(), making.uid, making.gid, AT_SYMLINK_NOFOLLOW) == 0;
@@ -44,7 +45,8 @@ base::Fd walk(int root, std::string_view rest, const Making& making, int links) 
             } else if (errno == EEXIST && making.follow) {
                 // A link to nothing: the target is made where it points to, inside the root.
                 char target[PATH_MAX];
-                const ssize_t size = ::readlinkat(parent.get(), name.c_str(), target, sizeof target);
+                const ssize_t size =
+                        ::readlinkat(parent.get(), name.c_str(), target, sizeof target);
                 if (size <= 0 || static_cast<std::size_t>(size) == sizeof target || links == 0) {
                     if (size > 0) errno = ELOOP;
                     return {};
@@ -64,7 +66,8 @@ base::Fd walk(int root, std::string_view rest, const Making& making, int links) 
 
 base::Fd find_or_make(int root, const std::string& path, const Making& making) {
     const std::uint64_t flags = O_PATH | (making.file ? 0U : O_DIRECTORY);
-    base::Fd found(raw::openat2(root, path.c_str(), flags, making.follow ? kFollowInRoot : kNoLinks));
+    base::Fd found(
+            raw::openat2(root, path.c_str(), flags, making.follow ? kFollowInRoot : kNoLinks));
     if (found || errno != ENOENT) return found;
     return walk(root, path, making, kMaxLinks);
 }

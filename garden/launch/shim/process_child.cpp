@@ -1,16 +1,17 @@
-// A process of a container, from clone until exec: it joins, takes its identity, and falls to the class of the container.
+// A process of a container, from clone until exec: it joins, takes its identity, and falls to the
+// class of the container.
 #include "base/sys/raw.hpp"
 #include "base/sys/seqpacket.hpp"
 #include "garden/launch/shim/child.hpp"
 #include "garden/launch/shim/paths.hpp"
 
+#include <errno.h>
 #include <linux/magic.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <errno.h>
-#include <sched.h>
 
 #include <array>
 #include <climits>
@@ -27,27 +28,34 @@ namespace {
 
 void join(const Child& child, const ProcessArguments& arguments) {
     int flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-    if (arguments.user_namespace) flags |= CLONE_NEWUSER;  // the kernel joins it before the others (PL-04)
+    if (arguments.user_namespace)
+        flags |= CLONE_NEWUSER;  // the kernel joins it before the others (PL-04)
     if (arguments.time_namespace) flags |= CLONE_NEWTIME;
     if (::setns(arguments.init, flags) != 0) child.die(Step::join_namespaces);
 }
 
-// PL-08, MD-05: from the container's own devpts instance, which must be one, and the slave by descriptor.
+// PL-08, MD-05: from the container's own devpts instance, which must be one, and the slave by
+// descriptor.
 int open_terminal(const Child& child, const ProcessPlan& plan) {
-    const base::Fd master(raw::openat2(AT_FDCWD, "/dev/pts/ptmx", O_RDWR | O_NOCTTY, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS));
+    const base::Fd master(raw::openat2(
+            AT_FDCWD, "/dev/pts/ptmx", O_RDWR | O_NOCTTY,
+            RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS));
     struct statfs info = {};
     if (!master || ::fstatfs(master.get(), &info) != 0) child.die(Step::terminal, "/dev/pts/ptmx");
-    if (info.f_type != DEVPTS_SUPER_MAGIC) child.die(Step::terminal, "/dev/pts is not a devpts", EPERM);
+    if (info.f_type != DEVPTS_SUPER_MAGIC)
+        child.die(Step::terminal, "/dev/pts is not a devpts", EPERM);
     const int unlocked = 0;
     if (::ioctl(master.get(), TIOCSPTLCK, &unlocked) != 0) child.die(Step::terminal, "unlock");
     const int slave = ::ioctl(master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (slave < 0) child.die(Step::terminal, "open the slave");
     constexpr auto kKeep = static_cast<gid_t>(-1);  // the mount's gid option chose the group
     if (::fchown(slave, plan.uid, kKeep) != 0) child.die(Step::terminal, "change the owner");
-    const winsize size = {.ws_row = plan.rows, .ws_col = plan.columns, .ws_xpixel = 0, .ws_ypixel = 0};
+    const winsize size = {
+            .ws_row = plan.rows, .ws_col = plan.columns, .ws_xpixel = 0, .ws_ypixel = 0};
     if (::ioctl(slave, TIOCSWINSZ, &size) != 0) child.die(Step::terminal, "set the size");
     const std::array<base::FdRef, 1> fds{master};
-    if (!base::sys::send_message(base::FdRef(child.channel()), "t", fds)) child.die(Step::terminal, "send");
+    if (!base::sys::send_message(base::FdRef(child.channel()), "t", fds))
+        child.die(Step::terminal, "send");
     if (::ioctl(slave, TIOCSCTTY, 0) != 0) child.die(Step::terminal, "take control");
     return slave;
 }
@@ -63,13 +71,18 @@ void set_stdio(const Child& child, const ProcessArguments& arguments) {
     }
 }
 
-// garden-api 10.3: made when missing, with root's power and the user's ownership; links stay inside the root.
+// garden-api 10.3: made when missing, with root's power and the user's ownership; links stay inside
+// the root.
 void enter_directory(const Child& child, const ProcessPlan& plan) {
     const base::Fd root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!root) child.die(Step::working_directory, "/");
-    base::Fd directory = plan.create_cwd
-            ? find_or_make(root.get(), plan.cwd, {.follow = true, .own = true, .uid = plan.uid, .gid = plan.gid})
-            : base::Fd(raw::openat2(root.get(), plan.cwd.c_str(), O_PATH | O_DIRECTORY, kFollowInRoot));
+    base::Fd directory =
+            plan.create_cwd
+                    ? find_or_make(
+                              root.get(), plan.cwd,
+                              {.follow = true, .own = true, .uid = plan.uid, .gid = plan.gid})
+                    : base::Fd(raw::openat2(
+                              root.get(), plan.cwd.c_str(), O_PATH | O_DIRECTORY, kFollowInRoot));
     if (!directory || ::fchdir(directory.get()) != 0) child.die(Step::working_directory, plan.cwd);
     // PL-02: a directory outside the root would show as "(unreachable)".
     char path[PATH_MAX];
@@ -118,9 +131,11 @@ void process_child(const Child& child, const ProcessArguments& arguments) {
     int error = ENOENT;
     for (const auto& candidate : plan.candidates) {
         (void)::execve(candidate.c_str(), argv.data(), env.data());
-        // A directory of PATH that is missing or forbidden does not end the search; a program that fails does.
+        // A directory of PATH that is missing or forbidden does not end the search; a program that
+        // fails does.
         if (errno == EACCES) error = EACCES;
-        if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) child.die(Step::execute, candidate);
+        if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+            child.die(Step::execute, candidate);
     }
     child.die(Step::execute, plan.argv.front(), error);
 }

@@ -1,24 +1,24 @@
-#include "garden/launch/shim/shim.hpp"
-
 #include "base/sys/error.hpp"
 #include "base/sys/file.hpp"
 #include "base/sys/raw.hpp"
 #include "base/sys/seqpacket.hpp"
 #include "garden/launch/codec.hpp"
+#include "garden/launch/shim/shim.hpp"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/mount.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <malloc.h>
-#include <sched.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
+
+#include <malloc.h>
 
 namespace garden::launch {
 
@@ -26,15 +26,19 @@ namespace sys = base::sys;
 
 namespace {
 
-// What the child said: a failed step, or the one byte of a child that is ready (or sends its terminal).
+// What the child said: a failed step, or the one byte of a child that is ready (or sends its
+// terminal).
 base::Result<Report> to_report(std::string_view data) {
     Report report;
-    if (data.size() != sizeof report) return sys::plain_error(base::Errc::corrupt, "a child sent nonsense");
+    if (data.size() != sizeof report)
+        return sys::plain_error(base::Errc::corrupt, "a child sent nonsense");
     std::memcpy(&report, data.data(), sizeof report);
     return report;
 }
 
-std::vector<base::FdRef> refs(const std::vector<base::Fd>& fds) { return {fds.begin(), fds.end()}; }
+std::vector<base::FdRef> refs(const std::vector<base::Fd>& fds) {
+    return {fds.begin(), fds.end()};
+}
 
 }  // namespace
 
@@ -42,10 +46,18 @@ void ShimLoop::dispatch(Frame frame) {
     const std::uint64_t id = frame.id;
     base::Result<void> done = base::ok;
     switch (frame.kind) {
-        case MessageKind::prepare: done = prepare(frame); break;
-        case MessageKind::create: done = create(std::move(frame)); break;
-        case MessageKind::run: done = run_process(std::move(frame)); break;
-        case MessageKind::destroy: done = destroy(frame); break;
+        case MessageKind::prepare:
+            done = prepare(frame);
+            break;
+        case MessageKind::create:
+            done = create(std::move(frame));
+            break;
+        case MessageKind::run:
+            done = run_process(std::move(frame));
+            break;
+        case MessageKind::destroy:
+            done = destroy(frame);
+            break;
         case MessageKind::attach:
         case MessageKind::connect_output:
         case MessageKind::close_input:
@@ -62,14 +74,17 @@ void ShimLoop::dispatch(Frame frame) {
         case MessageKind::reply:
         case MessageKind::exited:
         case MessageKind::container_died:
-        case MessageKind::more: done = sys::plain_error(base::Errc::invalid, "not a request"); break;
+        case MessageKind::more:
+            done = sys::plain_error(base::Errc::invalid, "not a request");
+            break;
     }
     // Those four answer for themselves when they succeed.
     if (!done) reply(id, base::Result<Outcome>(std::move(done).error()));
 }
 
 base::Result<void> ShimLoop::prepare(const Frame& frame) {
-    if (prepared_) return sys::plain_error(base::Errc::conflict, "the namespaces are prepared already");
+    if (prepared_)
+        return sys::plain_error(base::Errc::conflict, "the namespaces are prepared already");
     namespaces_ = TRY(decode_namespace_plan(frame.body));
     auto cloned = TRY(clone_container(namespaces_, program_));
     prepared_ = true;
@@ -93,15 +108,18 @@ base::Result<void> ShimLoop::prepare(const Frame& frame) {
 
 base::Result<void> ShimLoop::create(Frame frame) {
     if (!prepared_) return sys::plain_error(base::Errc::conflict, "create: nothing is prepared");
-    if (created_ || create_request_ != 0) return sys::plain_error(base::Errc::conflict, "create: the container exists already");
-    if (init_dead_) return sys::plain_error(base::Errc::unavailable, "create: the first process has ended");
+    if (created_ || create_request_ != 0)
+        return sys::plain_error(base::Errc::conflict, "create: the container exists already");
+    if (init_dead_)
+        return sys::plain_error(base::Errc::unavailable, "create: the first process has ended");
     if (frame.fds.empty()) return sys::plain_error(base::Errc::invalid, "create: no bundle");
     base::Fd bundle = std::move(frame.fds.back());
     frame.fds.pop_back();
     const auto plan = TRY(decode_container_plan(frame.body, frame.fds.size()));
     for (const auto& device : plan.devices) {
         if (device.fd == kNoFd) continue;
-        // A node that gardend opened becomes a detached mount, which the child can attach; one that is stays as it is.
+        // A node that gardend opened becomes a detached mount, which the child can attach; one that
+        // is stays as it is.
         auto& fd = frame.fds[static_cast<std::size_t>(device.fd)];
         base::Fd clone(sys::raw::open_tree(fd.get(), "", OPEN_TREE_CLONE));
         if (clone) fd = std::move(clone);
@@ -114,7 +132,8 @@ base::Result<void> ShimLoop::create(Frame frame) {
     bundle_ = std::move(bundle);
     create_request_ = frame.id;
     create_connection_ = connection_;
-    if (!watch(init_channel_, key(Watched::init_channel, 0), EPOLLIN)) return sys::errno_error("watch garden-init");
+    if (!watch(init_channel_, key(Watched::init_channel, 0), EPOLLIN))
+        return sys::errno_error("watch garden-init");
     return base::ok;
 }
 
@@ -122,24 +141,30 @@ void ShimLoop::created() {
     auto message = sys::receive_message(init_channel_, sizeof(Report), false);
     if (!message && message.error().sys == EAGAIN) return;
     const auto answer = [&](const base::Result<Outcome>& outcome) {
-        if (create_request_ != 0 && create_connection_ == connection_) reply(create_request_, outcome);
+        if (create_request_ != 0 && create_connection_ == connection_)
+            reply(create_request_, outcome);
         create_request_ = 0;
     };
     if (created_ || !message || message->data != "r") {
         unwatch(init_channel_);  // after "ready" the channel only shows that init lives
         if (created_) return;
-        auto report = message ? to_report(message->data)
-                              : base::Result<Report>(sys::plain_error(base::Errc::internal, "the first process ended without a word"));
+        auto report =
+                message ? to_report(message->data)
+                        : base::Result<Report>(sys::plain_error(
+                                  base::Errc::internal, "the first process ended without a word"));
         cgroups_.clear();
-        return answer(base::Result<Outcome>(report ? to_error(*report, nullptr) : std::move(report).error()));
+        return answer(base::Result<Outcome>(
+                report ? to_error(*report, nullptr) : std::move(report).error()));
     }
     unwatch(init_channel_);
     // From here on our children are born in the container's pid namespace.
-    if (::setns(init_.get(), CLONE_NEWPID) != 0) return answer(base::Result<Outcome>(sys::errno_error("join the pid namespace")));
+    if (::setns(init_.get(), CLONE_NEWPID) != 0)
+        return answer(base::Result<Outcome>(sys::errno_error("join the pid namespace")));
     auto listener = sys::seqpacket_listen(bundle_, kSocketName);
     if (!listener) return answer(base::Result<Outcome>(std::move(listener).error()));
     listener_ = std::move(*listener);
-    if (!watch(listener_, key(Watched::listener, 0), EPOLLIN)) return answer(base::Result<Outcome>(sys::errno_error("watch the socket")));
+    if (!watch(listener_, key(Watched::listener, 0), EPOLLIN))
+        return answer(base::Result<Outcome>(sys::errno_error("watch the socket")));
     created_ = true;
     answer(base::Result<Outcome>(Outcome{}));
     (void)::malloc_trim(0);  // the plan was the largest thing this process will hold
@@ -147,7 +172,8 @@ void ShimLoop::created() {
 
 base::Result<void> ShimLoop::check_alive() const {
     if (!created_) return sys::plain_error(base::Errc::conflict, "no container has been created");
-    if (init_dead_ || destroying_) return sys::plain_error(base::Errc::unavailable, "the container has ended");
+    if (init_dead_ || destroying_)
+        return sys::plain_error(base::Errc::unavailable, "the container has ended");
     return base::ok;
 }
 
@@ -155,11 +181,13 @@ base::Result<void> ShimLoop::run_process(Frame frame) {
     const auto plan = TRY(decode_process_plan(frame.body, frame.fds.size()));
     TRY(check_alive());
     if (find(plan.id) != nullptr) {
-        return sys::plain_error(base::Errc::already_exists, "process id '" + plan.id + "' already in use");
+        return sys::plain_error(
+                base::Errc::already_exists, "process id '" + plan.id + "' already in use");
     }
     if (processes_.size() >= kMaxProcesses) {
         return sys::plain_error(
-                base::Errc::exhausted, "the container has " + std::to_string(kMaxProcesses) + " processes, running or not yet forgotten");
+                base::Errc::exhausted, "the container has " + std::to_string(kMaxProcesses) +
+                                               " processes, running or not yet forgotten");
     }
     const std::uint64_t serial = next_serial_;
     const std::uint64_t attachment = next_attachment_;
@@ -215,14 +243,17 @@ void ShimLoop::executed(std::uint64_t serial) {
         const std::uint64_t request = process.request;
         (void)sys::raw::pidfd_send_signal(process.pidfd.get(), SIGKILL);
         siginfo_t info = {};
-        (void)::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(process.pidfd.get()), &info, WEXITED);
+        (void)::waitid(
+                static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(process.pidfd.get()), &info,
+                WEXITED);
         forget(serial);
         if (mine) reply(request, base::Result<Outcome>(error));
         return;
     }
     // The channel closed by the exec itself.
     if (!mine) return;
-    started(process.request, process, process.attachments.empty() ? 0 : process.attachments.begin()->first);
+    started(process.request, process,
+            process.attachments.empty() ? 0 : process.attachments.begin()->first);
 }
 
 void ShimLoop::started(std::uint64_t request, Process& process, std::uint64_t attachment) {
@@ -243,13 +274,17 @@ base::Result<void> ShimLoop::destroy(const Frame& frame) {
     destroy_connection_ = connection_;
     finish_by_ = Clock::now() + std::chrono::seconds(1);
     if (!prepared_) init_dead_ = true;
-    if (init_) (void)sys::raw::pidfd_send_signal(init_.get(), SIGKILL);  // ends when its whole namespace has
+    if (init_)
+        (void)sys::raw::pidfd_send_signal(
+                init_.get(), SIGKILL);  // ends when its whole namespace has
     return base::ok;
 }
 
 Process* ShimLoop::find(const std::string& id, std::uint64_t* serial) {
     if (id.empty()) return nullptr;
-    const auto place = std::find_if(processes_.begin(), processes_.end(), [&](const auto& entry) { return entry.second.id == id; });
+    const auto place = std::find_if(processes_.begin(), processes_.end(), [&](const auto& entry) {
+        return entry.second.id == id;
+    });
     if (place == processes_.end()) return nullptr;
     if (serial != nullptr) *serial = place->first;
     return &place->second;
@@ -258,25 +293,35 @@ Process* ShimLoop::find(const std::string& id, std::uint64_t* serial) {
 base::Result<Process*> ShimLoop::by_attachment(std::uint64_t attachment, std::uint64_t* serial) {
     const auto place = attachments_.find(attachment);
     if (place == attachments_.end()) {
-        return sys::plain_error(base::Errc::not_found, "no attachment " + std::to_string(attachment));
+        return sys::plain_error(
+                base::Errc::not_found, "no attachment " + std::to_string(attachment));
     }
     if (serial != nullptr) *serial = place->second;
     return &processes_.at(place->second);
 }
 
 ShimState ShimLoop::state() const {
-    ShimState out{.created = created_, .init_alive = prepared_ && !init_dead_, .init_pid = init_pid_, .processes = {}};
+    ShimState out{
+            .created = created_,
+            .init_alive = prepared_ && !init_dead_,
+            .init_pid = init_pid_,
+            .processes = {}};
     for (const auto& [serial, process] : processes_) {
         if (process.channel || process.id.empty()) continue;  // not a process yet, or forgotten
         out.processes.push_back(
-                {.id = process.id, .exited = process.exited, .exit_code = process.code, .internal = process.internal, .host_pid = process.pid});
+                {.id = process.id,
+                 .exited = process.exited,
+                 .exit_code = process.code,
+                 .internal = process.internal,
+                 .host_pid = process.pid});
     }
     return out;
 }
 
 base::Result<Outcome> ShimLoop::small(const Frame& frame, Fds& fds) {
     auto arguments = TRY(from_bytes<Arguments>(frame.body, "request"));
-    if (arguments.stream > 1) return sys::plain_error(base::Errc::invalid, "stream: neither 0 nor 1");
+    if (arguments.stream > 1)
+        return sys::plain_error(base::Errc::invalid, "stream: neither 0 nor 1");
     Outcome outcome;
     if (frame.kind == MessageKind::state) {
         outcome.state = state();
@@ -292,7 +337,8 @@ base::Result<Outcome> ShimLoop::small(const Frame& frame, Fds& fds) {
         auto& process = **known;
         auto& attachment = process.attachments.at(arguments.attachment);
         if (frame.kind == MessageKind::connect_output) {
-            if (frame.fds.size() != 1) return sys::plain_error(base::Errc::invalid, "connect: one descriptor is needed");
+            if (frame.fds.size() != 1)
+                return sys::plain_error(base::Errc::invalid, "connect: one descriptor is needed");
             auto& sink = attachment.sinks[arguments.stream];
             TRY(sink.connect(TRY(sys::duplicate(frame.fds.front()))));
         } else {
@@ -319,7 +365,9 @@ base::Result<Outcome> ShimLoop::small(const Frame& frame, Fds& fds) {
     switch (frame.kind) {
         case MessageKind::attach: {
             if (process->attachments.size() >= kMaxAttachments) {
-                return sys::plain_error(base::Errc::exhausted, "the process has " + std::to_string(kMaxAttachments) + " attachments");
+                return sys::plain_error(
+                        base::Errc::exhausted,
+                        "the process has " + std::to_string(kMaxAttachments) + " attachments");
             }
             outcome.pid = process->pid;
             outcome.attachment = next_attachment_++;
@@ -338,18 +386,28 @@ base::Result<Outcome> ShimLoop::small(const Frame& frame, Fds& fds) {
             outcome.data = process->sources[arguments.stream].tail.text();
             break;
         case MessageKind::signal:
-            if (process->pidfd && sys::raw::pidfd_send_signal(process->pidfd.get(), arguments.number) != 0 && errno != ESRCH) {
+            if (process->pidfd &&
+                sys::raw::pidfd_send_signal(process->pidfd.get(), arguments.number) != 0 &&
+                errno != ESRCH) {
                 return sys::errno_error("signal " + std::to_string(arguments.number));
             }
             break;
         case MessageKind::resize: {
-            if (!process->terminal) return sys::plain_error(base::Errc::invalid, "resize: the process has no terminal");
-            const winsize size = {.ws_row = arguments.rows, .ws_col = arguments.columns, .ws_xpixel = 0, .ws_ypixel = 0};
-            if (process->input && ::ioctl(process->input.get(), TIOCSWINSZ, &size) != 0) return sys::errno_error("resize");
+            if (!process->terminal)
+                return sys::plain_error(base::Errc::invalid, "resize: the process has no terminal");
+            const winsize size = {
+                    .ws_row = arguments.rows,
+                    .ws_col = arguments.columns,
+                    .ws_xpixel = 0,
+                    .ws_ypixel = 0};
+            if (process->input && ::ioctl(process->input.get(), TIOCSWINSZ, &size) != 0)
+                return sys::errno_error("resize");
             break;
         }
         case MessageKind::forget:
-            if (!process->exited) return sys::plain_error(base::Errc::conflict, "process '" + arguments.process_id + "' still runs");
+            if (!process->exited)
+                return sys::plain_error(
+                        base::Errc::conflict, "process '" + arguments.process_id + "' still runs");
             forget(serial);
             break;
         case MessageKind::prepare:
@@ -363,7 +421,8 @@ base::Result<Outcome> ShimLoop::small(const Frame& frame, Fds& fds) {
         case MessageKind::reply:
         case MessageKind::exited:
         case MessageKind::container_died:
-        case MessageKind::more: return sys::plain_error(base::Errc::invalid, "the request names no attachment");
+        case MessageKind::more:
+            return sys::plain_error(base::Errc::invalid, "the request names no attachment");
     }
     return outcome;
 }

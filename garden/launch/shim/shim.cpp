@@ -5,10 +5,10 @@
 #include "base/sys/raw.hpp"
 #include "base/sys/seqpacket.hpp"
 
+#include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <errno.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,8 +21,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds kTick{50};               // while an exit waits for its output
-constexpr milliseconds kBufferIdle{1000};       // then the read buffer is given back
+constexpr milliseconds kTick{50};                        // while an exit waits for its output
+constexpr milliseconds kBufferIdle{1000};                // then the read buffer is given back
 constexpr timeval kPatience{.tv_sec = 5, .tv_usec = 0};  // a gardend that does not read is dropped
 
 bool is_root_peer(base::FdRef socket) {
@@ -34,7 +34,10 @@ bool is_root_peer(base::FdRef socket) {
 }  // namespace
 
 ShimLoop::ShimLoop(base::Fd control, base::Fd program, base::Fd epoll, base::Fd null)
-    : control_(std::move(control)), program_(std::move(program)), epoll_(std::move(epoll)), null_(std::move(null)) {
+    : control_(std::move(control)),
+      program_(std::move(program)),
+      epoll_(std::move(epoll)),
+      null_(std::move(null)) {
     (void)::setsockopt(control_.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
     (void)watch(control_, key(Watched::control, connection_), EPOLLIN);
 }
@@ -42,8 +45,10 @@ ShimLoop::ShimLoop(base::Fd control, base::Fd program, base::Fd epoll, base::Fd 
 int ShimLoop::run() {
     std::array<epoll_event, 32> events = {};
     while (!finished_) {
-        const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout());
-        for (int i = 0; i < count && !finished_; ++i) handle(events[static_cast<std::size_t>(i)].data.u64);
+        const int count = ::epoll_wait(
+                epoll_.get(), events.data(), static_cast<int>(events.size()), timeout());
+        for (int i = 0; i < count && !finished_; ++i)
+            handle(events[static_cast<std::size_t>(i)].data.u64);
         tick();
     }
     return 0;
@@ -56,7 +61,8 @@ bool ShimLoop::watch(base::FdRef fd, std::uint64_t key, std::uint32_t events) {
 }
 
 void ShimLoop::unwatch(base::FdRef fd) {
-    if (fd) (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd.get(), nullptr);  // not watched is fine
+    if (fd)
+        (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd.get(), nullptr);  // not watched is fine
 }
 
 void ShimLoop::handle(std::uint64_t key) {
@@ -65,15 +71,24 @@ void ShimLoop::handle(std::uint64_t key) {
         case Watched::control:
             if (id == connection_ && control_) read_control();
             return;
-        case Watched::listener: return accept_gardend();
-        case Watched::init: return reap_init();
-        case Watched::init_channel: return created();
-        case Watched::process: return reap_process(id);
-        case Watched::channel: return executed(id);
-        case Watched::out: return read_source(id, 0);
-        case Watched::err: return read_source(id, 1);
-        case Watched::sink_out: return flush_sink(id, 0);
-        case Watched::sink_err: return flush_sink(id, 1);
+        case Watched::listener:
+            return accept_gardend();
+        case Watched::init:
+            return reap_init();
+        case Watched::init_channel:
+            return created();
+        case Watched::process:
+            return reap_process(id);
+        case Watched::channel:
+            return executed(id);
+        case Watched::out:
+            return read_source(id, 0);
+        case Watched::err:
+            return read_source(id, 1);
+        case Watched::sink_out:
+            return flush_sink(id, 0);
+        case Watched::sink_err:
+            return flush_sink(id, 1);
     }
 }
 
@@ -105,7 +120,8 @@ void ShimLoop::accept_gardend() {
     (void)::setsockopt(control_.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
     if (!watch(control_, key(Watched::control, connection_), EPOLLIN)) return control_.reset();
     for (const auto& [serial, process] : processes_) {
-        if (process.told && !process.internal && !process.id.empty()) send(MessageKind::exited, 0, to_bytes(Exit{.id = process.id, .code = process.code}));
+        if (process.told && !process.internal && !process.id.empty())
+            send(MessageKind::exited, 0, to_bytes(Exit{.id = process.id, .code = process.code}));
     }
     if (init_dead_ && !destroying_) send(MessageKind::container_died, 0, {});
 }
@@ -127,7 +143,8 @@ void ShimLoop::lose_gardend() {
     control_.reset();
     ++connection_;
     for (auto& [serial, process] : processes_) {
-        // Nobody will connect what is unconnected; clients' own sockets live on. stdin stays open (garden-api 10.1).
+        // Nobody will connect what is unconnected; clients' own sockets live on. stdin stays open
+        // (garden-api 10.1).
         for (auto place = process.attachments.begin(); place != process.attachments.end();) {
             auto& attachment = place->second;
             for (auto& sink : attachment.sinks) {
@@ -146,13 +163,19 @@ void ShimLoop::lose_gardend() {
     }
 }
 
-void ShimLoop::send(MessageKind kind, std::uint64_t id, std::string_view body, std::span<const base::FdRef> fds) {
+void ShimLoop::send(
+        MessageKind kind,
+        std::uint64_t id,
+        std::string_view body,
+        std::span<const base::FdRef> fds) {
     if (!control_) return;
-    // A connection that takes nothing is as good as closed; its reader gets the facts again when it comes back.
+    // A connection that takes nothing is as good as closed; its reader gets the facts again when it
+    // comes back.
     if (!send_frame(control_, kind, id, body, fds)) (void)::shutdown(control_.get(), SHUT_RDWR);
 }
 
-void ShimLoop::reply(std::uint64_t id, const base::Result<Outcome>& outcome, std::span<const base::FdRef> fds) {
+void ShimLoop::reply(
+        std::uint64_t id, const base::Result<Outcome>& outcome, std::span<const base::FdRef> fds) {
     if (outcome) return send(MessageKind::reply, id, to_bytes(*outcome), fds);
     const auto& error = outcome.error();
     Outcome failure;

@@ -1,5 +1,6 @@
-// garden-shim's one loop: gardend's requests, the first process, processes and their output. Single-threaded.
-// Used by main.cpp. shim.cpp: loop and connections; requests.cpp: what gardend asks; streams.cpp: output and exits.
+// garden-shim's one loop: gardend's requests, the first process, processes and their output.
+// Single-threaded. Used by main.cpp. shim.cpp: loop and connections; requests.cpp: what gardend
+// asks; streams.cpp: output and exits.
 #pragma once
 
 #include "garden/launch/protocol.hpp"
@@ -19,11 +20,25 @@ class ShimLoop {
     int run();
 
   private:
-    enum class Watched : std::uint8_t { control, listener, init, init_channel, process, channel, out, err, sink_out, sink_err };
+    enum class Watched : std::uint8_t {
+        control,
+        listener,
+        init,
+        init_channel,
+        process,
+        channel,
+        out,
+        err,
+        sink_out,
+        sink_err
+    };
     using Fds = std::vector<base::Fd>;
 
     // Loop (shim.cpp)
-    static std::uint64_t key(Watched what, std::uint64_t id) { return id << 8 | static_cast<std::uint8_t>(what); }
+    static std::uint64_t key(Watched what, std::uint64_t id) {
+        return id << 8 | static_cast<std::uint8_t>(what);
+    }
+
     bool watch(base::FdRef fd, std::uint64_t key, std::uint32_t events);
     void unwatch(base::FdRef fd);
     void handle(std::uint64_t key);
@@ -32,16 +47,23 @@ class ShimLoop {
     void accept_gardend();
     void read_control();
     void lose_gardend();
-    void send(MessageKind kind, std::uint64_t id, std::string_view body, std::span<const base::FdRef> fds = {});
-    void reply(std::uint64_t id, const base::Result<Outcome>& outcome, std::span<const base::FdRef> fds = {});
+    void send(
+            MessageKind kind,
+            std::uint64_t id,
+            std::string_view body,
+            std::span<const base::FdRef> fds = {});
+    void reply(
+            std::uint64_t id,
+            const base::Result<Outcome>& outcome,
+            std::span<const base::FdRef> fds = {});
 
     // Requests (requests.cpp)
     void dispatch(Frame frame);
     base::Result<void> prepare(const Frame& frame);
     base::Result<void> create(Frame frame);
-    void created();                                  // the first process is garden-init, or has failed
+    void created();  // the first process is garden-init, or has failed
     base::Result<void> run_process(Frame frame);
-    void executed(std::uint64_t serial);             // a process has executed, failed, or sent its terminal
+    void executed(std::uint64_t serial);  // a process has executed, failed, or sent its terminal
     base::Result<Outcome> small(const Frame& frame, Fds& fds);
     base::Result<void> destroy(const Frame& frame);
     base::Result<void> check_alive() const;
@@ -54,7 +76,7 @@ class ShimLoop {
     void read_source(std::uint64_t serial, int stream);
     void end_source(Process& process, int stream);
     void flush_sink(std::uint64_t attachment, int stream);
-    void settle(std::uint64_t serial);               // epoll registrations after any change of sources and sinks
+    void settle(std::uint64_t serial);  // epoll registrations after any change of sources and sinks
     void release_input(Process& process);
     void reap_process(std::uint64_t serial);
     void reap_init();
@@ -75,8 +97,8 @@ class ShimLoop {
     base::Fd exits_;
 
     NamespacePlan namespaces_;
-    base::Fd init_;                  // pidfd, until reaped
-    base::Fd init_channel_;          // until garden-init is ready
+    base::Fd init_;          // pidfd, until reaped
+    base::Fd init_channel_;  // until garden-init is ready
     pid_t init_pid_ = 0;
     bool prepared_ = false;
     bool created_ = false;
@@ -86,11 +108,11 @@ class ShimLoop {
     Fds cgroups_;
 
     std::map<std::uint64_t, Process> processes_;
-    std::map<std::uint64_t, std::uint64_t> attachments_;   // to the serial of the process
+    std::map<std::uint64_t, std::uint64_t> attachments_;  // to the serial of the process
     std::uint64_t next_serial_ = 1;
     std::uint64_t next_attachment_ = 1;
-    std::set<std::uint64_t> ending_;                        // exited, not told
-    std::unique_ptr<char[]> buffer_;                        // only while output flows
+    std::set<std::uint64_t> ending_;  // exited, not told
+    std::unique_ptr<char[]> buffer_;  // only while output flows
     Clock::time_point buffer_used_;
 
     std::uint64_t destroy_request_ = 0;

@@ -1,12 +1,11 @@
-#include "garden/launch/shim/shim.hpp"
-
 #include "base/sys/error.hpp"
 #include "base/sys/file.hpp"
 #include "base/sys/process.hpp"
+#include "garden/launch/shim/shim.hpp"
 
-#include <sys/epoll.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,10 +18,12 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::size_t kReadBytes = 64U << 10;
-constexpr int kReadsPerTurn = 16;                // then others get their turn
-// After the exit: background children may hold the pipes open; this much silence ends the wait (garden-api 7.4).
+constexpr int kReadsPerTurn = 16;  // then others get their turn
+// After the exit: background children may hold the pipes open; this much silence ends the wait
+// (garden-api 7.4).
 constexpr milliseconds kSilence{250};
-constexpr milliseconds kStuckReader{2000};       // a reader that takes nothing does not hold the exit back longer
+constexpr milliseconds kStuckReader{
+        2000};  // a reader that takes nothing does not hold the exit back longer
 constexpr off_t kMaxExitsFile = 1 << 20;
 
 }  // namespace
@@ -103,8 +104,11 @@ void ShimLoop::settle(std::uint64_t serial) {
             }
             const bool room = sink.pending();
             if (sink.watched && sink.watched_for_room == room) continue;
-            // Without output to write only a hang-up is of interest. A plain file cannot be watched and needs no watching.
-            (void)watch(sink.fd(), key(stream == 0 ? Watched::sink_out : Watched::sink_err, id), room ? static_cast<std::uint32_t>(EPOLLOUT) : 0U);
+            // Without output to write only a hang-up is of interest. A plain file cannot be watched
+            // and needs no watching.
+            (void)watch(
+                    sink.fd(), key(stream == 0 ? Watched::sink_out : Watched::sink_err, id),
+                    room ? static_cast<std::uint32_t>(EPOLLOUT) : 0U);
             sink.watched = true;
             sink.watched_for_room = room;
         }
@@ -112,7 +116,8 @@ void ShimLoop::settle(std::uint64_t serial) {
         if (!source.fd) continue;
         // Taken out, not muted: a hang-up would wake us without end.
         if (full && source.watched) unwatch(source.fd);
-        if (!full && !source.watched) (void)watch(source.fd, key(stream == 0 ? Watched::out : Watched::err, serial), EPOLLIN);
+        if (!full && !source.watched)
+            (void)watch(source.fd, key(stream == 0 ? Watched::out : Watched::err, serial), EPOLLIN);
         source.watched = !full;
     }
 }
@@ -120,7 +125,8 @@ void ShimLoop::settle(std::uint64_t serial) {
 void ShimLoop::release_input(Process& process) {
     if (process.terminal) return;  // its master is its output as well
     const bool held = std::any_of(
-            process.attachments.begin(), process.attachments.end(), [](const auto& entry) { return entry.second.holds_input; });
+            process.attachments.begin(), process.attachments.end(),
+            [](const auto& entry) { return entry.second.holds_input; });
     if (!held) process.input.reset();
 }
 
@@ -154,14 +160,16 @@ bool ShimLoop::tell_if_done(std::uint64_t serial, Clock::time_point now) {
     bool waiting = false;
     for (int stream = 0; stream < 2; ++stream) {
         open = open || process.sources[stream].fd;
-        for (const auto& [id, attachment] : process.attachments) waiting = waiting || attachment.sinks[stream].pending();
+        for (const auto& [id, attachment] : process.attachments)
+            waiting = waiting || attachment.sinks[stream].pending();
     }
     const auto quiet = now - process.progress;
     const bool silent = !waiting && quiet >= kSilence;
     if ((open || waiting) && !silent && quiet < kStuckReader) return false;
     ending_.erase(serial);
     if (open && silent) {
-        // A background child holds the pipe: clients get their end now, its later output goes to the tail only.
+        // A background child holds the pipe: clients get their end now, its later output goes to
+        // the tail only.
         for (auto& [id, attachment] : process.attachments) {
             for (auto& sink : attachment.sinks) sink.end();
         }
@@ -181,7 +189,8 @@ void ShimLoop::tell(Process& process) {
 // Survives a shim that is killed: read_exits() finds it in the bundle.
 void ShimLoop::record_exit(const Process& process) {
     if (!exits_) {
-        auto file = sys::open_at(bundle_, kExitsName, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0600);
+        auto file =
+                sys::open_at(bundle_, kExitsName, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0600);
         if (!file) return;  // the exit is still told; only a killed shim would lose it
         exits_ = std::move(*file);
     }
@@ -189,7 +198,8 @@ void ShimLoop::record_exit(const Process& process) {
     if (::lseek(exits_.get(), 0, SEEK_END) > kMaxExitsFile && ::ftruncate(exits_.get(), 0) == 0) {
         lines.clear();  // only what is still remembered goes into the new one, this exit included
         for (const auto& [serial, other] : processes_) {
-            if (other.exited && !other.internal && !other.id.empty()) lines += std::to_string(other.code) + " " + other.id + "\n";
+            if (other.exited && !other.internal && !other.id.empty())
+                lines += std::to_string(other.code) + " " + other.id + "\n";
         }
     }
     (void)sys::write_all(exits_, lines);
@@ -225,7 +235,8 @@ void ShimLoop::forget(std::uint64_t serial) {
     }
     ending_.erase(serial);
     processes_.erase(place);
-    if (processes_.empty() && exits_) (void)!::ftruncate(exits_.get(), 0);  // nothing is remembered any more
+    if (processes_.empty() && exits_)
+        (void)!::ftruncate(exits_.get(), 0);  // nothing is remembered any more
 }
 
 void ShimLoop::reap_init() {
@@ -249,7 +260,9 @@ void ShimLoop::drain_everything() {
         if (place == processes_.end()) continue;
         reap_process(serial);
         for (int stream = 0; stream < 2; ++stream) {
-            if (processes_.find(serial) != processes_.end() && place->second.sources[stream].watched) read_source(serial, stream);
+            if (processes_.find(serial) != processes_.end() &&
+                place->second.sources[stream].watched)
+                read_source(serial, stream);
         }
     }
 }

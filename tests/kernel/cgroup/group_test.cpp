@@ -1,11 +1,12 @@
-// What a group does, on whichever layout this machine has; the same file proves v1, hybrid and (in the VM) v2.
+// What a group does, on whichever layout this machine has; the same file proves v1, hybrid and (in
+// the VM) v2.
 #include "base/sys/file.hpp"
 #include "garden/cgroup/forest.hpp"
 #include "tests/kernel/cgroup/support.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <fcntl.h>
 
 #include <algorithm>
 #include <atomic>
@@ -28,7 +29,12 @@ TEST_CASE("limits come back from the kernel as they were set", "[root]") {
     Field field;
     auto group = field.group();
     const garden::cgroup::Limits wanted{
-            .memory_bytes = 64 * kMebibyte, .swap_limit = true, .cpu_shares = 280, .cpu_quota_us = 20000, .pids = 50, .blkio_weight = 0};
+            .memory_bytes = 64 * kMebibyte,
+            .swap_limit = true,
+            .cpu_shares = 280,
+            .cpu_quota_us = 20000,
+            .pids = 50,
+            .blkio_weight = 0};
     REQUIRE(ok(group->limit(wanted)));
     auto real = group->limits();
     REQUIRE(real);
@@ -39,7 +45,8 @@ TEST_CASE("limits come back from the kernel as they were set", "[root]") {
     CHECK(real->pids == 50);
 
     SECTION("and can be raised, lowered and taken away") {
-        for (const std::uint64_t memory : {128 * kMebibyte, 32 * kMebibyte, std::uint64_t{0}, 16 * kMebibyte}) {
+        for (const std::uint64_t memory :
+             {128 * kMebibyte, 32 * kMebibyte, std::uint64_t{0}, 16 * kMebibyte}) {
             auto next = wanted;
             next.memory_bytes = memory;
             next.pids = memory == 0 ? 0 : 7;
@@ -77,7 +84,8 @@ TEST_CASE("every OOM kill is noticed exactly once", "[root]") {
     std::atomic<int> notices = 0;
     REQUIRE(ok(field.driver->watch_oom(*group, [&notices] { ++notices; })));
     for (int kills = 1; kills <= 3; ++kills) {
-        const int status = test::status_of(test::enter(*group, [] { return test::touch_memory(64 * kMebibyte); }));
+        const int status = test::status_of(
+                test::enter(*group, [] { return test::touch_memory(64 * kMebibyte); }));
         CHECK(WIFSIGNALED(status));
         CHECK(WTERMSIG(status) == SIGKILL);
         CHECK(test::soon([&] { return notices == kills; }));
@@ -86,7 +94,8 @@ TEST_CASE("every OOM kill is noticed exactly once", "[root]") {
     // Longer than the watcher looks again: nothing is told twice.
     std::this_thread::sleep_for(std::chrono::milliseconds(1200));
     CHECK(notices == 3);
-    CHECK(WEXITSTATUS(test::status_of(test::enter(*group, [] { return test::touch_memory(4 * kMebibyte); }))) == 0);
+    CHECK(WEXITSTATUS(test::status_of(
+                  test::enter(*group, [] { return test::touch_memory(4 * kMebibyte); }))) == 0);
     REQUIRE(ok(group->remove()));
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     CHECK(notices == 3);
@@ -103,7 +112,8 @@ TEST_CASE("an OOM kill in one group is no notice of another", "[root]") {
     REQUIRE(ok(two->limit({.memory_bytes = 16 * kMebibyte})));
     REQUIRE(ok(field.driver->watch_oom(*one, [&first] { ++first; })));
     REQUIRE(ok(field.driver->watch_oom(*two, [&second] { ++second; })));
-    CHECK(WIFSIGNALED(test::status_of(test::enter(*two, [] { return test::touch_memory(64 * kMebibyte); }))));
+    CHECK(WIFSIGNALED(
+            test::status_of(test::enter(*two, [] { return test::touch_memory(64 * kMebibyte); }))));
     CHECK(test::soon([&] { return second == 1; }));
     CHECK(first == 0);
 }
@@ -115,7 +125,8 @@ TEST_CASE("a notice may drop its own group's watch", "[root]") {
     auto group = field.group();
     REQUIRE(ok(group->limit({.memory_bytes = 16 * kMebibyte})));
     REQUIRE(ok(field.driver->watch_oom(*group, [&] { removed = group->remove().has_value(); })));
-    CHECK(WIFSIGNALED(test::status_of(test::enter(*group, [] { return test::touch_memory(64 * kMebibyte); }))));
+    CHECK(WIFSIGNALED(test::status_of(
+            test::enter(*group, [] { return test::touch_memory(64 * kMebibyte); }))));
     CHECK(test::soon([&] { return removed.load(); }));
 }
 
@@ -150,11 +161,14 @@ TEST_CASE("only allowed devices open", "[root]") {
     const std::vector<security::DeviceRule> rules = {
             {.type = 'c', .major = 1, .minor = 3, .read = true, .write = true, .make = true},
             {.type = 'c', .major = 1, .minor = 5, .read = true}};
-    const auto opens = [](const char* path, int flags) { return base::sys::open_host(path, flags).has_value(); };
+    const auto opens = [](const char* path, int flags) {
+        return base::sys::open_host(path, flags).has_value();
+    };
     const auto tried = [&] {
         return test::status_of(test::enter(*group, [&] {
-            return (opens("/dev/null", O_RDWR) ? 1 : 0) | (opens("/dev/zero", O_RDONLY) ? 2 : 0) | (opens("/dev/zero", O_WRONLY) ? 4 : 0) |
-                   (opens("/dev/full", O_RDONLY) ? 8 : 0) | (opens("/dev/urandom", O_RDONLY) ? 16 : 0);
+            return (opens("/dev/null", O_RDWR) ? 1 : 0) | (opens("/dev/zero", O_RDONLY) ? 2 : 0) |
+                   (opens("/dev/zero", O_WRONLY) ? 4 : 0) | (opens("/dev/full", O_RDONLY) ? 8 : 0) |
+                   (opens("/dev/urandom", O_RDONLY) ? 16 : 0);
         }));
     };
     CHECK(WEXITSTATUS(tried()) == 31);
@@ -166,11 +180,13 @@ TEST_CASE("making a device node needs its rule", "[root]") {
     NEEDS(root);
     Field field;
     auto group = field.group();
-    REQUIRE(ok(group->devices({{.type = 'c', .major = 1, .minor = 3, .read = true, .write = true, .make = true}})));
+    REQUIRE(ok(group->devices(
+            {{.type = 'c', .major = 1, .minor = 3, .read = true, .write = true, .make = true}})));
     const std::string path = "/tmp/" + field.name + ".node";
     const auto make = [&](unsigned minor) {
         return WEXITSTATUS(test::status_of(test::enter(*group, [&] {
-            if (::mknod(path.c_str(), S_IFCHR | 0600, makedev(1, minor)) != 0) return errno == EPERM ? 1 : 2;
+            if (::mknod(path.c_str(), S_IFCHR | 0600, makedev(1, minor)) != 0)
+                return errno == EPERM ? 1 : 2;
             (void)::unlink(path.c_str());
             return 0;
         })));
@@ -249,8 +265,8 @@ TEST_CASE("figures move when a container works", "[root]") {
     });
     CHECK(test::soon([&] {
         const auto metrics = group->metrics();
-        return metrics && metrics->cpu.usage > 20'000'000 && metrics->cpu.user > 0 && metrics->pids.current == 1 &&
-               metrics->memory.usage_toward_limit >= 20 * kMebibyte;
+        return metrics && metrics->cpu.usage > 20'000'000 && metrics->cpu.user > 0 &&
+               metrics->pids.current == 1 && metrics->memory.usage_toward_limit >= 20 * kMebibyte;
     }));
     CHECK(group->metrics()->pids.max == 0);
     REQUIRE(ok(group->kill()));
@@ -285,7 +301,9 @@ TEST_CASE("members and removal reach groups inside a group", "[root]") {
         for (;;) (void)::pause();
         return 0;
     });
-    CHECK(test::soon([&] { return !base::sys::read_file_at(parent, "one/inner/most/cgroup.procs")->empty(); }));
+    CHECK(test::soon([&] {
+        return !base::sys::read_file_at(parent, "one/inner/most/cgroup.procs")->empty();
+    }));
     CHECK(*group->processes() == std::vector<std::int32_t>{pid});
     REQUIRE(ok(group->kill()));
     (void)test::status_of(pid);

@@ -1,12 +1,13 @@
-// A driver with a parent of this test's own, and children that enter a group. Used by the cgroup kernel tests.
+// A driver with a parent of this test's own, and children that enter a group. Used by the cgroup
+// kernel tests.
 #pragma once
 
 #include "garden/cgroup/cgroup.hpp"
 #include "tests/support/needs.hpp"
 
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -25,8 +26,10 @@ class Field {  // a parent group, removed with whatever is left in it
         if (!probed) FAIL(probed.error().text);
         driver = std::move(*probed);
     }
+
     Field(const Field&) = delete;
     Field& operator=(const Field&) = delete;
+
     ~Field() {
         auto names = driver->list();
         for (const auto& group : names ? *names : std::vector<std::string>{}) {
@@ -49,7 +52,8 @@ class Field {  // a parent group, removed with whatever is left in it
     std::unique_ptr<cg::Driver> driver;
 };
 
-// Forks a child that enters `group` and then runs `body`, whose value is its exit code; 99 when it could not enter.
+// Forks a child that enters `group` and then runs `body`, whose value is its exit code; 99 when it
+// could not enter.
 template <class Body>
 pid_t enter(cg::Group& group, Body body) {
     auto entrances = group.entrances();

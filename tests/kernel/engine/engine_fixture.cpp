@@ -2,8 +2,6 @@
 
 #include "base/sys/file.hpp"
 
-#include <catch2/catch.hpp>
-
 #include <sched.h>
 #include <unistd.h>
 
@@ -13,32 +11,42 @@
 #include <future>
 #include <thread>
 
+#include <catch2/catch.hpp>
+
 namespace test {
 
 namespace fs = std::filesystem;
 
 namespace {
 
-// The daemon's nft table, addresses and forwarding stay in a namespace of the test; threads made later inherit it.
+// The daemon's nft table, addresses and forwarding stay in a namespace of the test; threads made
+// later inherit it.
 void leave_the_host_network() {
     static const bool left = [] { return ::unshare(CLONE_NEWNET) == 0; }();
     REQUIRE(left);
 }
 
 void make_rootfs(const fs::path& root) {
-    for (const char* name : {"bin", "etc", "root", "home/alice", "tmp", "var", "usr"}) fs::create_directories(root / name);
+    for (const char* name : {"bin", "etc", "root", "home/alice", "tmp", "var", "usr"})
+        fs::create_directories(root / name);
     fs::permissions(root / "tmp", static_cast<fs::perms>(01777));
     fs::copy_file("/bin/busybox", root / "bin/busybox");
-    for (const char* applet : {"sh", "echo", "cat", "ls", "sleep", "true", "false", "id", "env", "ps", "kill", "touch", "head",
-                               "dd", "grep", "stat", "seq", "hostname", "ip", "readlink", "pwd", "tail", "wc"}) {
+    for (const char* applet :
+         {"sh",  "echo",     "cat",  "ls",       "sleep", "true", "false", "id",
+          "env", "ps",       "kill", "touch",    "head",  "dd",   "grep",  "stat",
+          "seq", "hostname", "ip",   "readlink", "pwd",   "tail", "wc"}) {
         fs::create_symlink("busybox", root / "bin" / applet);
     }
-    std::ofstream(root / "etc/passwd") << "root:x:0:0:root:/root:/bin/sh\nalice:x:1001:1010:alice:/home/alice:/bin/sh\n";
-    std::ofstream(root / "etc/group") << "root:x:0:\nwheel:x:10:root\ngardenparty:x:1010:\ngardenparty2:x:1011:alice\n";
+    std::ofstream(root / "etc/passwd")
+            << "root:x:0:0:root:/root:/bin/sh\nalice:x:1001:1010:alice:/home/alice:/bin/sh\n";
+    std::ofstream(root / "etc/group")
+            << "root:x:0:\nwheel:x:10:root\ngardenparty:x:1010:\ngardenparty2:x:1011:alice\n";
     REQUIRE(::chown((root / "home/alice").c_str(), 1001, 1010) == 0);
 }
 
-std::string read_to_end(base::FdRef fd) { return base::sys::read_all(fd, 64 << 20).value(); }
+std::string read_to_end(base::FdRef fd) {
+    return base::sys::read_all(fd, 64 << 20).value();
+}
 
 }  // namespace
 
@@ -53,7 +61,9 @@ EngineFixture::EngineFixture() {
     config_.store_directory = directory_ + "/store";
     config_.program_directory = std::string(CLOCHE_BINARY_DIR) + "/bin";
     // Two characters of the pid, so that two test programs do not meet in one cgroup parent.
-    config_.tag = std::string{static_cast<char>('a' + ::getpid() % 26), static_cast<char>('a' + ::getpid() / 26 % 26)};
+    config_.tag = std::string{
+            static_cast<char>('a' + ::getpid() % 26),
+            static_cast<char>('a' + ::getpid() / 26 % 26)};
     config_.default_rootfs = rootfs_;
     config_.external_ip = "192.0.2.1";
     config_.pool_size = 2;
@@ -99,13 +109,16 @@ garden::ProcessSpec EngineFixture::process(std::vector<std::string> argv, const 
 
 std::int32_t EngineFixture::wait(const garden::Handle& handle, const std::string& process_id) {
     std::promise<std::int32_t> code;
-    engine_->wait(handle, process_id, [&](base::Result<std::int32_t> result) { code.set_value(result ? *result : -1); });
+    engine_->wait(handle, process_id, [&](base::Result<std::int32_t> result) {
+        code.set_value(result ? *result : -1);
+    });
     auto future = code.get_future();
     REQUIRE(future.wait_for(std::chrono::seconds(60)) == std::future_status::ready);
     return future.get();
 }
 
-EngineFixture::Output EngineFixture::finish(const garden::Handle& handle, const garden::Attachment& attachment) {
+EngineFixture::Output EngineFixture::finish(
+        const garden::Handle& handle, const garden::Attachment& attachment) {
     auto out = base::sys::make_pipe().value();
     auto err = base::sys::make_pipe().value();
     engine_->connect_output(handle, attachment.id, false, out.write).value();

@@ -1,5 +1,5 @@
-// An engine of its own for a test: own network namespace, own directories, own cgroup parent, a busybox root file system.
-// Used by tests/kernel/engine only.
+// An engine of its own for a test: own network namespace, own directories, own cgroup parent, a
+// busybox root file system. Used by tests/kernel/engine only.
 #pragma once
 
 #include "garden/engine/engine.hpp"
@@ -14,11 +14,13 @@ namespace test {
 class EngineFixture {
   public:
     EngineFixture();
-    ~EngineFixture();   // destroys every container, and fails the test when doctor finds something
+    ~EngineFixture();  // destroys every container, and fails the test when doctor finds something
 
     garden::Engine& engine() { return *engine_; }
+
     // What a restart of gardend does to the engine; the shims stay.
     void restart();
+
     garden::EngineConfig& config() { return config_; }
 
     garden::ContainerSpec spec(const std::string& handle) const;
@@ -29,13 +31,16 @@ class EngineFixture {
         std::string out;
         std::string err;
     };
+
     // Runs to the end and collects everything.
-    Output run(const garden::Handle& handle, std::vector<std::string> argv, const std::string& user = "");
+    Output
+    run(const garden::Handle& handle, std::vector<std::string> argv, const std::string& user = "");
     Output finish(const garden::Handle& handle, const garden::Attachment& attachment);
     std::int32_t wait(const garden::Handle& handle, const std::string& process_id);
-    std::vector<std::string> findings();   // doctor's, printable
+    std::vector<std::string> findings();  // doctor's, printable
 
     static garden::ProcessSpec process(std::vector<std::string> argv, const std::string& user = "");
+
     const std::string& rootfs() const { return rootfs_; }
 
   private:

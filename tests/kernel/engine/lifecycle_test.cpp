@@ -1,18 +1,20 @@
 #include "engine_fixture.hpp"
 #include "tests/support/needs.hpp"
 
-#include <catch2/catch.hpp>
-
 #include <signal.h>
 
 #include <fstream>
 #include <future>
 #include <thread>
 
+#include <catch2/catch.hpp>
+
 using namespace garden;
 using test::EngineFixture;
 
-TEST_CASE("a container runs a process, gives its output and its exit code, and leaves nothing behind") {
+TEST_CASE(
+        "a container runs a process, gives its output and its exit code, and leaves nothing "
+        "behind") {
     NEEDS(root, userns, nft);
     EngineFixture fixture;
     const auto handle = fixture.create("c1");
@@ -48,13 +50,18 @@ TEST_CASE("users, groups, home and environment come from the container's own fil
     NEEDS(root, userns, nft);
     EngineFixture fixture;
     const auto handle = fixture.create("users");
-    CHECK(fixture.run(handle, {"id"}, "alice").out == "uid=1001(alice) gid=1010(gardenparty) groups=1010(gardenparty),1011(gardenparty2)\n");
+    CHECK(fixture.run(handle, {"id"}, "alice").out ==
+          "uid=1001(alice) gid=1010(gardenparty) groups=1010(gardenparty),1011(gardenparty2)\n");
     CHECK(fixture.run(handle, {"sh", "-c", "id -u; id -g; id -G"}).out == "0\n0\n0 10\n");
     CHECK(fixture.run(handle, {"pwd"}, "alice").out == "/home/alice\n");
-    CHECK(fixture.run(handle, {"env"}, "alice").out == "PATH=/usr/local/bin:/usr/bin:/bin\nUSER=alice\nHOME=/home/alice\n");
-    const auto unknown = fixture.engine().run(handle, EngineFixture::process({"true"}, "nobody-here"));
+    CHECK(fixture.run(handle, {"env"}, "alice").out ==
+          "PATH=/usr/local/bin:/usr/bin:/bin\nUSER=alice\nHOME=/home/alice\n");
+    const auto unknown =
+            fixture.engine().run(handle, EngineFixture::process({"true"}, "nobody-here"));
     REQUIRE_FALSE(unknown);
-    CHECK(unknown.error().text.find("unable to find user nobody-here: no matching entries in passwd file") != std::string::npos);
+    CHECK(unknown.error().text.find(
+                  "unable to find user nobody-here: no matching entries in passwd file") !=
+          std::string::npos);
 }
 
 TEST_CASE("a missing executable is known before run answers") {
@@ -64,7 +71,8 @@ TEST_CASE("a missing executable is known before run answers") {
     const auto by_name = fixture.engine().run(handle, EngineFixture::process({"does-not-exist"}));
     REQUIRE_FALSE(by_name);
     CHECK(by_name.error().text.find("executable file not found in $PATH") != std::string::npos);
-    const auto by_path = fixture.engine().run(handle, EngineFixture::process({"/bin/does-not-exist"}));
+    const auto by_path =
+            fixture.engine().run(handle, EngineFixture::process({"/bin/does-not-exist"}));
     REQUIRE_FALSE(by_path);
     CHECK(by_path.error().text.find("no such file or directory") != std::string::npos);
     CHECK(fixture.engine().processes(handle).value().empty());
@@ -74,7 +82,8 @@ TEST_CASE("a handle in use, an unknown handle and an unknown process have their 
     NEEDS(root, userns, nft);
     EngineFixture fixture;
     const auto handle = fixture.create("taken");
-    CHECK(fixture.engine().create(fixture.spec("taken"), [](const auto&) {}).error().text == "Handle 'taken' already in use");
+    CHECK(fixture.engine().create(fixture.spec("taken"), [](const auto&) {}).error().text ==
+          "Handle 'taken' already in use");
     CHECK(fixture.engine().destroy(Handle("nope")).error().text == "unknown handle: nope");
     CHECK(fixture.engine().attach(handle, "nope").error().text == "unknown process: nope");
 }
@@ -87,7 +96,8 @@ TEST_CASE("the same chosen id is refused while it runs and free again after its 
     process.id = "some-id";
     const auto first = fixture.engine().run(handle, process).value();
     CHECK(first.process_id == "some-id");
-    CHECK(fixture.engine().run(handle, process).error().text.find("already in use") != std::string::npos);
+    CHECK(fixture.engine().run(handle, process).error().text.find("already in use") !=
+          std::string::npos);
     fixture.engine().signal(handle, "some-id", SIGKILL).value();
     CHECK(fixture.wait(handle, "some-id") == 137);
     process.args = {"0"};
@@ -100,25 +110,32 @@ TEST_CASE("a privileged container has no user namespace and all that the daemon 
     auto spec = fixture.spec("priv");
     spec.container_class = ContainerClass::privileged;
     const auto handle = fixture.engine().create(spec, [](const auto&) {}).value();
-    CHECK(fixture.run(handle, {"cat", "/proc/self/uid_map"}).out.find("4294967295") != std::string::npos);
+    CHECK(fixture.run(handle, {"cat", "/proc/self/uid_map"}).out.find("4294967295") !=
+          std::string::npos);
     CHECK(fixture.run(handle, {"grep", "Seccomp:", "/proc/self/status"}).out == "Seccomp:\t2\n");
     spec.handle = Handle("priv-userns");
     spec.container_class = ContainerClass::privileged_in_userns;
     const auto nested = fixture.engine().create(spec, [](const auto&) {}).value();
-    CHECK(fixture.run(nested, {"cat", "/proc/self/uid_map"}).out.find("65536") != std::string::npos);
+    CHECK(fixture.run(nested, {"cat", "/proc/self/uid_map"}).out.find("65536") !=
+          std::string::npos);
 }
 
 TEST_CASE("files go in and out with their user") {
     NEEDS(root, userns, nft);
     EngineFixture fixture;
     const auto handle = fixture.create("files");
-    fixture.run(handle, {"sh", "-c", "mkdir -p /tmp/x/sub; echo data > /tmp/x/sub/file; ln -s file /tmp/x/sub/link"}, "alice");
+    fixture.run(
+            handle,
+            {"sh", "-c",
+             "mkdir -p /tmp/x/sub; echo data > /tmp/x/sub/file; ln -s file /tmp/x/sub/link"},
+            "alice");
     auto outgoing = fixture.engine().stream_out(handle, "alice", "/tmp/x/").value();
     fixture.engine().stream_in(handle, "alice", "/home/alice/copy", outgoing.tar).value();
     outgoing.finish().value();
     CHECK(fixture.run(handle, {"cat", "/home/alice/copy/sub/file"}).out == "data\n");
     CHECK(fixture.run(handle, {"readlink", "/home/alice/copy/sub/link"}).out == "file\n");
-    CHECK(fixture.run(handle, {"stat", "-c", "%u:%g", "/home/alice/copy/sub/file"}).out == "1001:1010\n");
+    CHECK(fixture.run(handle, {"stat", "-c", "%u:%g", "/home/alice/copy/sub/file"}).out ==
+          "1001:1010\n");
     const auto missing = fixture.engine().stream_out(handle, "root", "/does/not/exist");
     REQUIRE_FALSE(missing);
     CHECK(missing.error().text.starts_with("stream-out"));
@@ -128,7 +145,10 @@ TEST_CASE("stop reaches grandchildren, and a process that ignores TERM is killed
     NEEDS(root, userns, nft);
     EngineFixture fixture;
     const auto handle = fixture.create("stop");
-    const auto process = fixture.engine().run(handle, EngineFixture::process({"sh", "-c", "sh -c 'sleep 600' & wait"})).value();
+    const auto process =
+            fixture.engine()
+                    .run(handle, EngineFixture::process({"sh", "-c", "sh -c 'sleep 600' & wait"}))
+                    .value();
     fixture.engine().stop(handle, true).value();
     CHECK(fixture.wait(handle, process.process_id) == 137);
     CHECK(fixture.engine().info(handle).value().state == "stopped");
@@ -139,13 +159,18 @@ TEST_CASE("bind mounts, properties, limits and info are as asked for") {
     NEEDS(root, userns, nft);
     EngineFixture fixture;
     auto spec = fixture.spec("full");
-    spec.bind_mounts = {{.source = fixture.rootfs() + "/etc", .destination = "/mnt/etc", .writable = false, .origin_container = false}};
+    spec.bind_mounts = {
+            {.source = fixture.rootfs() + "/etc",
+             .destination = "/mnt/etc",
+             .writable = false,
+             .origin_container = false}};
     spec.properties = {{"owner", "me"}};
     spec.limits.memory_bytes = 64 << 20;
     spec.limits.pids = 20;
     spec.env = {"CONTAINER_ENV=1"};
     const auto handle = fixture.engine().create(spec, [](const auto&) {}).value();
-    CHECK(fixture.run(handle, {"head", "-n1", "/mnt/etc/passwd"}).out == "root:x:0:0:root:/root:/bin/sh\n");
+    CHECK(fixture.run(handle, {"head", "-n1", "/mnt/etc/passwd"}).out ==
+          "root:x:0:0:root:/root:/bin/sh\n");
     CHECK(fixture.run(handle, {"touch", "/mnt/etc/x"}).exit_code != 0);
     CHECK(fixture.run(handle, {"env"}).out.find("CONTAINER_ENV=1\n") != std::string::npos);
     CHECK(fixture.run(handle, {"hostname"}).out == "full\n");
@@ -168,7 +193,8 @@ TEST_CASE("an OOM kill leaves the container alive and an event behind") {
     auto spec = fixture.spec("oom");
     spec.limits.memory_bytes = 16 << 20;
     const auto handle = fixture.engine().create(spec, [](const auto&) {}).value();
-    const auto output = fixture.run(handle, {"sh", "-c", "x=$(dd if=/dev/zero bs=1M count=64 | tr '\\0' 'x')"});
+    const auto output =
+            fixture.run(handle, {"sh", "-c", "x=$(dd if=/dev/zero bs=1M count=64 | tr '\\0' 'x')"});
     CHECK(output.exit_code != 0);
     CHECK(fixture.run(handle, {"echo", "alive"}).out == "alive\n");
     const auto events = fixture.engine().info(handle).value().events;
@@ -205,7 +231,9 @@ TEST_CASE("eight clients create, run and destroy at once") {
                 auto process = fixture.engine().run(*handle, EngineFixture::process({"true"}));
                 if (!process) continue;
                 std::promise<int> code;
-                fixture.engine().wait(*handle, process->process_id, [&](auto result) { code.set_value(result ? *result : -1); });
+                fixture.engine().wait(*handle, process->process_id, [&](auto result) {
+                    code.set_value(result ? *result : -1);
+                });
                 if (code.get_future().get() != 0) continue;
                 if (fixture.engine().destroy(*handle)) ++good;
             }

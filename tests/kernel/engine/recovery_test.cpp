@@ -1,15 +1,14 @@
+#include "base/sys/file.hpp"
 #include "engine_fixture.hpp"
 #include "tests/support/needs.hpp"
-
-#include "base/sys/file.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <signal.h>
 
 #include <algorithm>
 #include <fstream>
 #include <thread>
+
+#include <catch2/catch.hpp>
 
 using namespace garden;
 using test::EngineFixture;
@@ -18,9 +17,11 @@ namespace {
 
 // The shim of a container: the parent of its first process.
 std::int32_t shim_of(EngineFixture& fixture, const Handle& handle) {
-    const auto process = fixture.engine().run(handle, EngineFixture::process({"sleep", "600"})).value();
+    const auto process =
+            fixture.engine().run(handle, EngineFixture::process({"sleep", "600"})).value();
     const auto rows = fixture.engine().processes(handle).value();
-    const auto row = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.id == process.process_id; });
+    const auto row = std::find_if(
+            rows.begin(), rows.end(), [&](const auto& r) { return r.id == process.process_id; });
     REQUIRE(row != rows.end());
     std::ifstream status("/proc/" + std::to_string(row->host_pid) + "/status");
     std::string word;
@@ -47,14 +48,21 @@ bool runs(std::int32_t pid) {
 
 }  // namespace
 
-TEST_CASE("a restart keeps containers and processes, and an attach afterwards gets output and exit code") {
+TEST_CASE(
+        "a restart keeps containers and processes, and an attach afterwards gets output and exit "
+        "code") {
     NEEDS(root, userns, nft);
     EngineFixture fixture;
     const auto handle = fixture.create("survivor");
     fixture.engine().set_property(handle, "key", "value").value();
-    auto process = fixture.engine().run(handle, EngineFixture::process({"sh", "-c", "read line; echo got $line; exit 7"})).value();
+    auto process =
+            fixture.engine()
+                    .run(handle,
+                         EngineFixture::process({"sh", "-c", "read line; echo got $line; exit 7"}))
+                    .value();
     const auto ip = fixture.engine().info(handle).value().container_ip;
-    auto input = std::move(process.input);   // as of a client that lives on; the engine's own end stays in the shim
+    auto input = std::move(
+            process.input);  // as of a client that lives on; the engine's own end stays in the shim
     fixture.restart();
     CHECK(fixture.engine().list({}) == std::vector<Handle>{handle});
     CHECK(fixture.engine().property(handle, "key").value() == "value");
@@ -72,7 +80,10 @@ TEST_CASE("an exit while no gardend runs is known to the next one") {
     NEEDS(root, userns, nft);
     EngineFixture fixture;
     const auto handle = fixture.create("quiet");
-    const auto process = fixture.engine().run(handle, EngineFixture::process({"sh", "-c", "sleep 0.3; exit 9"})).value();
+    const auto process =
+            fixture.engine()
+                    .run(handle, EngineFixture::process({"sh", "-c", "sleep 0.3; exit 9"}))
+                    .value();
     fixture.restart();
     CHECK(fixture.wait(handle, process.process_id) == 9);
     const auto rows = fixture.engine().processes(handle).value();
@@ -80,7 +91,9 @@ TEST_CASE("an exit while no gardend runs is known to the next one") {
     CHECK(rows[0].argv == std::vector<std::string>{"sh", "-c", "sleep 0.3; exit 9"});
 }
 
-TEST_CASE("a killed shim: the container is reported dead, its processes are gone, destroy cleans up") {
+TEST_CASE(
+        "a killed shim: the container is reported dead, its processes are gone, destroy cleans "
+        "up") {
     NEEDS(root, userns, nft);
     EngineFixture fixture;
     const auto handle = fixture.create("victim");
@@ -90,17 +103,21 @@ TEST_CASE("a killed shim: the container is reported dead, its processes are gone
     REQUIRE(::kill(shim, SIGKILL) == 0);
     CHECK(fixture.wait(handle, process.id) == 137);
     const auto dead = [&] { return fixture.engine().info(handle).value().state == "stopped"; };
-    for (int i = 0; i < 200 && !dead(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    for (int i = 0; i < 200 && !dead(); ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
     const auto info = fixture.engine().info(handle).value();
     CHECK(info.state == "stopped");
     CHECK(info.events == std::vector<std::string>{"container died: garden-shim was killed"});
     CHECK_FALSE(runs(process.host_pid));
-    CHECK(fixture.engine().run(handle, EngineFixture::process({"true"})).error().kind == base::Errc::conflict);
+    CHECK(fixture.engine().run(handle, EngineFixture::process({"true"})).error().kind ==
+          base::Errc::conflict);
     CHECK(fixture.run(bystander, {"echo", "fine"}).out == "fine\n");
     fixture.engine().destroy(handle).value();
 }
 
-TEST_CASE("a container whose shim died while no gardend ran is adopted as dead, and can be destroyed") {
+TEST_CASE(
+        "a container whose shim died while no gardend ran is adopted as dead, and can be "
+        "destroyed") {
     NEEDS(root, userns, nft);
     EngineFixture fixture;
     const auto handle = fixture.create("lost");
@@ -131,7 +148,8 @@ TEST_CASE("a torn record is taken down by its name alone") {
     NEEDS(root, userns, nft);
     EngineFixture fixture;
     fixture.create("torn");
-    std::ofstream(fixture.config().state_directory + "/depot/torn/container.json") << "{\"handle\": \"torn\", ";
+    std::ofstream(fixture.config().state_directory + "/depot/torn/container.json")
+            << "{\"handle\": \"torn\", ";
     fixture.restart();
     CHECK(fixture.engine().list({{"garden.state", "all"}}).empty());
     CHECK(fixture.findings().empty());

@@ -4,11 +4,11 @@
 #include "base/sys/mount.hpp"
 #include "tests/support/needs.hpp"
 
+#include <fcntl.h>
 #include <linux/mount.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -26,14 +26,23 @@ constexpr std::uint32_t kBase = 0x30000000;
 constexpr std::uint32_t kLength = 65536;
 constexpr std::uint64_t kUnprivileged = 0xa80425fb;
 
-launch::Mount kernel_mount(launch::MountKind kind, std::string target, std::uint64_t attributes, std::vector<std::string> options = {}) {
-    return {.kind = kind, .target = std::move(target), .fd = launch::kNoFd, .attributes = attributes, .options = std::move(options)};
+launch::Mount kernel_mount(
+        launch::MountKind kind,
+        std::string target,
+        std::uint64_t attributes,
+        std::vector<std::string> options = {}) {
+    return {.kind = kind,
+            .target = std::move(target),
+            .fd = launch::kNoFd,
+            .attributes = attributes,
+            .options = std::move(options)};
 }
 
 launch::Confinement confinement(std::uint32_t uid) {
-    return {.capabilities = {.bounding = kUnprivileged,
-                             .permitted = uid == 0 ? kUnprivileged : 0,
-                             .effective = uid == 0 ? kUnprivileged : 0}};
+    return {.capabilities = {
+                    .bounding = kUnprivileged,
+                    .permitted = uid == 0 ? kUnprivileged : 0,
+                    .effective = uid == 0 ? kUnprivileged : 0}};
 }
 
 }  // namespace
@@ -102,7 +111,8 @@ Box::Box(bool with_user_namespace) : user_namespace(with_user_namespace) {
     REQUIRE(sys::ensure_directory(root + "/bin", 0755));
     REQUIRE(sys::ensure_directory(directory + "/bundle", 0700));
     REQUIRE(::chmod(directory.c_str(), 0755) == 0);
-    for (const char* name : {"etc", "home", "tmp", "root"}) REQUIRE(sys::ensure_directory(root + "/" + name, 0755));
+    for (const char* name : {"etc", "home", "tmp", "root"})
+        REQUIRE(sys::ensure_directory(root + "/" + name, 0755));
     REQUIRE(::chmod((root + "/tmp").c_str(), 01777) == 0);
     const auto busybox = sys::read_host_file("/bin/busybox", 16U << 20);
     REQUIRE(busybox);
@@ -111,8 +121,10 @@ Box::Box(bool with_user_namespace) : user_namespace(with_user_namespace) {
         REQUIRE(file);
         REQUIRE(sys::write_all(*file, *busybox));
     }
-    for (const char* name : {"sh", "cat", "ls", "id", "sleep", "true", "echo", "stty", "mount", "readlink", "grep", "head",
-                             "dd", "pwd", "touch", "hostname", "ps", "kill", "stat", "mkdir", "wc", "seq", "unshare", "yes", "env"}) {
+    for (const char* name :
+         {"sh",       "cat",   "ls",   "id",  "sleep",   "true",  "echo",     "stty", "mount",
+          "readlink", "grep",  "head", "dd",  "pwd",     "touch", "hostname", "ps",   "kill",
+          "stat",     "mkdir", "wc",   "seq", "unshare", "yes",   "env"}) {
         REQUIRE(::symlink("busybox", (root + "/bin/" + name).c_str()) == 0);
     }
     auto opened = sys::open_host(directory + "/bundle", O_RDONLY | O_DIRECTORY);
@@ -159,26 +171,38 @@ launch::ContainerPlan Box::plan() {
     plan.root = 0;
     plan.mounts = {
             kernel_mount(MountKind::proc, "/proc", kHard),
-            kernel_mount(MountKind::tmpfs, "/dev", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_STRICTATIME, {"mode=755", "size=64m"}),
-            kernel_mount(MountKind::devpts, "/dev/pts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
-                         {"newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}),
+            kernel_mount(
+                    MountKind::tmpfs, "/dev",
+                    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_STRICTATIME,
+                    {"mode=755", "size=64m"}),
+            kernel_mount(
+                    MountKind::devpts, "/dev/pts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+                    {"newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}),
             kernel_mount(MountKind::tmpfs, "/dev/shm", kHard, {"mode=1777", "size=64m"}),
             kernel_mount(MountKind::mqueue, "/dev/mqueue", kHard),
             kernel_mount(MountKind::sysfs, "/sys", kHard | MOUNT_ATTR_RDONLY)};
-    for (const auto& [name, minor] : {std::pair{"null", 3U}, {"zero", 5U}, {"full", 7U}, {"random", 8U}, {"urandom", 9U}}) {
+    for (const auto& [name, minor] :
+         {std::pair{"null", 3U}, {"zero", 5U}, {"full", 7U}, {"random", 8U}, {"urandom", 9U}}) {
         auto node = sys::open_host(std::string("/dev/") + name, O_PATH);
         REQUIRE(node);
         fds.push_back(std::move(*node));
         plan.devices.push_back(
-                {.path = name, .major = 1, .minor = minor, .mode = 0666,
-                 .fd = user_namespace ? static_cast<launch::FdIndex>(fds.size() - 1) : launch::kNoFd});
+                {.path = name,
+                 .major = 1,
+                 .minor = minor,
+                 .mode = 0666,
+                 .fd = user_namespace ? static_cast<launch::FdIndex>(fds.size() - 1)
+                                      : launch::kNoFd});
     }
-    plan.links = {{.path = "/dev/ptmx", .target = "pts/ptmx"},
-                  {.path = "/dev/fd", .target = "/proc/self/fd"},
-                  {.path = "/dev/stdout", .target = "/proc/self/fd/1"}};
-    plan.masked = {"/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/interrupts", "/sys/firmware", "/proc/acpi", "/proc/no/such"};
+    plan.links = {
+            {.path = "/dev/ptmx", .target = "pts/ptmx"},
+            {.path = "/dev/fd", .target = "/proc/self/fd"},
+            {.path = "/dev/stdout", .target = "/proc/self/fd/1"}};
+    plan.masked = {"/proc/kcore",   "/proc/keys", "/proc/timer_list", "/proc/interrupts",
+                   "/sys/firmware", "/proc/acpi", "/proc/no/such"};
     plan.read_only = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
-    if (user_namespace) plan.ceilings = {{.name = "user/max_user_namespaces", .value = "0", .required = true}};
+    if (user_namespace)
+        plan.ceilings = {{.name = "user/max_user_namespaces", .value = "0", .required = true}};
     plan.init = confinement(0);
     return plan;
 }
@@ -200,9 +224,10 @@ void Box::must_create() {
 launch::ProcessPlan Box::process(const std::string& id, std::vector<std::string> argv) {
     launch::ProcessPlan plan;
     plan.id = id;
-    plan.candidates = argv.front().find('/') == std::string::npos
-            ? std::vector<std::string>{"/sbin/" + argv.front(), "/bin/" + argv.front()}
-            : std::vector<std::string>{argv.front()};
+    plan.candidates =
+            argv.front().find('/') == std::string::npos
+                    ? std::vector<std::string>{"/sbin/" + argv.front(), "/bin/" + argv.front()}
+                    : std::vector<std::string>{argv.front()};
     plan.argv = std::move(argv);
     plan.env = {"PATH=/bin"};
     plan.confinement = confinement(0);

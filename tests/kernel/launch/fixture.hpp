@@ -1,4 +1,5 @@
-// A container from busybox in a temporary directory, for the tests of garden/launch. Used by tests/kernel/launch only.
+// A container from busybox in a temporary directory, for the tests of garden/launch. Used by
+// tests/kernel/launch only.
 #pragma once
 
 #include "base/fd.hpp"
@@ -19,11 +20,12 @@ class Heard {
   public:
     launch::Events events();
     // The exit code, or -1 when none comes within the time.
-    int exit_of(const std::string& id, std::chrono::milliseconds patience = std::chrono::seconds(10));
+    int exit_of(
+            const std::string& id, std::chrono::milliseconds patience = std::chrono::seconds(10));
     bool died(std::chrono::milliseconds patience);
     bool lost(std::chrono::milliseconds patience);
     int count(const std::string& id);
-    void clear(const std::string& id);         // the id is used again
+    void clear(const std::string& id);  // the id is used again
 
   private:
     std::mutex mutex_;
@@ -37,7 +39,7 @@ struct Output {
     std::string out;
     std::string err;
     int code = -1;
-    base::Error error;     // of run, when it failed
+    base::Error error;  // of run, when it failed
     bool started = false;
 };
 
@@ -48,14 +50,14 @@ class Box {
     Box& operator=(const Box&) = delete;
     ~Box();
 
-    launch::ContainerPlan plan();              // what create() uses; change it before
+    launch::ContainerPlan plan();  // what create() uses; change it before
     base::Result<void> prepare();
     base::Result<void> create(launch::ContainerPlan plan);
     void must_create();
     launch::ProcessPlan process(const std::string& id, std::vector<std::string> argv);
     Output run(launch::ProcessPlan plan, const std::string& input = {});
     Output sh(const std::string& script);
-    void restart_gardend();                    // drops the hub and joins the shim again
+    void restart_gardend();  // drops the hub and joins the shim again
 
     std::string directory;
     std::string root;

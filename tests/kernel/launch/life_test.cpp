@@ -23,7 +23,8 @@ bool ends(base::FdRef pidfd, std::chrono::milliseconds patience) {
 }
 
 base::Fd shim_of(const Box& box) {
-    const auto status = base::sys::read_host_file("/proc/" + std::to_string(box.prepared.init_pid) + "/status");
+    const auto status =
+            base::sys::read_host_file("/proc/" + std::to_string(box.prepared.init_pid) + "/status");
     REQUIRE(status);
     auto shim = base::sys::open_process(std::stoi(status->substr(status->find("PPid:") + 5)));
     REQUIRE(shim);
@@ -68,7 +69,9 @@ TEST_CASE("a prepared shim ends with its gardend, a created one lives and is joi
     SECTION("created") {
         REQUIRE(box.create(box.plan()));
         auto quick = box.shim->run(box.process("quick", {"/bin/sh", "-c", "exit 7"}), {});
-        auto cat = box.shim->run(box.process("cat", {"/bin/sh", "-c", "while read l; do echo got $l; done; exit 9"}), {});
+        auto cat = box.shim->run(
+                box.process("cat", {"/bin/sh", "-c", "while read l; do echo got $l; done; exit 9"}),
+                {});
         REQUIRE(quick);
         REQUIRE(cat);
         // A client whose socket the shim has keeps its stream over the restart.
@@ -79,7 +82,7 @@ TEST_CASE("a prepared shim ends with its gardend, a created one lives and is joi
         quick->input.reset();
         CHECK(box.heard->exit_of("quick") == 7);
         box.restart_gardend();
-        CHECK(box.heard->exit_of("quick") == 7);    // replayed
+        CHECK(box.heard->exit_of("quick") == 7);        // replayed
         CHECK(box.heard->exit_of("cat", 200ms) == -1);  // its stdin is still open
         const auto state = box.shim->state();
         REQUIRE(state);
@@ -128,11 +131,13 @@ TEST_CASE("the end of garden-init is told") {
     auto started = box.shim->run(box.process("s", {"/bin/sleep", "100"}), {});
     REQUIRE(started);
     // From inside it cannot be killed.
-    CHECK(box.sh("kill -9 1; kill -15 1; kill -11 1; sleep 0.1; head -1 /proc/1/status").out == "Name:\tgarden-init\n");
+    CHECK(box.sh("kill -9 1; kill -15 1; kill -11 1; sleep 0.1; head -1 /proc/1/status").out ==
+          "Name:\tgarden-init\n");
     REQUIRE(base::sys::signal_process(box.prepared.init, SIGKILL));
     CHECK(box.heard->died(2s));
     CHECK(box.heard->exit_of("s") == 137);
-    CHECK(box.shim->run(box.process("t", {"/bin/true"}), {}).error().kind == base::Errc::unavailable);
+    CHECK(box.shim->run(box.process("t", {"/bin/true"}), {}).error().kind ==
+          base::Errc::unavailable);
     CHECK_FALSE(box.shim->state()->init_alive);
 }
 
@@ -178,13 +183,17 @@ TEST_CASE("garden-copy unpacks as the user and packs again") {
     NEEDS(root, userns);
     Box box;
     box.must_create();
-    REQUIRE(box.sh("mkdir -p /data/d; echo text > /data/d/f; ln /data/d/f /data/d/g; ln -s f /data/d/l; mkdir -p /home/bob; stat -c %u /home/bob").code == 0);
-    const auto copy = [&](std::vector<std::string> argv, base::FdRef in, base::FdRef out, std::uint32_t uid, std::string& problem) {
+    REQUIRE(box.sh("mkdir -p /data/d; echo text > /data/d/f; ln /data/d/f /data/d/g; ln -s f "
+                   "/data/d/l; mkdir -p /home/bob; stat -c %u /home/bob")
+                    .code == 0);
+    const auto copy = [&](std::vector<std::string> argv, base::FdRef in, base::FdRef out,
+                          std::uint32_t uid, std::string& problem) {
         auto plan = box.process("copy-" + argv[1] + std::to_string(uid), argv);
         plan.argv = argv;
         plan.candidates.clear();
         plan.uid = plan.gid = uid;
-        if (uid != 0) plan.confinement.capabilities.permitted = plan.confinement.capabilities.effective = 0;
+        if (uid != 0)
+            plan.confinement.capabilities.permitted = plan.confinement.capabilities.effective = 0;
         plan.stdio = garden::launch::Stdio::descriptors;
         plan.internal = true;
         plan.exec = 0;
@@ -209,8 +218,9 @@ TEST_CASE("garden-copy unpacks as the user and packs again") {
     REQUIRE(::lseek(tar->get(), 0, SEEK_SET) == 0);
     CHECK(copy({"garden-copy", "in", "/tmp/new/place"}, *tar, *null, 1000, problem) == 0);
     CHECK(problem.empty());
-    CHECK(box.sh("cd /tmp/new; stat -c '%u %a' . place; cat place/d/f; readlink place/d/l; stat -c '%h %u' place/d/g").out ==
-          "1000 755\n1000 755\ntext\nf\n2 1000\n");
+    CHECK(box.sh("cd /tmp/new; stat -c '%u %a' . place; cat place/d/f; readlink place/d/l; stat -c "
+                 "'%h %u' place/d/g")
+                  .out == "1000 755\n1000 755\ntext\nf\n2 1000\n");
     REQUIRE(::lseek(tar->get(), 0, SEEK_SET) == 0);
     CHECK(copy({"garden-copy", "in", "/root/x"}, *tar, *null, 1001, problem) == 1);
     CHECK(problem.find("Permission denied") != std::string::npos);

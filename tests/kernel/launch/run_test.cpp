@@ -1,16 +1,18 @@
-// Starting processes: exit codes, exec errors, identity, directories, what a process can see of itself.
+// Starting processes: exit codes, exec errors, identity, directories, what a process can see of
+// itself.
 #include "base/sys/file.hpp"
 #include "tests/kernel/launch/fixture.hpp"
 #include "tests/support/needs.hpp"
 
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <sys/syscall.h>
-#include <sys/resource.h>
-#include <cerrno>
-#include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 using test::Box;
 
@@ -19,7 +21,8 @@ TEST_CASE("a container is created, a process runs and its exit code is told") {
     const bool user_namespace = GENERATE(true, false);
     Box box(user_namespace);
     box.must_create();
-    const auto output = box.run(box.process("p", {"/bin/sh", "-c", "echo out; echo err >&2; exit 42"}));
+    const auto output =
+            box.run(box.process("p", {"/bin/sh", "-c", "echo out; echo err >&2; exit 42"}));
     CHECK(output.error.text == "");
     CHECK(output.out == "out\n");
     CHECK(output.err == "err\n");
@@ -30,19 +33,24 @@ TEST_CASE("every namespace of a container is its own and all processes share the
     NEEDS(root, userns);
     Box box;
     box.must_create();
-    const auto inside = box.sh("for n in user mnt pid net ipc uts cgroup; do readlink /proc/self/ns/$n; done");
-    const auto init = box.sh("for n in user mnt pid net ipc uts cgroup; do readlink /proc/1/ns/$n; done");
+    const auto inside =
+            box.sh("for n in user mnt pid net ipc uts cgroup; do readlink /proc/self/ns/$n; done");
+    const auto init =
+            box.sh("for n in user mnt pid net ipc uts cgroup; do readlink /proc/1/ns/$n; done");
     CHECK(inside.out == init.out);
     for (const char* name : {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup"}) {
-        const auto host = base::sys::read_link_at(base::FdRef(AT_FDCWD), std::string("/proc/self/ns/") + name);
+        const auto host = base::sys::read_link_at(
+                base::FdRef(AT_FDCWD), std::string("/proc/self/ns/") + name);
         REQUIRE(host);
         INFO(name);
         CHECK(inside.out.find(*host) == std::string::npos);
     }
     CHECK(box.sh("hostname").out == "box-host\n");
-    CHECK(box.sh("cat /proc/self/uid_map | { read a b c; echo $a $b $c; }").out == "0 805306368 65536\n");
+    CHECK(box.sh("cat /proc/self/uid_map | { read a b c; echo $a $b $c; }").out ==
+          "0 805306368 65536\n");
     CHECK(box.sh("head -1 /proc/1/status").out == "Name:\tgarden-init\n");
-    CHECK(box.sh("ps -o pid,comm | grep -v -e ps -e sh -e grep").out.find("garden-init") != std::string::npos);
+    CHECK(box.sh("ps -o pid,comm | grep -v -e ps -e sh -e grep").out.find("garden-init") !=
+          std::string::npos);
 }
 
 TEST_CASE("an executable that is missing or forbidden is told before run succeeds") {
@@ -105,7 +113,10 @@ TEST_CASE("a process has the user, groups, limits and directory of its plan") {
     NEEDS(root, userns);
     Box box;
     box.must_create();
-    auto plan = box.process("u", {"/bin/sh", "-c", "id -u; id -g; grep ^Groups: /proc/self/status; pwd; umask; ulimit -n; touch made && ls -ld . | { read m n u g r; echo $u $g; }"});
+    auto plan = box.process(
+            "u", {"/bin/sh", "-c",
+                  "id -u; id -g; grep ^Groups: /proc/self/status; pwd; umask; ulimit -n; touch "
+                  "made && ls -ld . | { read m n u g r; echo $u $g; }"});
     plan.uid = 1000;
     plan.gid = 1001;
     plan.groups = {7, 8};
@@ -143,7 +154,7 @@ TEST_CASE("a process sees no descriptor but its three") {
     box.must_create();
     const auto keep = box.shim->run(box.process("other", {"/bin/sleep", "100"}), {});
     REQUIRE(keep);
-    CHECK(box.sh("ls /proc/self/fd").out == "0\n1\n2\n3\n");   // 3 is ls reading the directory
+    CHECK(box.sh("ls /proc/self/fd").out == "0\n1\n2\n3\n");  // 3 is ls reading the directory
     CHECK(box.sh("ls /proc/1/fd").out == "0\n1\n2\n");
     CHECK(box.sh("ls /proc/$$/fd; true").out == "0\n1\n2\n");
 }
@@ -174,9 +185,13 @@ TEST_CASE("capabilities, filter and no_new_privs are those of the plan, for init
     container.init.seccomp_log = true;
     container.init.no_new_privileges = no_new_privileges;
     REQUIRE(box.create(std::move(container)));
-    const std::string wanted = std::string("CapInh:\t0000000000000000\n") + "CapPrm:\t00000000a80425fb\nCapEff:\t00000000a80425fb\n" +
-            "CapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\nNoNewPrivs:\t" + (no_new_privileges ? "1" : "0") + "\nSeccomp:\t2\n";
-    auto plan = box.process("p", {"/bin/grep", "-e", "^Cap", "-e", "^NoNew", "-e", "^Seccomp:", "/proc/1/status"});
+    const std::string wanted =
+            std::string("CapInh:\t0000000000000000\n") +
+            "CapPrm:\t00000000a80425fb\nCapEff:\t00000000a80425fb\n" +
+            "CapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\nNoNewPrivs:\t" +
+            (no_new_privileges ? "1" : "0") + "\nSeccomp:\t2\n";
+    auto plan = box.process(
+            "p", {"/bin/grep", "-e", "^Cap", "-e", "^NoNew", "-e", "^Seccomp:", "/proc/1/status"});
     plan.confinement.seccomp = program;
     plan.confinement.no_new_privileges = no_new_privileges;
     CHECK(box.run(plan).out == wanted);
@@ -187,7 +202,8 @@ TEST_CASE("capabilities, filter and no_new_privs are those of the plan, for init
     const auto refused = box.run(plan);
     CHECK(refused.err.find("Operation not permitted") != std::string::npos);
     // A process that is not root: bounding only.
-    auto user = box.process("n", {"/bin/grep", "-e", "^CapPrm", "-e", "^CapBnd", "/proc/self/status"});
+    auto user =
+            box.process("n", {"/bin/grep", "-e", "^CapPrm", "-e", "^CapBnd", "/proc/self/status"});
     user.uid = user.gid = 1000;
     user.confinement.capabilities.permitted = user.confinement.capabilities.effective = 0;
     CHECK(box.run(user).out == "CapPrm:\t0000000000000000\nCapBnd:\t00000000a80425fb\n");
@@ -207,7 +223,8 @@ TEST_CASE("a plan of one megabyte is carried out") {
     Box box;
     box.must_create();
     auto plan = box.process("big", {"/bin/sh", "-c", "env | wc -c"});
-    for (int i = 0; i < 10; ++i) plan.env.push_back("V" + std::to_string(i) + "=" + std::string(100'000, 'x'));
+    for (int i = 0; i < 10; ++i)
+        plan.env.push_back("V" + std::to_string(i) + "=" + std::string(100'000, 'x'));
     const auto output = box.run(plan);
     CHECK(output.error.text == "");
     CHECK(std::stoi(output.out) > 1'000'000);
@@ -220,6 +237,6 @@ TEST_CASE("the user namespace belongs to the container's own range") {
     uid_t owner = 0;
     constexpr unsigned long kGetOwner = 0xb704;  // NS_GET_OWNER_UID
     REQUIRE(::syscall(SYS_ioctl, box.prepared.user_namespace.get(), kGetOwner, &owner) == 0);
-    CHECK(owner == 0x30000000);   // ID-07
+    CHECK(owner == 0x30000000);  // ID-07
     REQUIRE(box.prepared.network_namespace);
 }

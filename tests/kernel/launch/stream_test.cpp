@@ -3,9 +3,9 @@
 #include "tests/kernel/launch/fixture.hpp"
 #include "tests/support/needs.hpp"
 
-#include <sys/socket.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -27,7 +27,8 @@ long memory_of(int pid, const std::string& field) {
 }
 
 int shim_pid_of(const Box& box) {
-    const auto status = base::sys::read_host_file("/proc/" + std::to_string(box.prepared.init_pid) + "/status");
+    const auto status =
+            base::sys::read_host_file("/proc/" + std::to_string(box.prepared.init_pid) + "/status");
     REQUIRE(status);
     return std::stoi(status->substr(status->find("PPid:") + 5));
 }
@@ -39,9 +40,12 @@ std::string read_for(base::FdRef fd, std::chrono::milliseconds time, const std::
     while (std::chrono::steady_clock::now() < end && text.find(until) == std::string::npos) {
         char part[4096];
         const ssize_t n = ::read(fd.get(), part, sizeof part);
-        if (n > 0) text.append(part, static_cast<std::size_t>(n));
-        else if (n == 0) break;
-        else std::this_thread::sleep_for(2ms);
+        if (n > 0)
+            text.append(part, static_cast<std::size_t>(n));
+        else if (n == 0)
+            break;
+        else
+            std::this_thread::sleep_for(2ms);
     }
     return text;
 }
@@ -79,7 +83,10 @@ TEST_CASE("a terminal has its size, translates line ends and can be resized") {
     NEEDS(root, userns);
     Box box;
     box.must_create();
-    auto plan = box.process("tty", {"/bin/sh", "-c", "trap 'stty size' WINCH; stty size; readlink /proc/self/fd/0; echo ready; read line || read line; echo got $line; exit 3"});
+    auto plan = box.process(
+            "tty", {"/bin/sh", "-c",
+                    "trap 'stty size' WINCH; stty size; readlink /proc/self/fd/0; echo ready; read "
+                    "line || read line; echo got $line; exit 3"});
     plan.stdio = garden::launch::Stdio::terminal;
     plan.columns = 123;
     plan.rows = 45;
@@ -119,7 +126,8 @@ TEST_CASE("output written before the client comes is kept for it") {
     Box box;
     box.must_create();
     for (int i = 0; i < 30; ++i) {
-        auto started = box.shim->run(box.process("q" + std::to_string(i), {"/bin/echo", "quick"}), {});
+        auto started =
+                box.shim->run(box.process("q" + std::to_string(i), {"/bin/echo", "quick"}), {});
         REQUIRE(started);
         if (i % 2 == 0) CHECK(box.heard->exit_of("q" + std::to_string(i)) == 0);
         CHECK(test::collect(*box.shim, started->attachment).out == "quick\n");
@@ -130,7 +138,9 @@ TEST_CASE("every attachment gets the whole stream from its own beginning") {
     NEEDS(root, userns);
     Box box;
     box.must_create();
-    auto started = box.shim->run(box.process("many", {"/bin/sh", "-c", "read x; seq 1 20000; seq 1 3 >&2; exit 12"}), {});
+    auto started = box.shim->run(
+            box.process("many", {"/bin/sh", "-c", "read x; seq 1 20000; seq 1 3 >&2; exit 12"}),
+            {});
     REQUIRE(started);
     std::vector<std::uint64_t> attachments{started->attachment};
     for (int i = 0; i < 5; ++i) {
@@ -160,7 +170,11 @@ TEST_CASE("output that nobody reads does not hold the process") {
     NEEDS(root, userns);
     Box box;
     box.must_create();
-    auto started = box.shim->run(box.process("flood", {"/bin/sh", "-c", "dd if=/dev/zero bs=64k count=800 2>/dev/null; echo end"}), {});
+    auto started = box.shim->run(
+            box.process(
+                    "flood",
+                    {"/bin/sh", "-c", "dd if=/dev/zero bs=64k count=800 2>/dev/null; echo end"}),
+            {});
     REQUIRE(started);
     CHECK(box.heard->exit_of("flood") == 0);
     const auto kept = test::collect(*box.shim, started->attachment);
@@ -191,7 +205,8 @@ TEST_CASE("a slow client holds the process back and memory stays bounded") {
     while (read < (64U << 20)) {
         const ssize_t n = ::read(mine.get(), part.data(), part.size());
         REQUIRE(n > 0);
-        for (ssize_t i = 0; i < n; ++i) whole = whole && part[static_cast<std::size_t>(i)] == (read++ % 2 == 0 ? 'y' : '\n');
+        for (ssize_t i = 0; i < n; ++i)
+            whole = whole && part[static_cast<std::size_t>(i)] == (read++ % 2 == 0 ? 'y' : '\n');
     }
     CHECK(whole);
     // A client that goes away is dropped; the process runs on.
@@ -205,7 +220,9 @@ TEST_CASE("a slow client gets all of its output although the process is forgotte
     NEEDS(root, userns);
     Box box;
     box.must_create();
-    auto started = box.shim->run(box.process("slow", {"/bin/sh", "-c", "dd if=/dev/zero bs=1k count=600 2>/dev/null"}), {});
+    auto started = box.shim->run(
+            box.process("slow", {"/bin/sh", "-c", "dd if=/dev/zero bs=1k count=600 2>/dev/null"}),
+            {});
     REQUIRE(started);
     REQUIRE(box.heard->exit_of("slow") == 0);
     auto pipe = base::sys::make_pipe();
@@ -223,7 +240,8 @@ TEST_CASE("a background child that holds the output does not hold the exit") {
     Box box;
     box.must_create();
     const auto begin = std::chrono::steady_clock::now();
-    auto started = box.shim->run(box.process("bg", {"/bin/sh", "-c", "(sleep 1; echo later) & echo now; exit 5"}), {});
+    auto started = box.shim->run(
+            box.process("bg", {"/bin/sh", "-c", "(sleep 1; echo later) & echo now; exit 5"}), {});
     REQUIRE(started);
     const auto output = test::collect(*box.shim, started->attachment);
     CHECK(output.out == "now\n");
@@ -235,7 +253,11 @@ TEST_CASE("a background child that holds the output does not hold the exit") {
     std::this_thread::sleep_for(1200ms);
     CHECK(*box.shim->tail("bg", OutputStream::out) == "now\nlater\n");
     // Output that keeps coming is waited for.
-    auto busy = box.shim->run(box.process("busy", {"/bin/sh", "-c", "(for i in 1 2 3 4; do sleep 0.1; echo $i; done) & exit 0"}), {});
+    auto busy = box.shim->run(
+            box.process(
+                    "busy",
+                    {"/bin/sh", "-c", "(for i in 1 2 3 4; do sleep 0.1; echo $i; done) & exit 0"}),
+            {});
     REQUIRE(busy);
     CHECK(test::collect(*box.shim, busy->attachment).out == "1\n2\n3\n4\n");
 }
@@ -245,7 +267,8 @@ TEST_CASE("descriptors do not pile up over many runs") {
     Box box;
     box.must_create();
     const auto count = [&] {
-        const auto directory = base::sys::open_host("/proc/" + std::to_string(shim_pid_of(box)) + "/fd", O_RDONLY | O_DIRECTORY);
+        const auto directory = base::sys::open_host(
+                "/proc/" + std::to_string(shim_pid_of(box)) + "/fd", O_RDONLY | O_DIRECTORY);
         REQUIRE(directory);
         return base::sys::list_directory(*directory)->size();
     };

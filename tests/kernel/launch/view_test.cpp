@@ -4,8 +4,8 @@
 #include "tests/kernel/launch/fixture.hpp"
 #include "tests/support/needs.hpp"
 
-#include <linux/mount.h>
 #include <fcntl.h>
+#include <linux/mount.h>
 #include <unistd.h>
 
 using test::Box;
@@ -25,7 +25,8 @@ TEST_CASE("masked and read-only paths are so, and the old root is gone") {
     CHECK(mounts.find("tmpfs /dev/shm tmpfs rw,nosuid,nodev,noexec,relatime") != std::string::npos);
     CHECK(mounts.find("sysfs /sys sysfs ro") != std::string::npos);
     CHECK(mounts.find("proc /proc proc rw") != std::string::npos);
-    CHECK(box.sh("umount /proc/interrupts 2>/dev/null || cat /proc/interrupts | wc -c").out == "0\n");
+    CHECK(box.sh("umount /proc/interrupts 2>/dev/null || cat /proc/interrupts | wc -c").out ==
+          "0\n");
 }
 
 TEST_CASE("devices work and links are made") {
@@ -33,7 +34,8 @@ TEST_CASE("devices work and links are made") {
     const bool user_namespace = GENERATE(true, false);
     Box box(user_namespace);
     box.must_create();
-    CHECK(box.sh("echo x > /dev/null && head -c 4 /dev/zero | wc -c && readlink /dev/ptmx").out == "4\npts/ptmx\n");
+    CHECK(box.sh("echo x > /dev/null && head -c 4 /dev/zero | wc -c && readlink /dev/ptmx").out ==
+          "4\npts/ptmx\n");
     CHECK(box.sh("stat -c '%t:%T %a' /dev/null /dev/urandom").out == "1:3 666\n1:9 666\n");
     CHECK(box.sh("echo again > /dev/stdout").out == "again\n");
 }
@@ -43,13 +45,15 @@ TEST_CASE("bind mounts are attached, missing targets made, read-only kept") {
     Box box;
     REQUIRE(base::sys::ensure_directory(box.directory + "/shared/sub", 0777));
     {
-        const auto file = base::sys::open_host(box.directory + "/shared/file", O_WRONLY | O_CREAT, 0644);
+        const auto file =
+                base::sys::open_host(box.directory + "/shared/file", O_WRONLY | O_CREAT, 0644);
         REQUIRE(file);
         REQUIRE(base::sys::write_all(*file, "text\n"));
     }
     REQUIRE(box.prepare());
     auto plan = box.plan();
-    const auto add = [&](const std::string& source, const std::string& target, bool file, std::uint64_t attributes) {
+    const auto add = [&](const std::string& source, const std::string& target, bool file,
+                         std::uint64_t attributes) {
         auto tree = base::sys::clone_tree(base::FdRef(AT_FDCWD), source, false);
         REQUIRE(tree);
         box.fds.push_back(std::move(*tree));
@@ -80,7 +84,8 @@ TEST_CASE("a link of the image at a mount target leads nowhere outside") {
         REQUIRE(tree);
         box.fds.push_back(std::move(*tree));
         plan.mounts.push_back(
-                {.kind = garden::launch::MountKind::attach, .target = "/data",
+                {.kind = garden::launch::MountKind::attach,
+                 .target = "/data",
                  .fd = static_cast<garden::launch::FdIndex>(box.fds.size() - 1)});
         REQUIRE(box.create(std::move(plan)));
         CHECK_FALSE(*base::sys::exists_at(base::FdRef(AT_FDCWD), outside + "/made"));
@@ -107,7 +112,8 @@ TEST_CASE("nothing is mounted below proc") {
     REQUIRE(tree);
     box.fds.push_back(std::move(*tree));
     plan.mounts.push_back(
-            {.kind = garden::launch::MountKind::attach, .target = "/proc/sys",
+            {.kind = garden::launch::MountKind::attach,
+             .target = "/proc/sys",
              .fd = static_cast<garden::launch::FdIndex>(box.fds.size() - 1)});
     auto made = box.create(std::move(plan));
     REQUIRE_FALSE(made);
@@ -133,7 +139,7 @@ TEST_CASE("each process has a session keyring of its own") {
     Box box;
     REQUIRE(box.prepare());
     auto plan = box.plan();
-    plan.masked.clear();   // /proc/keys shows what the reader possesses
+    plan.masked.clear();  // /proc/keys shows what the reader possesses
     REQUIRE(box.create(std::move(plan)));
     // garden-init's can be seen by its owner too; a process that has ended has taken its own along.
     const auto first = box.sh("grep _ses /proc/keys").out;

@@ -4,8 +4,6 @@
 #include "tests/kernel/net/world.hpp"
 #include "tests/support/needs.hpp"
 
-#include <catch2/catch.hpp>
-
 #include <fcntl.h>
 
 #include <algorithm>
@@ -14,12 +12,16 @@
 #include <set>
 #include <thread>
 
+#include <catch2/catch.hpp>
+
 using namespace garden::net;
 using namespace test;
 
 namespace {
 
-std::unique_ptr<Network> start(Config config = {}) { return Network::start(std::move(config)).value(); }
+std::unique_ptr<Network> start(Config config = {}) {
+    return Network::start(std::move(config)).value();
+}
 
 // Interfaces whose namespace was closed go a moment later.
 bool interfaces_go() {
@@ -158,7 +160,8 @@ TEST_CASE("a requested subnet may not take a network of the host") {
     auto network = start();
     auto refused = network->lease("192.0.2.0/24");
     REQUIRE(!refused);
-    CHECK(refused.error().text == "the requested subnet (192.0.2.0/24) overlaps a network of the host (192.0.2.0/24)");
+    CHECK(refused.error().text ==
+          "the requested subnet (192.0.2.0/24) overlaps a network of the host (192.0.2.0/24)");
     Guest guest = make_guest(*network, "10.2.0.0/24");
     CHECK(network->lease("10.2.0.0/24"));  // our own bridge is no obstacle
 }
@@ -166,7 +169,8 @@ TEST_CASE("a requested subnet may not take a network of the host") {
 TEST_CASE("tags keep two daemons apart and tear_down removes only its own") {
     NEEDS(root, nft);
     World world;
-    auto first = start({.pool = "10.254.0.0/24", .tag = "a"}), second = start({.pool = "10.254.1.0/24", .tag = "bc"});
+    auto first = start({.pool = "10.254.0.0/24", .tag = "a"}),
+         second = start({.pool = "10.254.1.0/24", .tag = "bc"});
     Guest one = make_guest(*first), two = make_guest(*second);
     Guest three = make_guest(*second, "10.9.0.0/29");
     const Listener server = listen_in(world.outside());
@@ -196,7 +200,8 @@ TEST_CASE("settings out of range are refused by name") {
     CHECK(refusal({.tag = "A"}).find("tag 'A'") != std::string::npos);
     CHECK(refusal({.deny_networks = {"x"}}) == "deny network: invalid CIDR address: x");
     CHECK(refusal({.mtu = 9000}) == "mtu 9000: from 576 to 1500, or 0");
-    CHECK(refusal({.dns_servers = {"dns.example"}}) == "DNS server: invalid IP address: dns.example");
+    CHECK(refusal({.dns_servers = {"dns.example"}}) ==
+          "DNS server: invalid IP address: dns.example");
     CHECK(refusal({.pool = "10.0.0.0/31"}).find("network pool 10.0.0.0/31") != std::string::npos);
     CHECK(nft("list tables") == "");
 }
@@ -209,7 +214,9 @@ TEST_CASE("the latency of connect", "[.latency]") {
     std::vector<double> connects, disconnects;
     for (int i = 0; i < 100; ++i) {
         const auto now = [] { return std::chrono::steady_clock::now(); };
-        const auto us = [](auto a, auto b) { return std::chrono::duration<double, std::micro>(b - a).count(); };
+        const auto us = [](auto a, auto b) {
+            return std::chrono::duration<double, std::micro>(b - a).count();
+        };
         base::Fd netns = new_network_namespace();
         const Lease lease = network->lease("").value();
         const auto a = now();
@@ -223,7 +230,8 @@ TEST_CASE("the latency of connect", "[.latency]") {
     }
     std::sort(connects.begin(), connects.end());
     std::sort(disconnects.begin(), disconnects.end());
-    std::printf("connect p50 %.0f us p99 %.0f us, disconnect p50 %.0f us p99 %.0f us\n", connects[50], connects[98],
-                disconnects[50], disconnects[98]);
+    std::printf(
+            "connect p50 %.0f us p99 %.0f us, disconnect p50 %.0f us p99 %.0f us\n", connects[50],
+            connects[98], disconnects[50], disconnects[98]);
     CHECK(interfaces_go());
 }

@@ -1,20 +1,25 @@
-// Who reaches whom: the default policy of garden-behaviours C.3 with NET-02, NET-04, NET-05, NET-08, NET-12.
+// Who reaches whom: the default policy of garden-behaviours C.3 with NET-02, NET-04, NET-05,
+// NET-08, NET-12.
 #include "garden/net/names.hpp"
 #include "tests/kernel/net/world.hpp"
 #include "tests/support/needs.hpp"
 
-#include <catch2/catch.hpp>
-
 #include <cerrno>
+
+#include <catch2/catch.hpp>
 
 using namespace garden::net;
 using namespace test;
 
 namespace {
 
-std::unique_ptr<Network> start(Config config = {}) { return Network::start(std::move(config)).value(); }
+std::unique_ptr<Network> start(Config config = {}) {
+    return Network::start(std::move(config)).value();
+}
 
-std::vector<std::uint8_t> bytes(const Mac& mac) { return {mac.begin(), mac.end()}; }
+std::vector<std::uint8_t> bytes(const Mac& mac) {
+    return {mac.begin(), mac.end()};
+}
 
 }  // namespace
 
@@ -71,14 +76,18 @@ TEST_CASE("the host reaches a container, a container does not reach the host") {
     CHECK(connect_from(guest.netns, guest.lease.host_ip, host.port) == EHOSTUNREACH);
     CHECK(connect_from(guest.netns, kHostAddress, host.port) == EHOSTUNREACH);
     CHECK(host.accepted().empty());
-    network = start({.allow_host_access = true});  // a restart with another setting holds for living containers
+    network =
+            start({.allow_host_access =
+                           true});  // a restart with another setting holds for living containers
     CHECK(connect_from(guest.netns, guest.lease.host_ip, host.port) == 0);
 }
 
 TEST_CASE("denied networks and metadata addresses are refused, a listed resolver is not") {
     NEEDS(root, nft);
     World world;
-    auto network = start({.deny_networks = {"198.51.100.0/24", "10.0.0.0/8", "203.0.113.4"}, .dns_servers = {kDenied}});
+    auto network =
+            start({.deny_networks = {"198.51.100.0/24", "10.0.0.0/8", "203.0.113.4"},
+                   .dns_servers = {kDenied}});
     const Listener server = listen_in(world.outside());
     const Listener resolver = listen_in(world.outside(), 53);
     Guest guest = make_guest(*network);
@@ -156,7 +165,8 @@ TEST_CASE("frames with a foreign source are dropped and counted at the container
     send_frame(guest, udp_frame(forged_mac, gateway, guest.lease.container_ip, kOutside, 9));
     CHECK(dropped("cloche", chain) == 3);
 
-    // ARP: honest, then claiming the neighbour's address, then with another hardware address inside.
+    // ARP: honest, then claiming the neighbour's address, then with another hardware address
+    // inside.
     const auto arp = [&](const std::vector<std::uint8_t>& claimed_mac, const std::string& claimed) {
         std::vector<std::uint8_t> frame = gateway;
         frame.insert(frame.end(), own_mac.begin(), own_mac.end());
@@ -199,7 +209,8 @@ TEST_CASE("IPv6 has the same rules as IPv4") {
         CHECK(server.accepted() == kHostAddress);
         CHECK(server.accepted() == kHostAddress6);
         CHECK(connect_from(a.netns, kDenied6, server.port) == ECONNREFUSED);
-        CHECK(connect_from(a.netns, kHostAddress6, host.port) == EACCES);  // administratively prohibited
+        CHECK(connect_from(a.netns, kHostAddress6, host.port) ==
+              EACCES);  // administratively prohibited
         CHECK(connect_from(a.netns, a.lease.host_ip6, host.port) == EACCES);
         CHECK(connect_from(a.netns, b.lease.container_ip6, inside.port, 500) != 0);
         CHECK(connect_from(world.host(), b.lease.container_ip6, inside.port) == 0);

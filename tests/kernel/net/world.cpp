@@ -14,10 +14,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <catch2/catch.hpp>
 #include <cstdio>
 #include <cstring>
 #include <thread>
+
+#include <catch2/catch.hpp>
 
 namespace test {
 
@@ -25,11 +26,16 @@ using namespace garden::net;
 
 namespace {
 
-Address ip(const std::string& text) { return parse_address(text).value(); }
+Address ip(const std::string& text) {
+    return parse_address(text).value();
+}
 
-base::Fd own_namespace() { return base::sys::open_host("/proc/thread-self/ns/net", O_RDONLY).value(); }
+base::Fd own_namespace() {
+    return base::sys::open_host("/proc/thread-self/ns/net", O_RDONLY).value();
+}
 
-socklen_t to_socket_address(const std::string& text, std::uint16_t port, sockaddr_storage& storage) {
+socklen_t to_socket_address(
+        const std::string& text, std::uint16_t port, sockaddr_storage& storage) {
     const Address address = ip(text);
     storage = {};
     if (address.is_v6()) {
@@ -64,12 +70,13 @@ World::World() : home_(own_namespace()) {
     host_ = own_namespace();
     auto route = Netlink::open(NETLINK_ROUTE).value();
     Messages make;
-    add_veth(make, {.host_name = "up0",
-                    .peer_name = "out0",
-                    .host_mac = {2, 0, 0, 0, 0, 1},
-                    .peer_mac = {2, 0, 0, 0, 0, 2},
-                    .mtu = 1480,
-                    .peer_namespace = outside_});
+    add_veth(
+            make, {.host_name = "up0",
+                   .peer_name = "out0",
+                   .host_mac = {2, 0, 0, 0, 0, 1},
+                   .peer_mac = {2, 0, 0, 0, 0, 2},
+                   .mtu = 1480,
+                   .peer_namespace = outside_});
     route.transact(make).value();
     const int uplink = route.interface_index("up0").value();
     Messages up;
@@ -77,7 +84,9 @@ World::World() : home_(own_namespace()) {
     set_up(up, uplink, End::container);
     add_address(up, uplink, ip(kHostAddress), 24);
     add_address(up, uplink, ip(kHostAddress6), 64);
-    add_neighbour(up, uplink, ip(kOutside6), {2, 0, 0, 0, 0, 2});  // link-local addresses are still tentative
+    add_neighbour(
+            up, uplink, ip(kOutside6),
+            {2, 0, 0, 0, 0, 2});  // link-local addresses are still tentative
     route.transact(up).value();
     {
         const auto inside = InNamespace::enter(outside_).value();
@@ -99,7 +108,9 @@ World::World() : home_(own_namespace()) {
     route.transact(routes).value();
 }
 
-World::~World() { REQUIRE(::setns(home_.get(), CLONE_NEWNET) == 0); }
+World::~World() {
+    REQUIRE(::setns(home_.get(), CLONE_NEWNET) == 0);
+}
 
 Listener listen_in(base::FdRef network_namespace, std::uint16_t port) {
     const auto inside = InNamespace::enter(network_namespace).value();
@@ -111,11 +122,13 @@ Listener listen_in(base::FdRef network_namespace, std::uint16_t port) {
         listener.socket = base::Fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
         if (!listener.socket) continue;
         length = to_socket_address(family == AF_INET6 ? "::" : "0.0.0.0", port, storage);
-        if (::bind(listener.socket.get(), reinterpret_cast<sockaddr*>(&storage), length) == 0) break;
+        if (::bind(listener.socket.get(), reinterpret_cast<sockaddr*>(&storage), length) == 0)
+            break;
     }
     REQUIRE(::listen(listener.socket.get(), 64) == 0);
     length = sizeof storage;
-    REQUIRE(::getsockname(listener.socket.get(), reinterpret_cast<sockaddr*>(&storage), &length) == 0);
+    REQUIRE(::getsockname(listener.socket.get(), reinterpret_cast<sockaddr*>(&storage), &length) ==
+            0);
     listener.port = ntohs(reinterpret_cast<sockaddr_in*>(&storage)->sin_port);
     return listener;
 }
@@ -123,19 +136,26 @@ Listener listen_in(base::FdRef network_namespace, std::uint16_t port) {
 std::string Listener::accepted() const {
     sockaddr_storage storage{};
     socklen_t length = sizeof storage;
-    base::Fd peer(::accept4(socket.get(), reinterpret_cast<sockaddr*>(&storage), &length, SOCK_CLOEXEC));
+    base::Fd peer(
+            ::accept4(socket.get(), reinterpret_cast<sockaddr*>(&storage), &length, SOCK_CLOEXEC));
     if (!peer) return "";
     char text[INET6_ADDRSTRLEN] = {};
     if (storage.ss_family == AF_INET) {
-        (void)::inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(&storage)->sin_addr, text, sizeof text);
+        (void)::inet_ntop(
+                AF_INET, &reinterpret_cast<sockaddr_in*>(&storage)->sin_addr, text, sizeof text);
     } else {
-        (void)::inet_ntop(AF_INET6, &reinterpret_cast<sockaddr_in6*>(&storage)->sin6_addr, text, sizeof text);
+        (void)::inet_ntop(
+                AF_INET6, &reinterpret_cast<sockaddr_in6*>(&storage)->sin6_addr, text, sizeof text);
     }
     const std::string address = text;
     return address.starts_with("::ffff:") ? address.substr(7) : address;
 }
 
-int connect_from(base::FdRef network_namespace, const std::string& address, std::uint16_t port, int milliseconds) {
+int connect_from(
+        base::FdRef network_namespace,
+        const std::string& address,
+        std::uint16_t port,
+        int milliseconds) {
     const auto inside = InNamespace::enter(network_namespace).value();
     sockaddr_storage storage{};
     const socklen_t length = to_socket_address(address, port, storage);
@@ -171,13 +191,17 @@ void send_frame(const Guest& guest, const std::vector<std::uint8_t>& frame) {
     to.sll_family = AF_PACKET;
     to.sll_ifindex = route.interface_index(guest.lease.container_interface.c_str()).value();
     to.sll_halen = 6;
-    REQUIRE(::sendto(socket.get(), frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to) ==
-            static_cast<ssize_t>(frame.size()));
+    REQUIRE(::sendto(
+                    socket.get(), frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&to),
+                    sizeof to) == static_cast<ssize_t>(frame.size()));
 }
 
 std::vector<std::uint8_t> udp_frame(
-        const std::vector<std::uint8_t>& source_mac, const std::vector<std::uint8_t>& target_mac, const std::string& source,
-        const std::string& target, std::uint16_t port) {
+        const std::vector<std::uint8_t>& source_mac,
+        const std::vector<std::uint8_t>& target_mac,
+        const std::string& source,
+        const std::string& target,
+        std::uint16_t port) {
     std::vector<std::uint8_t> frame = target_mac;
     frame.insert(frame.end(), source_mac.begin(), source_mac.end());
     const std::vector<std::uint8_t> head = {0x08, 0x00, 0x45, 0, 0, 29, 0, 1, 0, 0, 64, 17, 0, 0};
@@ -187,7 +211,8 @@ std::vector<std::uint8_t> udp_frame(
         frame.insert(frame.end(), parsed.bytes.begin(), parsed.bytes.begin() + 4);
     }
     std::uint32_t sum = 0;
-    for (std::size_t i = 14; i < 34; i += 2) sum += static_cast<std::uint32_t>(frame[i] << 8) + frame[i + 1];
+    for (std::size_t i = 14; i < 34; i += 2)
+        sum += static_cast<std::uint32_t>(frame[i] << 8) + frame[i + 1];
     sum = (sum & 0xffff) + (sum >> 16);
     sum = ~((sum & 0xffff) + (sum >> 16));
     frame[24] = static_cast<std::uint8_t>(sum >> 8);
@@ -198,7 +223,11 @@ std::vector<std::uint8_t> udp_frame(
     return frame;
 }
 
-void add_host_address(base::FdRef network_namespace, const std::string& interface, const std::string& address, std::uint8_t prefix) {
+void add_host_address(
+        base::FdRef network_namespace,
+        const std::string& interface,
+        const std::string& address,
+        std::uint8_t prefix) {
     const auto inside = InNamespace::enter(network_namespace).value();
     auto route = Netlink::open(NETLINK_ROUTE).value();
     Messages messages;

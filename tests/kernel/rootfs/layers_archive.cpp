@@ -1,20 +1,20 @@
 #include "tests/kernel/rootfs/layers_archive.hpp"
 
-#include <catch2/catch.hpp>
+#include <cstdio>
+#include <cstring>
 
+#include <catch2/catch.hpp>
 #include <openssl/evp.h>
 #include <zlib.h>
 #include <zstd.h>
-
-#include <cstdio>
-#include <cstring>
 
 namespace test {
 
 namespace {
 
 void put_octal(std::string& header, std::size_t at, std::size_t width, std::uint64_t value) {
-    for (std::size_t i = width - 1; i-- > 0; value /= 8) header[at + i] = static_cast<char>('0' + value % 8);
+    for (std::size_t i = width - 1; i-- > 0; value /= 8)
+        header[at + i] = static_cast<char>('0' + value % 8);
     REQUIRE(value == 0);
 }
 
@@ -22,7 +22,9 @@ void put(std::string& header, std::size_t at, std::size_t width, const std::stri
     std::memcpy(header.data() + at, text.data(), std::min(width, text.size()));
 }
 
-void pad(std::string& bytes) { bytes.resize((bytes.size() + 511) / 512 * 512, '\0'); }
+void pad(std::string& bytes) {
+    bytes.resize((bytes.size() + 511) / 512 * 512, '\0');
+}
 
 std::string pax_record(const std::string& key, const std::string& value) {
     const std::size_t rest = key.size() + value.size() + 3;
@@ -41,7 +43,11 @@ std::string header_of(const TarFields& fields) {
     put_octal(header, 136, 12, fields.mtime);
     header[156] = fields.type;
     put(header, 157, 100, fields.link);
-    put(header, 257, 8, std::string("ustar\0" "00", 8));
+    put(header, 257, 8,
+        std::string(
+                "ustar\0"
+                "00",
+                8));
     put_octal(header, 329, 8, fields.major);
     put_octal(header, 337, 8, fields.minor);
     std::memset(header.data() + 148, ' ', 8);
@@ -73,19 +79,27 @@ Tar& Tar::add(const TarFields& fields) {
 Tar& Tar::file(const std::string& name, const std::string& data, unsigned mode) {
     return add({.name = name, .mode = mode, .data = data});
 }
-Tar& Tar::directory(const std::string& name, unsigned mode) { return add({.name = name, .type = '5', .mode = mode}); }
+
+Tar& Tar::directory(const std::string& name, unsigned mode) {
+    return add({.name = name, .type = '5', .mode = mode});
+}
+
 Tar& Tar::symlink(const std::string& name, const std::string& target) {
     return add({.name = name, .type = '2', .mode = 0777, .link = target});
 }
+
 Tar& Tar::hardlink(const std::string& name, const std::string& target) {
     return add({.name = name, .type = '1', .link = target});
 }
+
 Tar& Tar::raw(std::string_view bytes) {
     bytes_ += bytes;
     return *this;
 }
 
-std::string Tar::end() const { return bytes_ + std::string(1024, '\0'); }
+std::string Tar::end() const {
+    return bytes_ + std::string(1024, '\0');
+}
 
 std::string gzip(std::string_view data, int level) {
     z_stream stream = {};

@@ -1,4 +1,5 @@
-// Tar archives made byte by byte, good and bad, and their compression. Used by the tests of the layer store.
+// Tar archives made byte by byte, good and bad, and their compression. Used by the tests of the
+// layer store.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +21,10 @@ struct TarFields {
     std::string data;
     unsigned major = 0;
     unsigned minor = 0;
-    std::vector<std::pair<std::string, std::string>> pax;   // records of a header of its own before this one
+    std::vector<std::pair<std::string, std::string>>
+            pax;  // records of a header of its own before this one
     bool bad_checksum = false;
-    std::uint64_t claimed_size = 0;   // instead of the size of `data`
+    std::uint64_t claimed_size = 0;  // instead of the size of `data`
 };
 
 class Tar {
@@ -33,7 +35,7 @@ class Tar {
     Tar& symlink(const std::string& name, const std::string& target);
     Tar& hardlink(const std::string& name, const std::string& target);
     Tar& raw(std::string_view bytes);
-    std::string end() const;   // with two blocks of zeros
+    std::string end() const;  // with two blocks of zeros
 
   private:
     std::string bytes_;
@@ -41,6 +43,6 @@ class Tar {
 
 std::string gzip(std::string_view data, int level = 1);
 std::string zstd(std::string_view data);
-std::string sha256_of(std::string_view data);   // "sha256:…"
+std::string sha256_of(std::string_view data);  // "sha256:…"
 
 }  // namespace test

@@ -3,8 +3,6 @@
 #include "rootfs/store/layers.hpp"
 #include "tests/support/needs.hpp"
 
-#include <catch2/catch.hpp>
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -13,6 +11,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+
+#include <catch2/catch.hpp>
 
 namespace fs = std::filesystem;
 
@@ -24,12 +24,15 @@ struct Folder {
         REQUIRE(::mkdtemp(name) != nullptr);
         path = name;
     }
+
     ~Folder() { fs::remove_all(path); }
+
     fs::path path;
 };
 
 struct ::stat status_of(const fs::path& path) {
     struct ::stat status {};
+
     REQUIRE(::lstat(path.c_str(), &status) == 0);
     return status;
 }
@@ -61,11 +64,12 @@ TEST_CASE("a directory becomes a layer with owners, set-id bits, attributes, lin
     const Folder folder;
     fill(folder.path / "source");
     const auto store = rootfs::LayerStore::open(folder.path / "store", "", {}).value();
-    const auto source = base::sys::open_host((folder.path / "source").string(), O_PATH | O_DIRECTORY).value();
+    const auto source =
+            base::sys::open_host((folder.path / "source").string(), O_PATH | O_DIRECTORY).value();
     const auto key = rootfs::sha256("key").get();
     const auto info = store->import_directory(source, key).value();
-    CHECK(info.skipped_devices == 1);   // IMG-24
-    CHECK(info.dropped_xattrs == 1);    // IMG-25
+    CHECK(info.skipped_devices == 1);  // IMG-24
+    CHECK(info.dropped_xattrs == 1);   // IMG-25
     const fs::path tree = store->directory_of(key);
     CHECK((status_of(tree / "bin/su").st_mode & 07777) == 04755);
     CHECK(status_of(tree / "bin/su").st_gid == 8);
@@ -93,10 +97,12 @@ TEST_CASE("ID-06: an owner outside the range is refused, and nothing is left beh
     std::ofstream(folder.path / "source/big") << "x";
     REQUIRE(::chown((folder.path / "source/big").c_str(), 70'000, 0) == 0);
     const auto store = rootfs::LayerStore::open(folder.path / "store", "", {}).value();
-    const auto source = base::sys::open_host((folder.path / "source").string(), O_PATH | O_DIRECTORY).value();
+    const auto source =
+            base::sys::open_host((folder.path / "source").string(), O_PATH | O_DIRECTORY).value();
     const auto refused = store->import_directory(source, rootfs::sha256("key").get());
     REQUIRE_FALSE(refused);
-    CHECK(refused.error().text.find("copy big: owner 70000:0 is outside of 0 to 65535") != std::string::npos);
+    CHECK(refused.error().text.find("copy big: owner 70000:0 is outside of 0 to 65535") !=
+          std::string::npos);
     CHECK(store->list().value().empty());
     CHECK(fs::is_empty(folder.path / "store/tmp"));
     CHECK(fs::is_empty(folder.path / "store/layers"));
@@ -107,8 +113,8 @@ TEST_CASE("what an interrupted import left is removed at start and never looks c
     const Folder folder;
     const auto store = rootfs::LayerStore::open(folder.path / "store", "", {}).value();
     const auto key = rootfs::sha256("key").get();
-    fs::create_directories(fs::path(store->directory_of(key)) / "bin");       // killed before its record
-    fs::create_directories(folder.path / "store/tmp/sha256-half/bin");     // killed while copying
+    fs::create_directories(fs::path(store->directory_of(key)) / "bin");  // killed before its record
+    fs::create_directories(folder.path / "store/tmp/sha256-half/bin");   // killed while copying
     CHECK(store->find(key).error().kind == base::Errc::not_found);
     store->recover().value();
     CHECK(fs::is_empty(folder.path / "store/tmp"));

@@ -1,12 +1,11 @@
-// A layer store in a temporary directory and one-line ways to unpack into it. Used by layers_*_test.cpp.
+// A layer store in a temporary directory and one-line ways to unpack into it. Used by
+// layers_*_test.cpp.
 #pragma once
 
 #include "base/sys/file.hpp"
 #include "rootfs/store/layers.hpp"
 #include "tests/kernel/rootfs/layers_archive.hpp"
 #include "tests/kernel/rootfs/volumes_world.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -16,6 +15,8 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+
+#include <catch2/catch.hpp>
 
 namespace test {
 
@@ -41,10 +42,16 @@ struct Store {
     }
 
     base::Result<rootfs::LayerInfo> unpack(
-            const std::string& bytes, rootfs::Compression compression = rootfs::Compression::none, const std::string& diff_id = "") {
+            const std::string& bytes,
+            rootfs::Compression compression = rootfs::Compression::none,
+            const std::string& diff_id = "") {
         const base::Fd file = blob(bytes);
         return layers->unpack(
-                {.diff_id = diff_id, .blob = file, .compression = compression, .compressed_size = bytes.size()}, nullptr, never);
+                {.diff_id = diff_id,
+                 .blob = file,
+                 .compression = compression,
+                 .compressed_size = bytes.size()},
+                nullptr, never);
     }
 
     // Unpacks what must be good, and says where.
@@ -55,7 +62,8 @@ struct Store {
     }
 
     // Unpacks what must be refused, says why, and that nothing is left.
-    std::string refusal(const std::string& bytes, rootfs::Compression compression = rootfs::Compression::none) {
+    std::string refusal(
+            const std::string& bytes, rootfs::Compression compression = rootfs::Compression::none) {
         auto info = unpack(bytes, compression);
         REQUIRE_FALSE(info);
         kind = info.error().kind;

@@ -3,11 +3,11 @@
 #include "tests/kernel/rootfs/layers_store.hpp"
 #include "tests/support/needs.hpp"
 
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
-#include <signal.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #include <chrono>
 #include <thread>
@@ -19,7 +19,8 @@ using test::Tar;
 
 namespace {
 
-const std::string kCapability("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20);
+const std::string kCapability(
+        "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20);
 
 struct ::stat stat_of(const std::string& path) {
     struct ::stat out = {};
@@ -45,14 +46,28 @@ TEST_CASE("a layer keeps every attribute of its entries", "[root]") {
     NEEDS(root);
     Store store;
     const std::string tree = store.tree(
-            Tar()
-                    .directory("./", 0755)
-                    .add({.name = "bin/", .type = '5', .mode = 02755, .uid = 3, .gid = 50, .mtime = 1'111'111'111})
-                    .add({.name = "bin/su", .mode = 04755, .uid = 1000, .gid = 1001, .mtime = 1'222'222'222, .data = "suid"})
+            Tar().directory("./", 0755)
+                    .add({.name = "bin/",
+                          .type = '5',
+                          .mode = 02755,
+                          .uid = 3,
+                          .gid = 50,
+                          .mtime = 1'111'111'111})
+                    .add({.name = "bin/su",
+                          .mode = 04755,
+                          .uid = 1000,
+                          .gid = 1001,
+                          .mtime = 1'222'222'222,
+                          .data = "suid"})
                     .add({.name = "bin/sg", .mode = 02711, .uid = 7, .gid = 65'535, .data = "sgid"})
-                    .add({.name = "bin/ping", .mode = 0755, .data = "cap", .pax = {{"SCHILY.xattr.security.capability", kCapability}}})
-                    .add({.name = "tagged", .pax = {{"SCHILY.xattr.user.color", "blue"}, {"SCHILY.xattr.trusted.secret", "1"},
-                                                    {"SCHILY.xattr.security.selinux", "label"}}})
+                    .add({.name = "bin/ping",
+                          .mode = 0755,
+                          .data = "cap",
+                          .pax = {{"SCHILY.xattr.security.capability", kCapability}}})
+                    .add({.name = "tagged",
+                          .pax = {{"SCHILY.xattr.user.color", "blue"},
+                                  {"SCHILY.xattr.trusted.secret", "1"},
+                                  {"SCHILY.xattr.security.selinux", "label"}}})
                     .symlink("bin/sh", "/bin/su")
                     .hardlink("bin/su2", "bin/su")
                     .add({.name = "fifo", .type = '6', .mode = 0620, .uid = 5})
@@ -65,7 +80,8 @@ TEST_CASE("a layer keeps every attribute of its entries", "[root]") {
     CHECK(stat_of(tree + "/bin").st_mtime == 1'111'111'111);
     const auto su = stat_of(tree + "/bin/su");
     CHECK(su.st_mode == (S_IFREG | 04755));
-    CHECK((su.st_uid == 1000 && su.st_gid == 1001 && su.st_nlink == 2 && su.st_mtime == 1'222'222'222));
+    CHECK((su.st_uid == 1000 && su.st_gid == 1001 && su.st_nlink == 2 &&
+           su.st_mtime == 1'222'222'222));
     CHECK(stat_of(tree + "/bin/su2").st_ino == su.st_ino);
     CHECK(stat_of(tree + "/bin/sg").st_mode == (S_IFREG | 02711));
     CHECK(stat_of(tree + "/bin/sg").st_gid == 65'535);
@@ -91,12 +107,13 @@ TEST_CASE("holes of sparse files stay holes", "[root]") {
     // GNU sparse 1.0: a map in front of the data says that 4 bytes lie at 8 MiB - 4.
     std::string map = "1\n8388604\n4\n";
     map.resize(512, '\0');
-    const std::string tree = store.tree(
-            Tar().add({.name = "GNUSparseFile.0/big",
-                       .data = map + "tail",
-                       .pax = {{"GNU.sparse.major", "1"}, {"GNU.sparse.minor", "0"}, {"GNU.sparse.name", "big"},
-                               {"GNU.sparse.realsize", "8388608"}}})
-                    .end());
+    const std::string tree = store.tree(Tar().add({.name = "GNUSparseFile.0/big",
+                                                   .data = map + "tail",
+                                                   .pax = {{"GNU.sparse.major", "1"},
+                                                           {"GNU.sparse.minor", "0"},
+                                                           {"GNU.sparse.name", "big"},
+                                                           {"GNU.sparse.realsize", "8388608"}}})
+                                                .end());
     const auto status = stat_of(tree + "/big");
     CHECK(status.st_size == 8'388'608);
     CHECK(status.st_blocks * 512 <= 65'536);
@@ -108,16 +125,15 @@ TEST_CASE("whiteouts become what overlay understands", "[root]") {
     NEEDS(root);
     Store store;
     const std::string tree = store.tree(
-            Tar()
-                    .file("etc/.wh.gone", "")
+            Tar().file("etc/.wh.gone", "")
                     .directory("var/")
                     .file("var/.wh..wh..opq", "")
                     .file("var/kept")
                     .file(".wh..wh.plnk/1.2", "reserved")
-                    .file(".wh.replaced", "")          // then the name comes back in the same layer
+                    .file(".wh.replaced", "")  // then the name comes back in the same layer
                     .file("replaced/inner")
                     .file("both/inner")
-                    .file(".wh.both", "")              // or was there before
+                    .file(".wh.both", "")  // or was there before
                     .file("file")
                     .file(".wh.file", "")
                     .end());
@@ -136,34 +152,51 @@ TEST_CASE("whiteouts become what overlay understands", "[root]") {
 TEST_CASE("a stack of unpacked layers looks right from inside a container", "[root]") {
     NEEDS(root, userns);
     Store store;
-    const auto low = store.unpack(Tar()
-                                          .add({.name = "home/alice/", .type = '5', .uid = 1001, .gid = 1010})
-                                          .file("var/old")
-                                          .file("etc/gone")
-                                          .add({.name = "bin/su", .mode = 04755, .data = "s"})
-                                          .add({.name = "bin/ping", .mode = 0755, .data = "p",
-                                                .pax = {{"SCHILY.xattr.security.capability", kCapability}}})
-                                          .end());
-    const auto top = store.unpack(Tar().file("var/.wh..wh..opq", "").file("var/new").file("etc/.wh.gone", "").end());
+    const auto low =
+            store.unpack(Tar().add({.name = "home/alice/", .type = '5', .uid = 1001, .gid = 1010})
+                                 .file("var/old")
+                                 .file("etc/gone")
+                                 .add({.name = "bin/su", .mode = 04755, .data = "s"})
+                                 .add({.name = "bin/ping",
+                                       .mode = 0755,
+                                       .data = "p",
+                                       .pax = {{"SCHILY.xattr.security.capability", kCapability}}})
+                                 .end());
+    const auto top = store.unpack(
+            Tar().file("var/.wh..wh..opq", "").file("var/new").file("etc/.wh.gone", "").end());
     REQUIRE(low);
     REQUIRE(top);
+
     struct StoreImages : test::PlainImages {
         explicit StoreImages(rootfs::LayerStore& layers) : PlainImages(""), store(layers) {}
-        std::string layer_directory(std::string_view id) const override { return store.directory_of(id); }
+
+        std::string layer_directory(std::string_view id) const override {
+            return store.directory_of(id);
+        }
+
         rootfs::LayerStore& store;
     } images(*store.layers);
+
     auto volumes = rootfs::Volumes::open({.directory = store.scratch / "volumes"}, images);
     REQUIRE(volumes);
     rootfs::Image image;
     image.layers = {low->diff_id, top->diff_id};
     const test::UserNamespace ids(0x10080000);
     auto root = (*volumes)->create(
-            {.name = "c", .image = &image, .user_namespace = ids.fd(), .owner_uid = ids.base(), .owner_gid = ids.base()});
+            {.name = "c",
+             .image = &image,
+             .user_namespace = ids.fd(),
+             .owner_uid = ids.base(),
+             .owner_gid = ids.base()});
     REQUIRE(root);
     CHECK(test::run_inside(*root, &ids, [&] {
               struct ::stat status = {};
-              if (::stat("/home/alice", &status) != 0 || status.st_uid != 1001 || status.st_gid != 1010) return 1;
-              if (::stat("/bin/su", &status) != 0 || status.st_mode != (S_IFREG | 04755) || status.st_uid != 0) return 2;
+              if (::stat("/home/alice", &status) != 0 || status.st_uid != 1001 ||
+                  status.st_gid != 1010)
+                  return 1;
+              if (::stat("/bin/su", &status) != 0 || status.st_mode != (S_IFREG | 04755) ||
+                  status.st_uid != 0)
+                  return 2;
               if (::access("/var/old", F_OK) == 0 || ::access("/var/new", F_OK) != 0) return 3;
               if (::access("/etc/gone", F_OK) == 0 || ::access("/etc", F_OK) != 0) return 4;
               char value[64];
@@ -179,19 +212,17 @@ TEST_CASE("a stack of unpacked layers looks right from inside a container", "[ro
 TEST_CASE("later entries replace earlier ones without following them", "[root]") {
     NEEDS(root);
     Store store;
-    const std::string tree = store.tree(
-            Tar()
-                    .file("a", "first")
-                    .file("a", "second")
-                    .symlink("d", "/etc")
-                    .directory("d/")
-                    .file("d/passwd", "mine")
-                    .file("t/x/y")
-                    .file("t", "file now")
-                    .directory("k/", 0700)
-                    .file("k/stays")
-                    .directory("k/", 0711)
-                    .end());
+    const std::string tree = store.tree(Tar().file("a", "first")
+                                                .file("a", "second")
+                                                .symlink("d", "/etc")
+                                                .directory("d/")
+                                                .file("d/passwd", "mine")
+                                                .file("t/x/y")
+                                                .file("t", "file now")
+                                                .directory("k/", 0700)
+                                                .file("k/stays")
+                                                .directory("k/", 0711)
+                                                .end());
     CHECK(test::read_file(tree + "/a") == "second");
     CHECK(test::read_file(tree + "/d/passwd") == "mine");
     CHECK(test::read_file(tree + "/t") == "file now");
@@ -205,18 +236,23 @@ TEST_CASE("gzip, many-member gzip, zstd and plain layers have one diff id", "[ro
     for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<char>(i * i >> 7);
     const std::string tar = Tar().file("data", data).end();
     const std::string id = test::sha256_of(tar);
-    const std::string half = test::gzip(tar.substr(0, 700'001)) + test::gzip(tar.substr(700'001), 9);
+    const std::string half =
+            test::gzip(tar.substr(0, 700'001)) + test::gzip(tar.substr(700'001), 9);
     const std::string frames = test::zstd(tar.substr(0, 99'999)) + test::zstd(tar.substr(99'999));
     const std::vector<std::pair<std::string, Compression>> blobs{
-            {tar, Compression::none}, {test::gzip(tar), Compression::gzip}, {half, Compression::gzip},
-            {test::zstd(tar), Compression::zstd}, {frames, Compression::zstd}};
+            {tar, Compression::none},
+            {test::gzip(tar), Compression::gzip},
+            {half, Compression::gzip},
+            {test::zstd(tar), Compression::zstd},
+            {frames, Compression::zstd}};
     for (const auto& [bytes, compression] : blobs) {
         Store store;
         auto info = store.unpack(bytes, compression, id);
         if (!info) FAIL(info.error().text);
         CHECK(info->diff_id == id);
         CHECK(info->bytes == data.size());
-        CHECK(*base::sys::read_host_file(store.layers->directory_of(id) + "/data", 8 << 20) == data);
+        CHECK(*base::sys::read_host_file(store.layers->directory_of(id) + "/data", 8 << 20) ==
+              data);
         CHECK(store.leftovers() == 0);
     }
 }
@@ -257,7 +293,7 @@ TEST_CASE("one layer asked for by many is unpacked once", "[root]") {
     }
     for (auto& thread : threads) thread.join();
     CHECK(good == 8);
-    CHECK(reports == 1);   // only one of them had something to do
+    CHECK(reports == 1);  // only one of them had something to do
     CHECK(store.leftovers() == 0);
     CHECK(store.unpack("not read at all", Compression::none, id));
 }
@@ -265,7 +301,7 @@ TEST_CASE("one layer asked for by many is unpacked once", "[root]") {
 TEST_CASE("a cancelled unpack leaves nothing and nobody", "[root]") {
     NEEDS(root);
     Store store;
-    auto pipe = base::sys::make_pipe();   // a blob that never ends
+    auto pipe = base::sys::make_pipe();  // a blob that never ends
     REQUIRE(pipe);
     REQUIRE(base::sys::write_all(pipe->write, Tar().file("first").end().substr(0, 1024)));
     std::atomic<bool> cancelled{false};
@@ -273,7 +309,8 @@ TEST_CASE("a cancelled unpack leaves nothing and nobody", "[root]") {
         std::this_thread::sleep_for(std::chrono::milliseconds(300));
         cancelled = true;
     });
-    auto info = store.layers->unpack({.blob = pipe->read, .compression = Compression::none}, nullptr, cancelled);
+    auto info = store.layers->unpack(
+            {.blob = pipe->read, .compression = Compression::none}, nullptr, cancelled);
     later.join();
     REQUIRE_FALSE(info);
     CHECK(info.error().kind == Errc::cancelled);
@@ -294,7 +331,8 @@ TEST_CASE("a daemon killed in the middle leaves no layer after recovery", "[root
     REQUIRE(daemon >= 0);
     if (daemon == 0) {
         const std::atomic<bool> never{false};
-        (void)store.layers->unpack({.blob = pipe->read, .compression = Compression::none}, nullptr, never);
+        (void)store.layers->unpack(
+                {.blob = pipe->read, .compression = Compression::none}, nullptr, never);
         ::_exit(0);
     }
     const auto first = [&] {
@@ -304,7 +342,8 @@ TEST_CASE("a daemon killed in the middle leaves no layer after recovery", "[root
         return false;
     };
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!first() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    while (!first() && std::chrono::steady_clock::now() < end)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
     CHECK(store.leftovers() == 1);
     ::kill(daemon, SIGKILL);
     ::waitpid(daemon, nullptr, 0);
@@ -359,7 +398,8 @@ TEST_CASE("a directory is taken over as a layer with all attributes", "[root]") 
     if (!info) FAIL(info.error().text);
     const std::string tree = store.layers->directory_of("sha256:abc");
     const auto file = stat_of(tree + "/file");
-    CHECK((file.st_uid == 1000 && file.st_gid == 1001 && file.st_mode == (S_IFREG | 04711) && file.st_nlink == 2));
+    CHECK((file.st_uid == 1000 && file.st_gid == 1001 && file.st_mode == (S_IFREG | 04711) &&
+           file.st_nlink == 2));
     CHECK(stat_of(tree + "/sub/link").st_ino == file.st_ino);
     CHECK(stat_of(tree + "/sub").st_mode == (S_IFDIR | 0750));
     CHECK(std::filesystem::read_symlink(tree + "/sub/sym") == "../file");
@@ -372,6 +412,7 @@ TEST_CASE("a directory is taken over as a layer with all attributes", "[root]") 
     REQUIRE(::chown((source + "/file").c_str(), 70'000, 0) == 0);
     const auto refused = store.layers->import_directory(*directory, "sha256:def");
     REQUIRE_FALSE(refused);
-    CHECK(refused.error().text.find("file: owner 70000:0 is outside of 0 to 65535") != std::string::npos);
+    CHECK(refused.error().text.find("file: owner 70000:0 is outside of 0 to 65535") !=
+          std::string::npos);
     CHECK(store.leftovers() == 0);
 }

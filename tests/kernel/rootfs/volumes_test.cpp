@@ -5,10 +5,10 @@
 #include "tests/kernel/rootfs/volumes_world.hpp"
 #include "tests/support/needs.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -37,12 +37,14 @@ struct World {
         test::write_file(scratch / "layers/top/shared", "top");
         image.layers = {"low", "top"};
         image.size = 10'000;
-        auto opened = Volumes::open({.directory = scratch / "volumes", .driver = rootfs::QuotaDriver::none}, images);
+        auto opened = Volumes::open(
+                {.directory = scratch / "volumes", .driver = rootfs::QuotaDriver::none}, images);
         REQUIRE(opened);
         volumes = std::move(*opened);
     }
 
-    VolumeRequest request(const std::string& name, const UserNamespace* user_namespace = nullptr) const {
+    VolumeRequest request(
+            const std::string& name, const UserNamespace* user_namespace = nullptr) const {
         VolumeRequest request;
         request.name = name;
         request.image = &image;
@@ -56,7 +58,8 @@ struct World {
 
     void wait_deleted(const std::string& name) const {
         const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-        while (volumes->deleting(name) && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+        while (volumes->deleting(name) && std::chrono::steady_clock::now() < end)
+            std::this_thread::yield();
         REQUIRE_FALSE(volumes->deleting(name));
     }
 
@@ -106,7 +109,7 @@ TEST_CASE("two volumes of one image share its files but no host id", "[root]") {
     REQUIRE(b);
     const auto in_a = stat_of(*a, "home/mine");
     const auto in_b = stat_of(*b, "home/mine");
-    CHECK(in_a.st_ino == in_b.st_ino);   // one inode of one layer: stored and cached once
+    CHECK(in_a.st_ino == in_b.st_ino);  // one inode of one layer: stored and cached once
     CHECK(in_a.st_uid == first.base() + 1000);
     CHECK(in_b.st_uid == second.base() + 1000);
     CHECK(stat_of(*a, ".").st_uid == first.base());
@@ -116,7 +119,7 @@ TEST_CASE("two volumes of one image share its files but no host id", "[root]") {
         CHECK(run_inside(**volume, &ids, [] {
                   struct ::stat status = {};
                   if (::stat("/home/mine", &status) != 0 || status.st_uid != 1000) return 1;
-                  if (::chown("/home/mine", 7, 8) != 0) return 2;                    // copies up
+                  if (::chown("/home/mine", 7, 8) != 0) return 2;  // copies up
                   const int fd = ::open("/new", O_WRONLY | O_CREAT | O_EXCL, 0644);
                   if (fd < 0 || ::fchown(fd, 65'535, 65'535) != 0) return 3;
                   return ::rename("/file", "/renamed") == 0 ? 0 : 4;
@@ -133,7 +136,8 @@ TEST_CASE("a file capability of a layer counts inside the user namespace", "[roo
     const std::string program = world.scratch / "layers/low/program";
     test::write_file(program, "#!x", 0755);
     // VFS_CAP_REVISION_2, effective, CAP_NET_RAW permitted: as an image ships it.
-    const std::string capability("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20);
+    const std::string capability(
+            "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20);
     auto file = base::sys::open_host(program, O_RDWR);
     REQUIRE(base::sys::set_xattr(*file, "security.capability", capability));
     UserNamespace ids(0x10020000);
@@ -142,7 +146,8 @@ TEST_CASE("a file capability of a layer counts inside the user namespace", "[roo
     CHECK(run_inside(*root, &ids, [&] {
               char value[64];
               const ssize_t n = ::getxattr("/program", "security.capability", value, sizeof value);
-              // Seen from inside it is the plain revision: the root it counts for is this namespace's own.
+              // Seen from inside it is the plain revision: the root it counts for is this
+              // namespace's own.
               return n == 20 && std::string(value, 20) == capability ? 0 : 1;
           }) == 0);
 }
@@ -173,10 +178,14 @@ TEST_CASE("nosuid and survives_power_cut reach the mount", "[root]") {
     struct ::statvfs flags = {};
     REQUIRE(::fstatvfs(root->get(), &flags) == 0);
     CHECK((flags.f_flag & ST_NOSUID) != 0);
-    CHECK(::access((world.scratch / "volumes/volumes/flags/work/work/incompat/volatile").c_str(), F_OK) != 0);
+    CHECK(::access(
+                  (world.scratch / "volumes/volumes/flags/work/work/incompat/volatile").c_str(),
+                  F_OK) != 0);
     auto other = world.volumes->create(world.request("volatile"));
     REQUIRE(other);
-    CHECK(::access((world.scratch / "volumes/volumes/volatile/work/work/incompat/volatile").c_str(), F_OK) == 0);
+    CHECK(::access(
+                  (world.scratch / "volumes/volumes/volatile/work/work/incompat/volatile").c_str(),
+                  F_OK) == 0);
 }
 
 TEST_CASE("an image of 127 layers mounts", "[root]") {
@@ -193,7 +202,8 @@ TEST_CASE("an image of 127 layers mounts", "[root]") {
     auto root = world.volumes->create(world.request("many", &ids));
     if (!root) FAIL(root.error().text);
     CHECK(*base::sys::read_file_at(*root, "last") == "126");
-    world.image.layers.push_back(world.image.layers.front());   // twice the same: as the empty layer often is
+    world.image.layers.push_back(
+            world.image.layers.front());  // twice the same: as the empty layer often is
     auto twice = world.volumes->create(world.request("twice", &ids));
     if (!twice) FAIL(twice.error().text);
     CHECK(*base::sys::read_file_at(*twice, "last") == "0");
@@ -298,7 +308,8 @@ TEST_CASE("what a crash left in the trash goes at the next start", "[root]") {
     world.volumes.reset();
     REQUIRE(::mkdir((world.scratch / "volumes/trash/77").c_str(), 0700) == 0);
     test::write_file(world.scratch / "volumes/trash/77/name", "left");
-    REQUIRE(::mkdir((world.scratch / "volumes/volumes/half").c_str(), 0700) == 0);   // killed inside create
+    REQUIRE(::mkdir((world.scratch / "volumes/volumes/half").c_str(), 0700) ==
+            0);  // killed inside create
     auto opened = Volumes::open({.directory = world.scratch / "volumes"}, world.images);
     REQUIRE(opened);
     world.volumes = std::move(*opened);
@@ -329,7 +340,8 @@ TEST_CASE("a volume that cannot be made leaves nothing", "[root]") {
         CHECK(world.volumes->create(world.request(name)).error().kind == Errc::invalid);
         CHECK(world.volumes->destroy(name).error().kind == Errc::invalid);
     }
-    CHECK(world.volumes->create(world.request(std::string(256, 'x'))).error().kind == Errc::invalid);
+    CHECK(world.volumes->create(world.request(std::string(256, 'x'))).error().kind ==
+          Errc::invalid);
     CHECK(world.volumes->create(world.request(std::string(255, 'x'))));
     CHECK(*world.volumes->list() == std::vector<std::string>{std::string(255, 'x')});
     CHECK(world.volumes->disk()->total_bytes > 0);
@@ -347,5 +359,6 @@ TEST_CASE("creating a volume of a few layers costs little", "[.bench][root]") {
         roots.push_back(std::move(*root));
     }
     const auto taken = std::chrono::steady_clock::now() - start;
-    WARN("create: " << std::chrono::duration_cast<std::chrono::microseconds>(taken).count() / 200 << " us");
+    WARN("create: " << std::chrono::duration_cast<std::chrono::microseconds>(taken).count() / 200
+                    << " us");
 }

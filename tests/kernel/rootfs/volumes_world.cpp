@@ -4,18 +4,18 @@
 #include "base/sys/file.hpp"
 #include "rootfs/store/tree.hpp"
 
-#include <catch2/catch.hpp>
-
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <filesystem>
+
+#include <catch2/catch.hpp>
 
 namespace test {
 
@@ -29,7 +29,9 @@ Scratch::Scratch(const std::string& below) {
     REQUIRE(::mkdtemp(path_.data()) != nullptr);
 }
 
-Scratch::~Scratch() { (void)rootfs::remove_tree(base::FdRef{AT_FDCWD}, path_); }
+Scratch::~Scratch() {
+    (void)rootfs::remove_tree(base::FdRef{AT_FDCWD}, path_);
+}
 
 UserNamespace::UserNamespace(std::uint32_t base) : base_(base) {
     std::array<int, 2> ready{};
@@ -63,15 +65,19 @@ UserNamespace::~UserNamespace() {
     ::waitpid(keeper_, nullptr, 0);
 }
 
-int run_inside(base::FdRef root, const UserNamespace* user_namespace, const std::function<int()>& body) {
+int run_inside(
+        base::FdRef root, const UserNamespace* user_namespace, const std::function<int()>& body) {
     const pid_t child = ::fork();
     REQUIRE(child >= 0);
     if (child == 0) {
-        // chroot comes first: inside the namespace we would not own the mount namespace, and need not.
+        // chroot comes first: inside the namespace we would not own the mount namespace, and need
+        // not.
         if (::fchdir(root.get()) != 0 || ::chroot(".") != 0) ::_exit(200);
         if (user_namespace != nullptr) {
             if (::setns(user_namespace->fd().get(), CLONE_NEWUSER) != 0) ::_exit(201);
-            if (::setgroups(0, nullptr) != 0 || ::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) ::_exit(202);
+            if (::setgroups(0, nullptr) != 0 || ::setresgid(0, 0, 0) != 0 ||
+                ::setresuid(0, 0, 0) != 0)
+                ::_exit(202);
         }
         ::umask(022);
         ::_exit(body());
@@ -82,17 +88,43 @@ int run_inside(base::FdRef root, const UserNamespace* user_namespace, const std:
 }
 
 Result<rootfs::Image> PlainImages::ensure(
-        const rootfs::ImageRequest&, const std::function<void(const rootfs::Progress&)>&, const std::atomic<bool>&) {
+        const rootfs::ImageRequest&,
+        const std::function<void(const rootfs::Progress&)>&,
+        const std::atomic<bool>&) {
     return base::fail(Errc::unsupported, "not part of this test");
 }
-Result<std::vector<rootfs::ImageRow>> PlainImages::list() { return std::vector<rootfs::ImageRow>{}; }
-Result<rootfs::Image> PlainImages::inspect(std::string_view) { return base::fail(Errc::not_found, "not part of this test"); }
-Result<void> PlainImages::remove(std::string_view) { return base::ok; }
-Result<std::uint64_t> PlainImages::prune() { return std::uint64_t{0}; }
-Result<void> PlainImages::hold(const rootfs::Image&, std::string_view) { return base::ok; }
-Result<void> PlainImages::release(std::string_view) { return base::ok; }
-Result<std::vector<std::string>> PlainImages::owners() { return std::vector<std::string>{}; }
-Result<void> PlainImages::recover() { return base::ok; }
+
+Result<std::vector<rootfs::ImageRow>> PlainImages::list() {
+    return std::vector<rootfs::ImageRow>{};
+}
+
+Result<rootfs::Image> PlainImages::inspect(std::string_view) {
+    return base::fail(Errc::not_found, "not part of this test");
+}
+
+Result<void> PlainImages::remove(std::string_view) {
+    return base::ok;
+}
+
+Result<std::uint64_t> PlainImages::prune() {
+    return std::uint64_t{0};
+}
+
+Result<void> PlainImages::hold(const rootfs::Image&, std::string_view) {
+    return base::ok;
+}
+
+Result<void> PlainImages::release(std::string_view) {
+    return base::ok;
+}
+
+Result<std::vector<std::string>> PlainImages::owners() {
+    return std::vector<std::string>{};
+}
+
+Result<void> PlainImages::recover() {
+    return base::ok;
+}
 
 void write_file(const std::string& path, const std::string& text, mode_t mode) {
     auto file = base::sys::open_host(path, O_WRONLY | O_CREAT | O_TRUNC, mode);

@@ -1,4 +1,5 @@
-// A temporary store, hand-made layers, user namespaces, and code run inside a volume. Used by the tests of layers and volumes.
+// A temporary store, hand-made layers, user namespaces, and code run inside a volume. Used by the
+// tests of layers and volumes.
 #pragma once
 
 #include "base/fd.hpp"
@@ -20,7 +21,9 @@ class Scratch {
     Scratch(const Scratch&) = delete;
     Scratch& operator=(const Scratch&) = delete;
     ~Scratch();
+
     const std::string& path() const { return path_; }
+
     std::string operator/(const std::string& name) const { return path_ + "/" + name; }
 
   private:
@@ -34,7 +37,9 @@ class UserNamespace {
     UserNamespace(const UserNamespace&) = delete;
     UserNamespace& operator=(const UserNamespace&) = delete;
     ~UserNamespace();
+
     base::FdRef fd() const { return fd_; }
+
     std::uint32_t base() const { return base_; }
 
   private:
@@ -43,16 +48,21 @@ class UserNamespace {
     base::Fd fd_;
 };
 
-// Runs `body` as root of the namespace (of the host when null) with `root` as its root directory; its return value, or 256 + signal.
-// Inside, use plain system calls: the body is a container's program.
-int run_inside(base::FdRef root, const UserNamespace* user_namespace, const std::function<int()>& body);
+// Runs `body` as root of the namespace (of the host when null) with `root` as its root directory;
+// its return value, or 256 + signal. Inside, use plain system calls: the body is a container's
+// program.
+int run_inside(
+        base::FdRef root, const UserNamespace* user_namespace, const std::function<int()>& body);
 
 // Layers are plain directories below one place: what the layer store would give.
 class PlainImages : public rootfs::Images {
   public:
     explicit PlainImages(std::string directory) : directory_(std::move(directory)) {}
+
     base::Result<rootfs::Image> ensure(
-            const rootfs::ImageRequest&, const std::function<void(const rootfs::Progress&)>&, const std::atomic<bool>&) override;
+            const rootfs::ImageRequest&,
+            const std::function<void(const rootfs::Progress&)>&,
+            const std::atomic<bool>&) override;
     base::Result<std::vector<rootfs::ImageRow>> list() override;
     base::Result<rootfs::Image> inspect(std::string_view) override;
     base::Result<void> remove(std::string_view) override;
@@ -61,14 +71,17 @@ class PlainImages : public rootfs::Images {
     base::Result<void> release(std::string_view) override;
     base::Result<std::vector<std::string>> owners() override;
     base::Result<void> recover() override;
-    std::string layer_directory(std::string_view diff_id) const override { return directory_ + "/" + std::string(diff_id); }
+
+    std::string layer_directory(std::string_view diff_id) const override {
+        return directory_ + "/" + std::string(diff_id);
+    }
 
   private:
     std::string directory_;
 };
 
 void write_file(const std::string& path, const std::string& text, mode_t mode = 0644);
-std::string read_file(const std::string& path);   // "" when missing
+std::string read_file(const std::string& path);  // "" when missing
 std::size_t count_entries(const std::string& directory);
 
 }  // namespace test

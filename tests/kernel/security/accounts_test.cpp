@@ -4,13 +4,13 @@
 #include "tests/kernel/security/child.hpp"
 #include "tests/support/needs.hpp"
 
+#include <fcntl.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -24,14 +24,18 @@ namespace {
 class Root {
   public:
     Root() { fs::create_directory(path + "/etc"); }
+
     ~Root() { fs::remove_all(path); }
+
     base::Result<security::AccountFiles> read() const {
         const auto root = base::sys::open_host(path, O_PATH | O_DIRECTORY).value();
         const auto begin = std::chrono::steady_clock::now();
         auto files = security::read_account_files(root);
-        CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(2));   // whatever it is, nothing waits for it
+        CHECK(std::chrono::steady_clock::now() - begin <
+              std::chrono::seconds(2));  // whatever it is, nothing waits for it
         return files;
     }
+
     std::string refusal() const {
         const auto files = read();
         return files ? "" : files.error().text;
@@ -57,11 +61,11 @@ TEST_CASE("ID-10 the container's files are read, missing ones are empty") {
 
 TEST_CASE("ID-10 links resolve inside the root only") {
     Root root;
-    fs::create_symlink("/etc/passwd", root.passwd);   // itself, seen from inside
+    fs::create_symlink("/etc/passwd", root.passwd);  // itself, seen from inside
     CHECK(!root.read());
     fs::remove(root.passwd);
     fs::create_symlink("../../../../../../../../etc/hostname", root.passwd);
-    CHECK(root.read().value().passwd.empty());        // the host's exists, the container's does not
+    CHECK(root.read().value().passwd.empty());  // the host's exists, the container's does not
     test::write_file(root.path + "/real", "r:x:5:5::/:\n");
     fs::remove(root.passwd);
     fs::create_symlink("../../../real", root.passwd);
@@ -93,11 +97,21 @@ TEST_CASE("ID-10 a magic link out of the root is refused", "[root]") {
 TEST_CASE("ID-10 fifos, devices, sockets and directories are refused without waiting", "[root]") {
     NEEDS(root);
     Root root;
-    SECTION("fifo") { REQUIRE(::mkfifo(root.passwd.c_str(), 0644) == 0); }
-    SECTION("endless device") { REQUIRE(::mknod(root.passwd.c_str(), S_IFCHR | 0644, makedev(1, 5)) == 0); }
-    SECTION("terminal") { REQUIRE(::mknod(root.passwd.c_str(), S_IFCHR | 0644, makedev(5, 0)) == 0); }
-    SECTION("block device") { REQUIRE(::mknod(root.passwd.c_str(), S_IFBLK | 0644, makedev(7, 0)) == 0); }
-    SECTION("directory") { REQUIRE(fs::create_directory(root.passwd)); }
+    SECTION("fifo") {
+        REQUIRE(::mkfifo(root.passwd.c_str(), 0644) == 0);
+    }
+    SECTION("endless device") {
+        REQUIRE(::mknod(root.passwd.c_str(), S_IFCHR | 0644, makedev(1, 5)) == 0);
+    }
+    SECTION("terminal") {
+        REQUIRE(::mknod(root.passwd.c_str(), S_IFCHR | 0644, makedev(5, 0)) == 0);
+    }
+    SECTION("block device") {
+        REQUIRE(::mknod(root.passwd.c_str(), S_IFBLK | 0644, makedev(7, 0)) == 0);
+    }
+    SECTION("directory") {
+        REQUIRE(fs::create_directory(root.passwd));
+    }
     SECTION("link to a fifo") {
         REQUIRE(::mkfifo((root.path + "/pipe").c_str(), 0644) == 0);
         fs::create_symlink("/pipe", root.passwd);

@@ -1,9 +1,9 @@
 #include "tests/kernel/security/child.hpp"
 
-#include <sys/wait.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -15,16 +15,20 @@ namespace {
 Ended collect(pid_t pid, int from) {
     Ended ended;
     char buffer[4096];
-    for (ssize_t n = 0; (n = ::read(from, buffer, sizeof buffer)) > 0;) ended.output.append(buffer, static_cast<std::size_t>(n));
+    for (ssize_t n = 0; (n = ::read(from, buffer, sizeof buffer)) > 0;)
+        ended.output.append(buffer, static_cast<std::size_t>(n));
     ::close(from);
     int status = 0;
-    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
     if (WIFEXITED(status)) ended.code = WEXITSTATUS(status);
     if (WIFSIGNALED(status)) ended.signal = WTERMSIG(status);
     return ended;
 }
 
-bool refused(int error) { return error == EPERM || error == ENOSYS || error == EAFNOSUPPORT; }
+bool refused(int error) {
+    return error == EPERM || error == ENOSYS || error == EAFNOSUPPORT;
+}
 
 }  // namespace
 
@@ -74,8 +78,8 @@ int run_probes(const std::vector<Probe>& probes, int out) {
         const int error = value == -1 ? errno : 0;
         if (probe.expected == 0 ? !refused(error) : error == probe.expected) continue;
         ++wrong;
-        const std::string line = std::string(probe.name) + ": errno " + std::to_string(error) + ", expected " +
-                                 std::to_string(probe.expected) + "\n";
+        const std::string line = std::string(probe.name) + ": errno " + std::to_string(error) +
+                                 ", expected " + std::to_string(probe.expected) + "\n";
         if (::write(out, line.data(), line.size()) < 0) return 100;
     }
     return wrong;

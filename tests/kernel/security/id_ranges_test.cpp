@@ -3,10 +3,10 @@
 #include "tests/kernel/security/child.hpp"
 #include "tests/support/needs.hpp"
 
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -22,20 +22,28 @@ using security::IdRanges;
 
 namespace {
 
-// What the child was told is done, in memory that outlives it: owner n has `base` since the allocation returned.
+// What the child was told is done, in memory that outlives it: owner n has `base` since the
+// allocation returned.
 struct Ledger {
     static constexpr std::size_t kOwners = 64;
-    std::array<std::atomic<std::uint32_t>, kOwners> base;       // 0: nothing was promised
-    std::array<std::atomic<std::uint32_t>, kOwners> in_flight;  // 1: an operation on it has not returned
+    std::array<std::atomic<std::uint32_t>, kOwners> base;  // 0: nothing was promised
+    std::array<std::atomic<std::uint32_t>, kOwners>
+            in_flight;  // 1: an operation on it has not returned
     std::atomic<std::uint64_t> operations;
 };
 
 security::IdRangesConfig config_in(const std::string& directory) {
-    return {.directory = directory, .passwd = "/nonexistent", .group = "/nonexistent", .subuid = "/nonexistent",
-            .subgid = "/nonexistent", .last = security::kIdRangeFirst + 100 * security::kIdRangeLength - 1};
+    return {.directory = directory,
+            .passwd = "/nonexistent",
+            .group = "/nonexistent",
+            .subuid = "/nonexistent",
+            .subgid = "/nonexistent",
+            .last = security::kIdRangeFirst + 100 * security::kIdRangeLength - 1};
 }
 
-std::string owner_name(std::size_t n) { return "owner-" + std::to_string(n); }
+std::string owner_name(std::size_t n) {
+    return "owner-" + std::to_string(n);
+}
 
 // Allocates and releases until it is killed.
 [[noreturn]] void churn(const std::string& directory, Ledger& ledger, unsigned seed) {
@@ -51,7 +59,9 @@ std::string owner_name(std::size_t n) { return "owner-" + std::to_string(n); }
             ledger.base[n] = range->base;
         } else if (random() % 3 == 0) {
             // A pooled range becomes a container's, and goes back.
-            if (!(*ranges)->rename(owner_name(n), "renamed") || !(*ranges)->rename("renamed", owner_name(n))) ::_exit(3);
+            if (!(*ranges)->rename(owner_name(n), "renamed") ||
+                !(*ranges)->rename("renamed", owner_name(n)))
+                ::_exit(3);
         } else {
             if (!(*ranges)->release(owner_name(n))) ::_exit(4);
             ledger.base[n] = 0;
@@ -65,7 +75,8 @@ std::string owner_name(std::size_t n) { return "owner-" + std::to_string(n); }
 
 TEST_CASE("ID-03 a daemon that is killed at any moment loses no range and shares none") {
     const auto directory = test::temporary_directory("/dev/shm");
-    auto* memory = ::mmap(nullptr, sizeof(Ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    auto* memory = ::mmap(
+            nullptr, sizeof(Ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     REQUIRE(memory != MAP_FAILED);
     auto& ledger = *new (memory) Ledger{};
     std::minstd_rand random(static_cast<unsigned>(::getpid()));
@@ -76,7 +87,8 @@ TEST_CASE("ID-03 a daemon that is killed at any moment loses no range and shares
         if (pid == 0) churn(directory, ledger, round);
         // Work has begun, then death comes somewhere inside it.
         int status = 0;
-        while (ledger.operations == before && ::waitpid(pid, &status, WNOHANG) == 0) std::this_thread::yield();
+        while (ledger.operations == before && ::waitpid(pid, &status, WNOHANG) == 0)
+            std::this_thread::yield();
         std::this_thread::sleep_for(std::chrono::microseconds(random() % 3000));
         ::kill(pid, SIGKILL);
         (void)::waitpid(pid, &status, 0);
@@ -95,7 +107,8 @@ TEST_CASE("ID-03 a daemon that is killed at any moment loses no range and shares
             const std::uint32_t promised = ledger.base[n];
             if (ledger.in_flight[n] == 0) {
                 // What was promised is there, and nothing else is.
-                CHECK((promised == 0 ? !recorded.contains(owner_name(n)) : recorded[owner_name(n)] == promised));
+                CHECK((promised == 0 ? !recorded.contains(owner_name(n))
+                                     : recorded[owner_name(n)] == promised));
             } else if (recorded.contains("renamed")) {
                 CHECK((*ranges)->release("renamed"));
             }

@@ -3,10 +3,13 @@
 #include "tests/kernel/security/child.hpp"
 #include "tests/support/needs.hpp"
 
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
@@ -15,9 +18,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <thread>
@@ -61,7 +61,10 @@ long raw_clone(unsigned long flags) {
 // A system call through the 32-bit gate, from this 64-bit process.
 long gate_32(long number) {
     long value = number;
-    __asm__ volatile("int $0x80" : "+a"(value) : "b"(0), "c"(0), "d"(0) : "memory", "r8", "r9", "r10", "r11");
+    __asm__ volatile("int $0x80"
+                     : "+a"(value)
+                     : "b"(0), "c"(0), "d"(0)
+                     : "memory", "r8", "r9", "r10", "r11");
     if (value < 0 && value > -4096) {
         errno = static_cast<int>(-value);
         return -1;
@@ -75,11 +78,13 @@ constexpr unsigned long kHigh = 1UL << 32;
 std::vector<Probe> terminal_probes() {
     return {
             {"ioctl TIOCSTI", [] { return ::syscall(SYS_ioctl, -1, 0x5412UL, 0); }, EPERM},
-            {"SC-06 ioctl TIOCSTI with high bits", [] { return ::syscall(SYS_ioctl, -1, 0x5412UL | kHigh, 0); }, EPERM},
+            {"SC-06 ioctl TIOCSTI with high bits",
+             [] { return ::syscall(SYS_ioctl, -1, 0x5412UL | kHigh, 0); }, EPERM},
             {"ioctl TIOCLINUX", [] { return ::syscall(SYS_ioctl, -1, 0x541CUL, 0); }, EPERM},
             {"ioctl TIOCGWINSZ", [] { return ::syscall(SYS_ioctl, -1, 0x5413UL, 0); }, EBADF},
             {"socket AF_ALG", [] { return ::syscall(SYS_socket, 38, SOCK_SEQPACKET, 0); }, EPERM},
-            {"SC-06 socket AF_ALG with high bits", [] { return ::syscall(SYS_socket, 38 | kHigh, SOCK_SEQPACKET, 0); }, EPERM},
+            {"SC-06 socket AF_ALG with high bits",
+             [] { return ::syscall(SYS_socket, 38 | kHigh, SOCK_SEQPACKET, 0); }, EPERM},
             {"socket AF_VSOCK", [] { return ::syscall(SYS_socket, 40, SOCK_STREAM, 0); }, EPERM},
             {"SC-03 call 467", [] { return ::syscall(467); }, ENOSYS},
             {"SC-03 call 1000", [] { return ::syscall(1000); }, ENOSYS},
@@ -90,7 +95,9 @@ std::vector<Probe> terminal_probes() {
     };
 }
 
-std::string profile(const std::string& rest) { return R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[)" + rest + "]}"; }
+std::string profile(const std::string& rest) {
+    return R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[)" + rest + "]}";
+}
 
 }  // namespace
 
@@ -114,13 +121,16 @@ TEST_CASE("SC-01..05 the unprivileged filter answers each denied call with its e
             {"mount_setattr", [] { return ::syscall(442, -1, "", 0, nullptr, 0); }, EPERM},
             {"keyctl", [] { return ::syscall(SYS_keyctl, 0, -3, 0); }, EPERM},
             {"add_key", [] { return ::syscall(SYS_add_key, "user", "x", "y", 1, -3); }, EPERM},
-            {"request_key", [] { return ::syscall(SYS_request_key, "user", "x", nullptr, -3); }, EPERM},
+            {"request_key", [] { return ::syscall(SYS_request_key, "user", "x", nullptr, -3); },
+             EPERM},
             {"bpf", [] { return ::syscall(SYS_bpf, 0, nullptr, 0); }, EPERM},
-            {"perf_event_open", [] { return ::syscall(SYS_perf_event_open, nullptr, 0, -1, -1, 0); }, EPERM},
+            {"perf_event_open",
+             [] { return ::syscall(SYS_perf_event_open, nullptr, 0, -1, -1, 0); }, EPERM},
             {"userfaultfd", [] { return ::syscall(SYS_userfaultfd, 1); }, EPERM},
             {"io_uring_setup", [] { return ::syscall(SYS_io_uring_setup, 1, nullptr); }, EPERM},
             {"vmsplice", [] { return ::syscall(SYS_vmsplice, -1, nullptr, 0, 0); }, EPERM},
-            {"open_by_handle_at", [] { return ::syscall(SYS_open_by_handle_at, -1, nullptr, 0); }, EPERM},
+            {"open_by_handle_at", [] { return ::syscall(SYS_open_by_handle_at, -1, nullptr, 0); },
+             EPERM},
             {"init_module", [] { return ::syscall(SYS_init_module, nullptr, 0, ""); }, EPERM},
             {"kexec_load", [] { return ::syscall(SYS_kexec_load, 0, 0, nullptr, 0); }, EPERM},
             {"reboot", [] { return ::syscall(SYS_reboot, 0, 0, 0, nullptr); }, EPERM},
@@ -131,9 +141,12 @@ TEST_CASE("SC-01..05 the unprivileged filter answers each denied call with its e
             {"mbind", [] { return ::syscall(SYS_mbind, nullptr, 0, 0, nullptr, 0, 0); }, EPERM},
             {"kcmp", [] { return ::syscall(SYS_kcmp, 0, 0, 0, 0, 0); }, EPERM},
             {"pidfd_getfd", [] { return ::syscall(438, -1, 0, 0); }, EPERM},
-            {"personality of an old system", [] { return ::syscall(SYS_personality, 0x0040000); }, EPERM},
-            {"socket AF_X25", [] { return ::syscall(SYS_socket, 9, SOCK_SEQPACKET, 0); }, EAFNOSUPPORT},
-            {"socketpair AF_VSOCK", [] { return ::syscall(SYS_socketpair, 40, SOCK_STREAM, 0, nullptr); }, EPERM},
+            {"personality of an old system", [] { return ::syscall(SYS_personality, 0x0040000); },
+             EPERM},
+            {"socket AF_X25", [] { return ::syscall(SYS_socket, 9, SOCK_SEQPACKET, 0); },
+             EAFNOSUPPORT},
+            {"socketpair AF_VSOCK",
+             [] { return ::syscall(SYS_socketpair, 40, SOCK_STREAM, 0, nullptr); }, EPERM},
 #ifdef __x86_64__
             {"_sysctl", [] { return ::syscall(156, nullptr); }, EPERM},
             {"modify_ldt", [] { return ::syscall(SYS_modify_ldt, 0, nullptr, 0); }, EPERM},
@@ -154,12 +167,14 @@ TEST_CASE("6.2 under the unprivileged filter ordinary programs work", "[root]") 
             {"socket NETLINK", [] { return ::syscall(SYS_socket, 16, SOCK_RAW, 0); }, 0},
             {"personality query", [] { return ::syscall(SYS_personality, 0xffffffff); }, 0},
             {"chroot", [] { return ::syscall(SYS_chroot, "/"); }, 0},
-            {"name_to_handle_at", [] { return ::syscall(SYS_name_to_handle_at, -1, "x", nullptr, nullptr, 0); }, 0},
+            {"name_to_handle_at",
+             [] { return ::syscall(SYS_name_to_handle_at, -1, "x", nullptr, nullptr, 0); }, 0},
             {"openat2", [] { return ::syscall(437, -1, "x", nullptr, 0); }, 0},
             {"faccessat2", [] { return ::syscall(439, AT_FDCWD, "/", 0, 0); }, 0},
             {"close_range", [] { return ::syscall(436, 1000, 1001, 0); }, 0},
             {"memfd_create", [] { return ::syscall(SYS_memfd_create, "x", 0); }, 0},
-            {"seccomp", [] { return ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, nullptr); }, 0},
+            {"seccomp", [] { return ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, nullptr); },
+             0},
             {"ptrace", [] { return ::syscall(SYS_ptrace, PTRACE_TRACEME, 0, 0, 0); }, 0},
     };
     check_probes(security::class_filter(Class::unprivileged).value(), probes);
@@ -169,21 +184,26 @@ TEST_CASE("6.2 under the unprivileged filter ordinary programs work", "[root]") 
         std::thread([&] { value = 0; }).join();
         if (value != 0) return 1;
         (void)::dup2(out, 1);
-        ::execl("/bin/sh", "sh", "-c", "grep Seccomp: /proc/self/status; echo a | cat; (exit 3)", nullptr);
+        ::execl("/bin/sh", "sh", "-c", "grep Seccomp: /proc/self/status; echo a | cat; (exit 3)",
+                nullptr);
         return 2;
     });
     CHECK(ended.code == 3);
     CHECK(ended.output == "Seccomp:\t2\na\n");
 }
 
-TEST_CASE("6.6 the privileged filter closes the host-global calls and leaves what nested engines need", "[root]") {
+TEST_CASE(
+        "6.6 the privileged filter closes the host-global calls and leaves what nested engines "
+        "need",
+        "[root]") {
     NEEDS(root);
     auto probes = terminal_probes();
     const std::vector<Probe> more = {
             {"kexec_load", [] { return ::syscall(SYS_kexec_load, 0, 0, nullptr, 0); }, EPERM},
             {"init_module", [] { return ::syscall(SYS_init_module, nullptr, 0, ""); }, EPERM},
             {"settimeofday", [] { return ::syscall(SYS_settimeofday, nullptr, nullptr); }, EPERM},
-            {"open_by_handle_at", [] { return ::syscall(SYS_open_by_handle_at, -1, nullptr, 0); }, EPERM},
+            {"open_by_handle_at", [] { return ::syscall(SYS_open_by_handle_at, -1, nullptr, 0); },
+             EPERM},
             {"io_uring_setup", [] { return ::syscall(SYS_io_uring_setup, 1, nullptr); }, EPERM},
             {"userfaultfd", [] { return ::syscall(SYS_userfaultfd, 1); }, EPERM},
             {"swapoff", [] { return ::syscall(SYS_swapoff, "/nowhere"); }, EPERM},
@@ -194,7 +214,8 @@ TEST_CASE("6.6 the privileged filter closes the host-global calls and leaves wha
             {"fsopen", [] { return ::syscall(430, "tmpfs", 0); }, 0},
             {"keyctl", [] { return ::syscall(SYS_keyctl, 0, -5, 0); }, 0},
             {"personality", [] { return ::syscall(SYS_personality, 0x0040000); }, 0},
-            {"mount", [] { return ::syscall(SYS_mount, "none", "/nowhere", "tmpfs", 0, nullptr); }, ENOENT},
+            {"mount", [] { return ::syscall(SYS_mount, "none", "/nowhere", "tmpfs", 0, nullptr); },
+             ENOENT},
     };
     probes.insert(probes.end(), more.begin(), more.end());
     check_probes(security::class_filter(Class::privileged).value(), probes);
@@ -203,10 +224,13 @@ TEST_CASE("6.6 the privileged filter closes the host-global calls and leaves wha
 TEST_CASE("SC-07 an unprivileged process can load the filter with no_new_privs only", "[root]") {
     NEEDS(root);
     const auto filter = security::class_filter(Class::unprivileged).value();
-    const auto without = test::in_child([&](int) { return ::setresuid(1000, 1000, 1000) != 0 ? 3 : load(filter) ? 1 : 0; });
+    const auto without = test::in_child([&](int) {
+        return ::setresuid(1000, 1000, 1000) != 0 ? 3 : load(filter) ? 1 : 0;
+    });
     CHECK(without.code == 0);
     const auto with = test::in_child([&](int) {
-        if (::setresuid(1000, 1000, 1000) != 0 || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return 3;
+        if (::setresuid(1000, 1000, 1000) != 0 || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+            return 3;
         return load(filter) ? 0 : 1;
     });
     CHECK(with.code == 0);
@@ -214,20 +238,29 @@ TEST_CASE("SC-07 an unprivileged process can load the filter with no_new_privs o
 
 TEST_CASE("SC-09 the kernel does what an OCI profile says", "[root]") {
     NEEDS(root);
-    const auto filter = security::compile_profile(profile(R"(
+    const auto filter = security::compile_profile(
+                                profile(R"(
         {"names":["getppid"],"action":"SCMP_ACT_ERRNO","errnoRet":77},
         {"names":["lseek"],"action":"SCMP_ACT_ERRNO","errnoRet":78,"args":[{"index":1,"value":4294967301,"op":"SCMP_CMP_GE"}]},
-        {"names":["socket"],"action":"SCMP_ACT_ERRNO","errnoRet":79,"args":[{"index":0,"value":2,"op":"SCMP_CMP_EQ"}]})"), {}).value();
-    check_probes(filter, {
-            {"getppid", [] { return ::syscall(SYS_getppid); }, 77},
-            {"lseek far", [] { return ::syscall(SYS_lseek, -1, 4294967301, 0); }, 78},
-            {"lseek farther", [] { return ::syscall(SYS_lseek, -1, 1L << 40, 0); }, 78},
-            {"lseek near", [] { return ::syscall(SYS_lseek, -1, 4294967300, 0); }, EBADF},
-            {"socket", [] { return ::syscall(SYS_socket, 2, SOCK_STREAM, 0); }, 79},
-            {"socket UNIX", [] { return ::syscall(SYS_socket, 1, SOCK_STREAM, 0); }, 0},
-    });
-    const auto kill = security::compile_profile(profile(R"({"names":["getppid"],"action":"SCMP_ACT_KILL_PROCESS"})"), {}).value();
-    CHECK(under(kill, [](int) { return static_cast<int>(::syscall(SYS_getppid)); }).signal == SIGSYS);
+        {"names":["socket"],"action":"SCMP_ACT_ERRNO","errnoRet":79,"args":[{"index":0,"value":2,"op":"SCMP_CMP_EQ"}]})"),
+                                {})
+                                .value();
+    check_probes(
+            filter,
+            {
+                    {"getppid", [] { return ::syscall(SYS_getppid); }, 77},
+                    {"lseek far", [] { return ::syscall(SYS_lseek, -1, 4294967301, 0); }, 78},
+                    {"lseek farther", [] { return ::syscall(SYS_lseek, -1, 1L << 40, 0); }, 78},
+                    {"lseek near", [] { return ::syscall(SYS_lseek, -1, 4294967300, 0); }, EBADF},
+                    {"socket", [] { return ::syscall(SYS_socket, 2, SOCK_STREAM, 0); }, 79},
+                    {"socket UNIX", [] { return ::syscall(SYS_socket, 1, SOCK_STREAM, 0); }, 0},
+            });
+    const auto kill =
+            security::compile_profile(
+                    profile(R"({"names":["getppid"],"action":"SCMP_ACT_KILL_PROCESS"})"), {})
+                    .value();
+    CHECK(under(kill, [](int) { return static_cast<int>(::syscall(SYS_getppid)); }).signal ==
+          SIGSYS);
 }
 
 TEST_CASE("a filter near the kernel's limit of instructions loads", "[root]") {
@@ -235,15 +268,18 @@ TEST_CASE("a filter near the kernel's limit of instructions loads", "[root]") {
     std::string rules;
     for (const auto* name : {"lseek", "brk", "mremap"}) {
         for (int i = 0; i < 260; ++i) {
-            rules += std::string(R"({"name":")") + name + R"(","action":"SCMP_ACT_ERRNO","errnoRet":44,"args":[{"index":0,"value":)" +
+            rules += std::string(R"({"name":")") + name +
+                     R"(","action":"SCMP_ACT_ERRNO","errnoRet":44,"args":[{"index":0,"value":)" +
                      std::to_string(1000 + i) + R"(,"op":"SCMP_CMP_EQ"}]},)";
         }
     }
     rules.pop_back();
     const auto filter = security::compile_profile(profile(rules), {}).value();
     CHECK(filter.program.size() / sizeof(sock_filter) > 3000);
-    check_probes(filter, {
-            {"lseek", [] { return ::syscall(SYS_lseek, 1259, 0, 0); }, 44},
-            {"lseek elsewhere", [] { return ::syscall(SYS_lseek, -1, 0, 0); }, EBADF},
-    });
+    check_probes(
+            filter,
+            {
+                    {"lseek", [] { return ::syscall(SYS_lseek, 1259, 0, 0); }, 44},
+                    {"lseek elsewhere", [] { return ::syscall(SYS_lseek, -1, 0, 0); }, EBADF},
+            });
 }

@@ -1,17 +1,17 @@
+#include "garden/api/client.hpp"
+
 #include "base/fail.hpp"
 #include "base/http/router.hpp"
 #include "base/http/server.hpp"
 #include "base/sys/file.hpp"
 #include "base/sys/stream_socket.hpp"
-#include "garden/api/client.hpp"
 
 #include <sys/socket.h>
-
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <map>
-#include <atomic>
 #include <mutex>
 #include <thread>
 
@@ -34,46 +34,66 @@ class FakeGarden {
         });
         router_.del("/containers/:handle", [](Request& request) {
             return Response::json(
-                    R"({"Type":"ContainerNotFoundError","Message":"x","Handle":")" + std::string(request.param("handle")) +
+                    R"({"Type":"ContainerNotFoundError","Message":"x","Handle":")" +
+                            std::string(request.param("handle")) +
                             R"(","ProcessID":"","Binary":""})",
                     404);
         });
         router_.put("/containers/:handle/grace_time", [](Request& request) {
-            return request.read_body().value() == "3000000000" ? Response::json("{}") : Response::json("{}", 500);
+            return request.read_body().value() == "3000000000" ? Response::json("{}")
+                                                               : Response::json("{}", 500);
         });
         router_.put("/containers/:handle/files", [](Request& request) {
             auto pipe = request.body_pipe().value();
             const auto tar = base::sys::read_all(pipe.read_end(), 1 << 20).value();
-            const bool good = tar == "tar bytes" && request.query.get("destination") == "/a b" && pipe.finish();
+            const bool good = tar == "tar bytes" && request.query.get("destination") == "/a b" &&
+                              pipe.finish();
             return Response::json("{}", good ? 200 : 500);
         });
         router_.post("/cloche/v1/images/pull", [](Request&) {
             return Response::events([](EventWriter& events) -> base::Result<void> {
-                TRY(events.send("progress", R"({"step":"downloading","layer":"sha256:1","current":1,"total":2})"));
+                TRY(events.send(
+                        "progress",
+                        R"({"step":"downloading","layer":"sha256:1","current":1,"total":2})"));
                 return events.send("error", R"({"kind":"denied","message":"no such user"})");
             });
         });
-        router_.post("/containers/:handle/processes", [this](Request& request) { return run(request); });
-        router_.get("/containers/:handle/processes/:id/attaches/:stream/:kind", [this](Request& request) {
-            return output(request);
-        });
+        router_.post(
+                "/containers/:handle/processes", [this](Request& request) { return run(request); });
+        router_.get(
+                "/containers/:handle/processes/:id/attaches/:stream/:kind",
+                [this](Request& request) { return output(request); });
         Endpoint endpoint;
         path_ = "/tmp/garden-client-test-" + std::to_string(::getpid());
         endpoint.path = path_;
-        server_ = Server::start({.endpoints = {endpoint}, .limits = {.workers = 8}, .on_served = {}}, router_).value();
+        server_ = Server::start(
+                          {.endpoints = {endpoint}, .limits = {.workers = 8}, .on_served = {}},
+                          router_)
+                          .value();
     }
 
     GardenClient client() const {
-        return GardenClient({.endpoint = server_->endpoints()[0], .connect_timeout = 2s, .idle_connections = 2, .headers = {}});
+        return GardenClient(
+                {.endpoint = server_->endpoints()[0],
+                 .connect_timeout = 2s,
+                 .idle_connections = 2,
+                 .headers = {}});
     }
 
   private:
-    // Echoes what comes on stdin to stdout, one "-" to stderr, and exits with 7 at the end of input.
+    // Echoes what comes on stdin to stdout, one "-" to stderr, and exits with 7 at the end of
+    // input.
     Response run(Request& request) {
-        auto spec = base::json::decode<garden::api::ProcessSpec>(request.read_body().value(), base::json::Rest::ignore).value();
-        if (spec.path == "/missing") return Response::json(R"({"Type":"ExecutableNotFoundError","Message":"exec: \"/missing\": stat /missing: no such file or directory","Handle":"","ProcessID":"","Binary":""})", 500);
+        auto spec = base::json::decode<garden::api::ProcessSpec>(
+                            request.read_body().value(), base::json::Rest::ignore)
+                            .value();
+        if (spec.path == "/missing")
+            return Response::json(
+                    R"({"Type":"ExecutableNotFoundError","Message":"exec: \"/missing\": stat /missing: no such file or directory","Handle":"","ProcessID":"","Binary":""})",
+                    500);
         return Response::hijack(201, [this](Hijacked main) {
-            (void)base::sys::write_all(main.socket, "{\"process_id\":\"p1\",\"stream_id\":\"7\"}\n");
+            (void)base::sys::write_all(
+                    main.socket, "{\"process_id\":\"p1\",\"stream_id\":\"7\"}\n");
             base::json::ValueSplitter splitter(1 << 20);
             (void)splitter.feed(main.leftover);
             std::string all;
@@ -81,7 +101,8 @@ class FakeGarden {
             for (bool ended = false; !ended;) {
                 while (auto text = splitter.next()) {
                     auto message = base::json::decode<garden::api::ProcessMessage>(*text).value();
-                    if (message.tty) all += "[" + std::to_string(message.tty->window_size->columns) + "]";
+                    if (message.tty)
+                        all += "[" + std::to_string(message.tty->window_size->columns) + "]";
                     if (message.signal) all += "{" + std::to_string(*message.signal) + "}";
                     if (message.data) all += *message.data;
                     ended = message.source && !message.data;
@@ -146,22 +167,24 @@ TEST_CASE("simple calls and their errors") {
 TEST_CASE("files are streamed in from a source") {
     FakeGarden garden;
     std::string data = "tar bytes";
-    CHECK(garden.client().stream_in("h", "root", "/a b", [&](std::span<char> into) -> base::Result<std::size_t> {
-        const auto count = std::min(into.size(), data.size());
-        std::copy_n(data.data(), count, into.data());
-        data.erase(0, count);
-        return count;
-    }));
+    CHECK(garden.client().stream_in(
+            "h", "root", "/a b", [&](std::span<char> into) -> base::Result<std::size_t> {
+                const auto count = std::min(into.size(), data.size());
+                std::copy_n(data.data(), count, into.data());
+                data.erase(0, count);
+                return count;
+            }));
 }
 
 TEST_CASE("a pull tells its progress and its error with the kind") {
     FakeGarden garden;
     int steps = 0;
-    auto pulled = garden.client().pull({.uri = "docker:///x", .username = {}, .password = {}}, [&](const auto& step) {
-        ++steps;
-        CHECK(step.step == "downloading");
-        CHECK(step.total == 2);
-    });
+    auto pulled = garden.client().pull(
+            {.uri = "docker:///x", .username = {}, .password = {}}, [&](const auto& step) {
+                ++steps;
+                CHECK(step.step == "downloading");
+                CHECK(step.total == 2);
+            });
     REQUIRE_FALSE(pulled);
     CHECK(pulled.error().kind == base::Errc::denied);
     CHECK(pulled.error().text == "no such user");

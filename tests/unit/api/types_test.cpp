@@ -1,7 +1,8 @@
+#include "garden/api/types.hpp"
+
 #include "base/fail.hpp"
 #include "garden/api/error.hpp"
 #include "garden/api/extensions.hpp"
-#include "garden/api/types.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -24,7 +25,9 @@ void round_trip(const std::string& text) {
 TEST_CASE("an empty container spec is what the Go client sends") {
     CHECK(encode(api::ContainerSpec{}) ==
           R"({"image":{},"limits":{"bandwidth_limits":{},"cpu_limits":{},"disk_limits":{},"memory_limits":{},"pid_limits":{}}})");
-    for (const auto* empty : {"{}", R"({"image":null,"limits":null,"env":null})", R"({"image":{},"limits":{"cpu_limits":null}})"}) {
+    for (const auto* empty :
+         {"{}", R"({"image":null,"limits":null,"env":null})",
+          R"({"image":{},"limits":{"cpu_limits":null}})"}) {
         const auto spec = decode<api::ContainerSpec>(empty).value();
         CHECK(spec.image.empty());
         CHECK(spec.env.empty());
@@ -57,7 +60,8 @@ TEST_CASE("a process spec keeps present zeros of resource limits and drops unkno
             R"({"id":"p","path":"ls","args":["-l",""],"env":["A=b"],"dir":"/","user":"1000:1000","rlimits":{"core":0,"nofile":1024},)"
             R"("limits":{"cpu_limits":{},"memory_limits":{}},"tty":{"window_size":{"columns":80,"rows":24}},"image":{"uri":"x"},)"
             R"("bind_mounts":[{"src_path":"/a","dst_path":"/b"}]})");
-    const auto spec = decode<api::ProcessSpec>(R"({"rlimits":{"nofile":5,"fancy":6},"tty":{}})").value();
+    const auto spec =
+            decode<api::ProcessSpec>(R"({"rlimits":{"nofile":5,"fancy":6},"tty":{}})").value();
     CHECK(spec.rlimits == api::ResourceLimits{{"nofile", 5}});
     CHECK((spec.tty && !spec.tty->window_size));
     CHECK(decode<api::ProcessSpec>(R"({"rlimits":{"nofile":-1}})").error().text ==
@@ -65,10 +69,14 @@ TEST_CASE("a process spec keeps present zeros of resource limits and drops unkno
 }
 
 TEST_CASE("stream messages show exit status 0 and tell data from no data") {
-    CHECK(encode(api::ProcessMessage{.process_id = "p1", .stream_id = "7"}) == R"({"process_id":"p1","stream_id":"7"})");
-    CHECK(encode(api::ProcessMessage{.process_id = "p1", .exit_status = 0}) == R"({"process_id":"p1","exit_status":0})");
+    CHECK(encode(api::ProcessMessage{.process_id = "p1", .stream_id = "7"}) ==
+          R"({"process_id":"p1","stream_id":"7"})");
+    CHECK(encode(api::ProcessMessage{.process_id = "p1", .exit_status = 0}) ==
+          R"({"process_id":"p1","exit_status":0})");
     CHECK(!decode<api::ProcessMessage>(R"({"process_id":"p","source":0})").value().data);
-    CHECK(decode<api::ProcessMessage>("{\"source\":0,\"data\":\"\\u003chi\\u003e\\n\"}").value().data == "<hi>\n");
+    CHECK(decode<api::ProcessMessage>("{\"source\":0,\"data\":\"\\u003chi\\u003e\\n\"}")
+                  .value()
+                  .data == "<hi>\n");
     CHECK(decode<api::ProcessMessage>(R"({"tty":{}})").value().tty);
 }
 
@@ -81,7 +89,9 @@ TEST_CASE("answers have the Go names and always all members") {
     CHECK(decode<api::ContainerInfo>(R"({"Events":null,"ProcessIDs":null,"Properties":null})"));
     const auto metrics = encode(api::Metrics{});
     CHECK(metrics.starts_with(R"({"MemoryStat":{"active_anon":0,)"));
-    CHECK(metrics.find(R"("total_swap":0,"TotalUsageTowardLimit":0,"anon":0,"file":0,"swapcached":0})") != std::string::npos);
+    CHECK(metrics.find(
+                  R"("total_swap":0,"TotalUsageTowardLimit":0,"anon":0,"file":0,"swapcached":0})") !=
+          std::string::npos);
     CHECK(metrics.ends_with(
             R"("DiskStat":{"TotalBytesUsed":0,"TotalInodesUsed":0,"ExclusiveBytesUsed":0,"ExclusiveInodesUsed":0},)"
             R"("NetworkStat":null,"PidStat":{"Current":0,"Max":0},"Age":0,"CPUEntitlement":0})"));
@@ -91,34 +101,48 @@ TEST_CASE("answers have the Go names and always all members") {
 }
 
 TEST_CASE("errors carry the type, status and members that clients look at") {
-    const auto unknown = api::refusal_of(base::fail(Errc::not_found, "unknown handle: nope"), "nope");
+    const auto unknown =
+            api::refusal_of(base::fail(Errc::not_found, "unknown handle: nope"), "nope");
     CHECK(unknown.status == 404);
     CHECK(encode(unknown.error) ==
           R"({"Type":"ContainerNotFoundError","Message":"unknown handle: nope","Handle":"nope","ProcessID":"","Binary":""})");
-    const auto process = api::refusal_of(base::fail(Errc::not_found, "unknown process: zz"), "h", "zz");
+    const auto process =
+            api::refusal_of(base::fail(Errc::not_found, "unknown process: zz"), "h", "zz");
     CHECK(process.status == 404);
     CHECK(encode(process.error) ==
           R"({"Type":"ProcessNotFoundError","Message":"unknown process: zz","Handle":"","ProcessID":"zz","Binary":""})");
-    const auto within = api::refusal_of(base::fail(Errc::not_found, "stream-in: error streaming in: unknown handle: h"), "h");
+    const auto within = api::refusal_of(
+            base::fail(Errc::not_found, "stream-in: error streaming in: unknown handle: h"), "h");
     CHECK(within.error.type == api::kContainerNotFound);
-    const auto exec = api::refusal_of(base::fail(
-            Errc::not_found, "unable to start container process: exec: \"x\": executable file not found in $PATH"), "h");
+    const auto exec = api::refusal_of(
+            base::fail(
+                    Errc::not_found,
+                    "unable to start container process: exec: \"x\": executable file not found in "
+                    "$PATH"),
+            "h");
     CHECK(exec.status == 500);
     CHECK(exec.error.type == api::kExecutableNotFound);
-    CHECK(exec.error.message == "unable to start container process: exec: \"x\": executable file not found in $PATH");
-    const auto used = api::refusal_of(base::fail(Errc::already_exists, "Handle 'h' already in use"), "h");
+    CHECK(exec.error.message ==
+          "unable to start container process: exec: \"x\": executable file not found in $PATH");
+    const auto used =
+            api::refusal_of(base::fail(Errc::already_exists, "Handle 'h' already in use"), "h");
     CHECK(used.error.type.empty());
     CHECK(used.error.message == "Handle 'h' already in use");
     CHECK(used.error.handle.empty());
-    CHECK(api::refusal_of(base::fail(Errc::not_found, "property does not exist: k"), "h").error.type.empty());
-    CHECK(api::refusal_of(base::fail(Errc::unavailable, "x"), "h").error.type == api::kServiceUnavailable);
+    CHECK(api::refusal_of(base::fail(Errc::not_found, "property does not exist: k"), "h")
+                  .error.type.empty());
+    CHECK(api::refusal_of(base::fail(Errc::unavailable, "x"), "h").error.type ==
+          api::kServiceUnavailable);
 }
 
 TEST_CASE("a client gets the same kind and text back") {
     for (const auto& error :
-         {base::fail(Errc::not_found, "unknown handle: h"), base::fail(Errc::not_found, "unknown process: p"),
-          base::fail(Errc::already_exists, "Handle 'h' already in use"), base::fail(Errc::conflict, "container already being destroyed"),
-          base::fail(Errc::invalid, "bad"), base::fail(Errc::unavailable, "busy"), base::fail(Errc::exhausted, "max containers reached"),
+         {base::fail(Errc::not_found, "unknown handle: h"),
+          base::fail(Errc::not_found, "unknown process: p"),
+          base::fail(Errc::already_exists, "Handle 'h' already in use"),
+          base::fail(Errc::conflict, "container already being destroyed"),
+          base::fail(Errc::invalid, "bad"), base::fail(Errc::unavailable, "busy"),
+          base::fail(Errc::exhausted, "max containers reached"),
           base::fail(Errc::unsupported, "no")}) {
         const auto refusal = api::refusal_of(error);
         const auto back = api::to_error(refusal.error, refusal.status);
@@ -130,19 +154,26 @@ TEST_CASE("a client gets the same kind and text back") {
 TEST_CASE("bulk values hold a value and an error or null") {
     CHECK(encode(api::BulkInfo{}).ends_with(R"("MappedPorts":[]},"Err":null})"));
     api::BulkMetrics failed;
-    failed.error = api::Error{.type = "", .message = "m", .handle = "", .process_id = "", .binary = ""};
-    CHECK(encode(failed).ends_with(R"("Err":{"Type":"","Message":"m","Handle":"","ProcessID":"","Binary":""}})"));
-    CHECK(decode<std::map<std::string, api::BulkMetrics>>("{\"h\":" + encode(failed) + "}").value().at("h").error->message == "m");
+    failed.error =
+            api::Error{.type = "", .message = "m", .handle = "", .process_id = "", .binary = ""};
+    CHECK(encode(failed).ends_with(
+            R"("Err":{"Type":"","Message":"m","Handle":"","ProcessID":"","Binary":""}})"));
+    CHECK(decode<std::map<std::string, api::BulkMetrics>>("{\"h\":" + encode(failed) + "}")
+                  .value()
+                  .at("h")
+                  .error->message == "m");
 }
 
 TEST_CASE("extension objects survive both ways") {
     round_trip<api::Image>(
             R"({"reference":"r","digest":"sha256:x","layers":["a"],"size":5,"config":{"env":["A=b"],"user":"u","working_dir":"/w",)"
             R"("entrypoint":["e"],"cmd":[],"stop_signal":"TERM"}})");
-    round_trip<api::ImageRow>(R"({"reference":"r","digest":"d","size":1,"created_at":-2,"used_by":3,"layers":4})");
+    round_trip<api::ImageRow>(
+            R"({"reference":"r","digest":"d","size":1,"created_at":-2,"used_by":3,"layers":4})");
     round_trip<api::PullProgress>(R"({"step":"downloading","layer":"l","current":1,"total":2})");
     round_trip<api::PullError>(R"({"kind":"timeout","message":"m"})");
-    round_trip<api::ProcessRow>(R"({"id":"p","user":"u","argv":["a"],"exited":true,"exit_code":137,"host_pid":1})");
+    round_trip<api::ProcessRow>(
+            R"({"id":"p","user":"u","argv":["a"],"exited":true,"exit_code":137,"host_pid":1})");
     round_trip<api::Orphan>(R"({"kind":"mount","name":"n","reason":"r"})");
     round_trip<api::PruneAnswer>(R"({"freed_bytes":1})");
 }

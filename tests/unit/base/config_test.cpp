@@ -1,9 +1,10 @@
 #include "base/config.hpp"
+
 #include "base/sys/file.hpp"
 
-#include <catch2/catch.hpp>
-
 #include <unistd.h>
+
+#include <catch2/catch.hpp>
 
 using base::Errc;
 using base::config::Loaded;
@@ -24,25 +25,76 @@ struct Settings {
 
 struct Fixture {
     Settings settings;
-    Schema schema{{.program = "testd", .about = "A test.", .environment = "TESTD_", .default_file = "", .version = "testd 1"}};
+    Schema schema{
+            {.program = "testd",
+             .about = "A test.",
+             .environment = "TESTD_",
+             .default_file = "",
+             .version = "testd 1"}};
     std::string directory;
 
     Fixture() {
-        schema.add({.key = "log_level", .flag = "log-level", .help = "Level.", .value = "", .choices = {"info", "error"}}, settings.level);
-        schema.add({.key = "network.pool", .flag = "network-pool", .help = "Pool.", .value = "CIDR", .choices = {}}, settings.pool);
-        schema.add({.key = "network.deny", .flag = "deny-network", .help = "Denied.", .value = "CIDR", .choices = {}}, settings.deny);
-        schema.add({.key = "network.host_access", .flag = "allow-host-access", .help = "Allow.", .value = "", .choices = {}}, settings.host_access);
-        schema.add({.key = "http.port", .flag = "bind-port", .help = "Port.", .value = "", .choices = {}}, settings.port);
-        schema.add({.key = "most", .flag = "max-containers", .help = "Most.", .value = "", .choices = {}}, settings.most);
-        schema.add({.key = "share", .flag = "share", .help = "Share.", .value = "", .choices = {}}, settings.share);
-        schema.add({.key = "grace", .flag = "default-grace-time", .help = "Grace.", .value = "", .choices = {}}, settings.grace);
+        schema.add(
+                {.key = "log_level",
+                 .flag = "log-level",
+                 .help = "Level.",
+                 .value = "",
+                 .choices = {"info", "error"}},
+                settings.level);
+        schema.add(
+                {.key = "network.pool",
+                 .flag = "network-pool",
+                 .help = "Pool.",
+                 .value = "CIDR",
+                 .choices = {}},
+                settings.pool);
+        schema.add(
+                {.key = "network.deny",
+                 .flag = "deny-network",
+                 .help = "Denied.",
+                 .value = "CIDR",
+                 .choices = {}},
+                settings.deny);
+        schema.add(
+                {.key = "network.host_access",
+                 .flag = "allow-host-access",
+                 .help = "Allow.",
+                 .value = "",
+                 .choices = {}},
+                settings.host_access);
+        schema.add(
+                {.key = "http.port",
+                 .flag = "bind-port",
+                 .help = "Port.",
+                 .value = "",
+                 .choices = {}},
+                settings.port);
+        schema.add(
+                {.key = "most",
+                 .flag = "max-containers",
+                 .help = "Most.",
+                 .value = "",
+                 .choices = {}},
+                settings.most);
+        schema.add(
+                {.key = "share", .flag = "share", .help = "Share.", .value = "", .choices = {}},
+                settings.share);
+        schema.add(
+                {.key = "grace",
+                 .flag = "default-grace-time",
+                 .help = "Grace.",
+                 .value = "",
+                 .choices = {}},
+                settings.grace);
         schema.ignore("time-format", true);
         schema.ignore("skip-setup", false);
         schema.command("cleanup", "Clean up.");
         directory = "/tmp/config_test." + std::to_string(::getpid());
         REQUIRE(base::sys::ensure_directory(directory, 0700));
     }
+
     ~Fixture() { (void)base::sys::remove_tree_at(base::FdRef{-100}, directory); }
+
     Fixture(const Fixture&) = delete;
     Fixture& operator=(const Fixture&) = delete;
 
@@ -52,7 +104,10 @@ struct Fixture {
         REQUIRE(base::sys::write_all(fd, text));
         return path;
     }
-    std::string why(const std::vector<std::string>& arguments, const std::map<std::string, std::string>& environment = {}) {
+
+    std::string why(
+            const std::vector<std::string>& arguments,
+            const std::map<std::string, std::string>& environment = {}) {
         auto loaded = schema.load(arguments, environment);
         REQUIRE(!loaded);
         return loaded.error().text;
@@ -61,11 +116,17 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_METHOD(Fixture, "a flag beats the environment, that beats the file, that beats the default") {
-    const auto path = file("most = 1\nlog_level = \"error\"\n[network]\npool = \"file\"\ndeny = [\"a\", \"b\"]\nhost_access = true\n[http]\nport = 1\n");
-    const auto loaded = schema.load(
-            {"--config", path, "--bind-port", "3", "--deny-network", "x", "--deny-network=y"},
-            {{"TESTD_BIND_PORT", "2"}, {"TESTD_NETWORK_POOL", "env"}, {"TESTD_DENY_NETWORK", "p,q"}}).value();
+TEST_CASE_METHOD(
+        Fixture, "a flag beats the environment, that beats the file, that beats the default") {
+    const auto path =
+            file("most = 1\nlog_level = \"error\"\n[network]\npool = \"file\"\ndeny = [\"a\", "
+                 "\"b\"]\nhost_access = true\n[http]\nport = 1\n");
+    const auto loaded = schema.load({"--config", path, "--bind-port", "3", "--deny-network", "x",
+                                     "--deny-network=y"},
+                                    {{"TESTD_BIND_PORT", "2"},
+                                     {"TESTD_NETWORK_POOL", "env"},
+                                     {"TESTD_DENY_NETWORK", "p,q"}})
+                                .value();
     CHECK(loaded.next == Loaded::Next::run);
     CHECK(loaded.file == path);
     CHECK(settings.port == 3);
@@ -102,24 +163,31 @@ TEST_CASE_METHOD(Fixture, "an unknown key is an error with its line") {
 }
 
 TEST_CASE_METHOD(Fixture, "a bad value is an error with its place") {
-    CHECK(why({"--config", file("[http]\nport = 70000\n")}).find("line 2: http.port: value: '70000' is out of range") != std::string::npos);
-    CHECK(why({"--config", file("most = [1, 2]\n")}).find("expected one value, got 2") != std::string::npos);
+    CHECK(why({"--config", file("[http]\nport = 70000\n")})
+                  .find("line 2: http.port: value: '70000' is out of range") != std::string::npos);
+    CHECK(why({"--config", file("most = [1, 2]\n")}).find("expected one value, got 2") !=
+          std::string::npos);
     CHECK(why({"--config", file("most = \n")}).find("line 1") != std::string::npos);
     CHECK(why({"--bind-port", "x"}) == "--bind-port: value: 'x' is not a number");
     CHECK(why({"--log-level", "loud"}) == "--log-level: 'loud': expected info, error");
-    CHECK(why({}, {{"TESTD_ALLOW_HOST_ACCESS", "maybe"}}) == "environment variable TESTD_ALLOW_HOST_ACCESS: 'maybe': expected true or false");
+    CHECK(why({}, {{"TESTD_ALLOW_HOST_ACCESS", "maybe"}}) ==
+          "environment variable TESTD_ALLOW_HOST_ACCESS: 'maybe': expected true or false");
     CHECK(why({"--default-grace-time", "5"}).find("expected a unit") != std::string::npos);
     CHECK(why({"--no-such-flag"}).find("--no-such-flag") != std::string::npos);
     CHECK(why({"--config", directory + "/absent"}).find("no such file") != std::string::npos);
 }
 
 TEST_CASE_METHOD(Fixture, "JSON is a configuration too") {
-    REQUIRE(schema.load({"--config", file(R"({"most": 7, "network": {"deny": ["a"], "host_access": true}, "share": 0.25})")}, {}));
+    REQUIRE(schema.load(
+            {"--config",
+             file(R"({"most": 7, "network": {"deny": ["a"], "host_access": true}, "share": 0.25})")},
+            {}));
     CHECK(settings.most == 7);
     CHECK(settings.deny == std::vector<std::string>{"a"});
     CHECK(settings.host_access);
     CHECK(settings.share == 0.25);
-    CHECK(why({"--config", file(R"({"network": {"poool": 1}})")}).find("unknown key network.poool") != std::string::npos);
+    CHECK(why({"--config", file(R"({"network": {"poool": 1}})")})
+                  .find("unknown key network.poool") != std::string::npos);
     CHECK(why({"--config", file(R"({"network": )")}).find("invalid JSON") != std::string::npos);
 }
 

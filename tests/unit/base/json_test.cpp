@@ -1,4 +1,5 @@
 #include "base/json.hpp"
+
 #include "base/json_writer.hpp"
 
 #include <catch2/catch.hpp>
@@ -37,8 +38,12 @@ Result<void> from_json(const Node& node, Memory& out) {
 
 Result<void> from_json(const Node& node, Spec& out) {
     Fields fields(node);
-    fields.required("handle", out.handle).optional("memory_limits", out.memory).optional("env", out.env);
-    fields.optional("properties", out.properties).optional("port", out.port).optional("grace_time", out.grace_time);
+    fields.required("handle", out.handle)
+            .optional("memory_limits", out.memory)
+            .optional("env", out.env);
+    fields.optional("properties", out.properties)
+            .optional("port", out.port)
+            .optional("grace_time", out.grace_time);
     return fields.finish(Unknown::reject);
 }
 
@@ -61,9 +66,11 @@ std::string why(std::string_view text) {
 }  // namespace
 
 TEST_CASE("an object is read member by member") {
-    const auto spec = decode<Spec>(
-            R"({"handle":"h","memory_limits":{"limit_in_bytes":18446744073709551615,"else":1},"env":["A=b"],)"
-            R"("properties":{"k":"v"},"port":null,"grace_time":-5})").value();
+    const auto spec =
+            decode<Spec>(
+                    R"({"handle":"h","memory_limits":{"limit_in_bytes":18446744073709551615,"else":1},"env":["A=b"],)"
+                    R"("properties":{"k":"v"},"port":null,"grace_time":-5})")
+                    .value();
     CHECK(spec.handle == "h");
     CHECK(spec.memory.limit_in_bytes == UINT64_MAX);
     CHECK(spec.env == std::vector<std::string>{"A=b"});
@@ -77,7 +84,8 @@ TEST_CASE("an error names the path, what was expected and what came") {
           R"(memory_limits.limit_in_bytes: expected an unsigned integer, got "x")");
     CHECK(why(R"({"handle":"h","env":["a",7]})") == "env[1]: expected a string, got 7");
     CHECK(why(R"({"handle":"h","env":{}})") == "env: expected an array, got an object");
-    CHECK(why(R"({"handle":"h","properties":{"a":true}})") == "properties.a: expected a string, got true");
+    CHECK(why(R"({"handle":"h","properties":{"a":true}})") ==
+          "properties.a: expected a string, got true");
     CHECK(why(R"({})") == "handle: missing");
     CHECK(why(R"({"handle":null})") == "handle: missing");
     CHECK(why(R"({"handle":"h","hnadle":1})") == "hnadle: unknown member");
@@ -91,7 +99,8 @@ TEST_CASE("integers are exact or refused") {
     CHECK(why(R"({"handle":"h","port":65536})") == "port: 65536 is larger than the limit 65535");
     CHECK(why(R"({"handle":"h","grace_time":9223372036854775808})") ==
           "grace_time: 9223372036854775808 is larger than the limit 9223372036854775807");
-    CHECK(!decode<Spec>(R"({"handle":"h","memory_limits":{"limit_in_bytes":18446744073709551616}})"));
+    CHECK(!decode<Spec>(
+            R"({"handle":"h","memory_limits":{"limit_in_bytes":18446744073709551616}})"));
     CHECK(decode<std::int64_t>("-9223372036854775808").value() == INT64_MIN);
 }
 
@@ -124,7 +133,8 @@ TEST_CASE("depth and size have limits") {
 
 TEST_CASE("a stream of values is cut at any byte") {
     const std::string stream = "{\"a\":\"}\\\"{\"}\n{}[1,[2]] 7 \"x\"true\n";
-    const std::vector<std::string> expected = {"{\"a\":\"}\\\"{\"}", "{}", "[1,[2]]", "7", "\"x\"", "true"};
+    const std::vector<std::string> expected = {
+            "{\"a\":\"}\\\"{\"}", "{}", "[1,[2]]", "7", "\"x\"", "true"};
     for (std::size_t step = 1; step <= stream.size(); ++step) {
         ValueSplitter splitter(64);
         std::vector<std::string> got;
@@ -138,7 +148,7 @@ TEST_CASE("a stream of values is cut at any byte") {
 
 TEST_CASE("a value of a stream that grows over the limit ends it") {
     ValueSplitter splitter(16);
-    CHECK(splitter.feed("{\"a\":1}{\"b\":2}{\"c\":3}{\"d\":4}"));   // many small ones are fine
+    CHECK(splitter.feed("{\"a\":1}{\"b\":2}{\"c\":3}{\"d\":4}"));  // many small ones are fine
     int count = 0;
     while (splitter.next()) ++count;
     CHECK(count == 4);
@@ -150,15 +160,21 @@ TEST_CASE("a value of a stream that grows over the limit ends it") {
 TEST_CASE("the writer keeps order, exact integers and valid UTF-8") {
     Writer w;
     w.begin_object();
-    w.member("z", std::uint64_t{UINT64_MAX}).member("a", -1).member("s", "q\"\\\n\x01\xC3\xA4\xFF\xC0\x80");
-    w.member("list", std::vector<std::string>{"x", "y"}).member("map", std::map<std::string, int>{{"k", 1}});
+    w.member("z", std::uint64_t{UINT64_MAX})
+            .member("a", -1)
+            .member("s", "q\"\\\n\x01\xC3\xA4\xFF\xC0\x80");
+    w.member("list", std::vector<std::string>{"x", "y"})
+            .member("map", std::map<std::string, int>{{"k", 1}});
     w.member("none", std::optional<int>{}).member("m", sample::Memory{}).key("n").null();
-    w.member_unless_zero("empty", std::string()).member_unless_zero("zero", 0).member_unless_zero("one", true);
+    w.member_unless_zero("empty", std::string())
+            .member_unless_zero("zero", 0)
+            .member_unless_zero("one", true);
     w.end_object();
     CHECK(w.text() ==
           R"({"z":18446744073709551615,"a":-1,"s":"q\"\\\n\u0001ä)"
           "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"
           R"(","list":["x","y"],"map":{"k":1},"none":null,"m":{},"n":null,"one":true})");
-    CHECK(base::json::encode(std::vector<sample::Memory>{{.limit_in_bytes = 2}, {}}) == R"([{"limit_in_bytes":2},{}])");
+    CHECK(base::json::encode(std::vector<sample::Memory>{{.limit_in_bytes = 2}, {}}) ==
+          R"([{"limit_in_bytes":2},{}])");
     CHECK(Document::parse(w.text()));
 }

@@ -2,11 +2,11 @@
 #include "base/keyed_lock.hpp"
 #include "base/worker_pool.hpp"
 
-#include <catch2/catch.hpp>
-
 #include <atomic>
 #include <future>
 #include <latch>
+
+#include <catch2/catch.hpp>
 
 using base::Errc;
 using base::Gate;
@@ -53,7 +53,7 @@ TEST_CASE("a pool refuses by name what its queue cannot hold") {
 
 TEST_CASE("a pool makes a thread for each job that would wait, up to its limit") {
     WorkerPool pool({.name = "test", .threads = 3, .queue = 10});
-    std::latch together(3);   // only reached when three run at once
+    std::latch together(3);  // only reached when three run at once
     for (int i = 0; i < 3; ++i) REQUIRE(pool.submit([&] { together.arrive_and_wait(); }));
     together.wait();
     CHECK(pool.figures().threads == 3);
@@ -89,7 +89,9 @@ TEST_CASE("who gave up waiting for a key is passed over") {
     KeyedLock locks;
     std::optional<KeyedLock::Guard> held = locks.lock("k");
     CHECK(!locks.lock_until("k", std::chrono::steady_clock::now() + 1ms));
-    auto next = std::async(std::launch::async, [&] { return locks.lock_until("k", std::chrono::steady_clock::now() + 60s).has_value(); });
+    auto next = std::async(std::launch::async, [&] {
+        return locks.lock_until("k", std::chrono::steady_clock::now() + 60s).has_value();
+    });
     CHECK(!locks.lock_until("k", std::chrono::steady_clock::now() + 1ms));
     held.reset();
     CHECK(next.get());
@@ -104,7 +106,8 @@ TEST_CASE("a gate is full per key before it is full for all") {
         auto refused = gate.enter("registry-a");
         REQUIRE(!refused);
         CHECK(refused.error().kind == Errc::unavailable);
-        CHECK(refused.error().text == "creates: 2 are at work for 'registry-a', the limit is 2; try again");
+        CHECK(refused.error().text ==
+              "creates: 2 are at work for 'registry-a', the limit is 2; try again");
         auto other = gate.enter("registry-b");
         CHECK(other);
         CHECK(!gate.enter("registry-c"));

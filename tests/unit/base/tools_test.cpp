@@ -4,9 +4,9 @@
 #include "base/metrics.hpp"
 #include "base/sys/file.hpp"
 
-#include <catch2/catch.hpp>
-
 #include <thread>
+
+#include <catch2/catch.hpp>
 
 using namespace std::chrono_literals;
 
@@ -35,22 +35,29 @@ TEST_CASE("a manual clock stands still") {
 TEST_CASE("a log line cannot be forged by a value") {
     const auto time = std::chrono::system_clock::time_point(1s);
     const base::log::Config config{.component = "gardend"};
-    CHECK(base::log::render(config, base::log::Level::info, time, "container created",
-                      {{"handle", "a b\nlevel=fatal"}, {"took", 1500us}, {"status", 200}, {"empty", ""}}) ==
+    CHECK(base::log::render(
+                  config, base::log::Level::info, time, "container created",
+                  {{"handle", "a b\nlevel=fatal"},
+                   {"took", 1500us},
+                   {"status", 200},
+                   {"empty", ""}}) ==
           "time=1970-01-01T00:00:01.000000Z level=info component=gardend msg=\"container created\" "
           "handle=\"a b\\nlevel=fatal\" took=1.500ms status=200 empty=\"\"");
-    CHECK(base::log::render({.component = "gardend", .journal = true}, base::log::Level::error, time, "x", {}) ==
-          "<3>level=error component=gardend msg=x");
+    CHECK(base::log::render(
+                  {.component = "gardend", .journal = true}, base::log::Level::error, time, "x",
+                  {}) == "<3>level=error component=gardend msg=x");
     const auto json = base::log::render(
-            {.component = "gardend", .format = base::log::Format::json}, base::log::Level::warning, time, "m\"",
-            {{"n", 7}, {"b", true}, {"s", "7"}});
-    CHECK(json == R"({"time":"1970-01-01T00:00:01.000000Z","level":"warning","component":"gardend","message":"m\"","n":7,"b":true,"s":"7"})");
+            {.component = "gardend", .format = base::log::Format::json}, base::log::Level::warning,
+            time, "m\"", {{"n", 7}, {"b", true}, {"s", "7"}});
+    CHECK(json ==
+          R"({"time":"1970-01-01T00:00:01.000000Z","level":"warning","component":"gardend","message":"m\"","n":7,"b":true,"s":"7"})");
     CHECK(base::json::Document::parse(json));
 }
 
 TEST_CASE("a logger writes whole lines of the wanted levels") {
     auto pipe = base::sys::make_pipe().value();
-    const base::log::Logger logger({.component = "t", .level = base::log::Level::warning, .sink = pipe.write});
+    const base::log::Logger logger(
+            {.component = "t", .level = base::log::Level::warning, .sink = pipe.write});
     logger.info("unheard");
     logger.error(std::string(3 * base::log::kMaxLine, 'x'));
     pipe.write.reset();
@@ -64,7 +71,8 @@ TEST_CASE("a logger writes whole lines of the wanted levels") {
 
 TEST_CASE("metrics print as Prometheus text") {
     base::metrics::Registry registry;
-    registry.counter("requests_total", "Requests.", {{"route", "/a\"\\\n"}, {"code", "200"}}).add(3);
+    registry.counter("requests_total", "Requests.", {{"route", "/a\"\\\n"}, {"code", "200"}})
+            .add(3);
     registry.counter("requests_total", "Requests.", {{"route", "/a\"\\\n"}, {"code", "200"}}).add();
     registry.gauge("containers", "Containers.").set(2.5);
     registry.ask("asked", "Asked.", {}, false, [] { return 7.0; });
@@ -79,7 +87,8 @@ TEST_CASE("metrics print as Prometheus text") {
           "requests_total{route=\"/a\\\"\\\\\\n\",code=\"200\"} 4\n"
           "# HELP seconds Time.\n# TYPE seconds histogram\n"
           "seconds_bucket{op=\"run\",le=\"0.1\"} 1\nseconds_bucket{op=\"run\",le=\"1\"} 2\n"
-          "seconds_bucket{op=\"run\",le=\"+Inf\"} 3\nseconds_sum{op=\"run\"} 5.6\nseconds_count{op=\"run\"} 3\n");
+          "seconds_bucket{op=\"run\",le=\"+Inf\"} 3\nseconds_sum{op=\"run\"} "
+          "5.6\nseconds_count{op=\"run\"} 3\n");
 }
 
 TEST_CASE("label values cannot grow a family without limit") {

@@ -29,9 +29,12 @@ TEST_CASE("the mount table names every hierarchy once, co-mounted controllers to
     const auto mounts = cg::parse_mounts(
             "22 1 8:1 / / rw - ext4 /dev/root rw\n"
             "31 23 0:28 / /sys/fs/cgroup ro shared:4 - tmpfs tmpfs ro,mode=755\n"
-            "32 31 0:29 / /sys/fs/cgroup/unified rw,nosuid shared:5 - cgroup2 cgroup2 rw,nsdelegate\n"
-            "33 31 0:30 / /sys/fs/cgroup/systemd rw shared:6 - cgroup cgroup rw,xattr,name=systemd\n"
-            "34 31 0:31 /docker/abc /sys/fs/cgroup/cpu,cpuacct rw shared:7 - cgroup cgroup rw,cpu,cpuacct\n"
+            "32 31 0:29 / /sys/fs/cgroup/unified rw,nosuid shared:5 - cgroup2 cgroup2 "
+            "rw,nsdelegate\n"
+            "33 31 0:30 / /sys/fs/cgroup/systemd rw shared:6 - cgroup cgroup "
+            "rw,xattr,name=systemd\n"
+            "34 31 0:31 /docker/abc /sys/fs/cgroup/cpu,cpuacct rw shared:7 - cgroup cgroup "
+            "rw,cpu,cpuacct\n"
             "35 31 0:31 / /mnt/again rw - cgroup cgroup rw,cpu,cpuacct\n"
             "36 31 0:33 / /broken rw - cgroup\n");
     REQUIRE(mounts.size() == 3);
@@ -43,7 +46,8 @@ TEST_CASE("the mount table names every hierarchy once, co-mounted controllers to
 }
 
 TEST_CASE("the own group is found for each controller and for the unified tree") {
-    auto groups = cg::parse_own_groups("4:memory:/a\n2:cpu,cpuacct:/b:c\n1:name=systemd:/d\n0::/e\nrubbish\n");
+    auto groups = cg::parse_own_groups(
+            "4:memory:/a\n2:cpu,cpuacct:/b:c\n1:name=systemd:/d\n0::/e\nrubbish\n");
     CHECK(groups["memory"] == "/a");
     CHECK(groups["cpu"] == "/b:c");
     CHECK(groups["cpuacct"] == "/b:c");
@@ -61,7 +65,8 @@ TEST_CASE("a group is a path below its mount only when the mount shows it") {
 }
 
 TEST_CASE("figures and limits are read as the kernel writes them") {
-    auto figures = cg::parse_figures("oom_kill_disable 0\nunder_oom 0\noom_kill 3\nodd line here\n\n");
+    auto figures =
+            cg::parse_figures("oom_kill_disable 0\nunder_oom 0\noom_kill 3\nodd line here\n\n");
     CHECK(figures["oom_kill"] == 3);
     CHECK(figures.count("odd") == 0);
     CHECK(cg::parse_limit("max\n") == 0);

@@ -20,10 +20,12 @@ std::string usage_error(std::vector<std::string> words) {
 }  // namespace
 
 TEST_CASE("run takes docker's flags and leaves the command's own flags alone") {
-    const auto arguments = parse(
-            {"run", "-it", "--rm", "--name", "web", "-e", "A=1", "-e", "B=2", "-w", "/srv", "-u", "www", "-v", "/a:/b", "-v",
-             "/c:/d:rw", "-m", "64m", "--cpu-shares", "512", "--pids", "100", "--disk", "1g", "--net", "10.1.0.0/30", "busybox",
-             "ls", "-l", "--json", "-e"});
+    const auto arguments =
+            parse({"run",    "-it", "--rm",     "--name", "web",   "-e",           "A=1",
+                   "-e",     "B=2", "-w",       "/srv",   "-u",    "www",          "-v",
+                   "/a:/b",  "-v",  "/c:/d:rw", "-m",     "64m",   "--cpu-shares", "512",
+                   "--pids", "100", "--disk",   "1g",     "--net", "10.1.0.0/30",  "busybox",
+                   "ls",     "-l",  "--json",   "-e"});
     const auto& run = std::get<RunOptions>(arguments.command);
     CHECK(run.process.interactive);
     CHECK(run.process.tty);
@@ -53,9 +55,11 @@ TEST_CASE("run without a command leaves it to the image") {
 
 TEST_CASE("exec keeps the flags of its command and a double dash") {
     const auto arguments = parse({"exec", "-i", "h", "sh", "-c", "echo -n hi"});
-    CHECK(std::get<ExecOptions>(arguments.command).process.command == std::vector<std::string>{"sh", "-c", "echo -n hi"});
+    CHECK(std::get<ExecOptions>(arguments.command).process.command ==
+          std::vector<std::string>{"sh", "-c", "echo -n hi"});
     const auto dashed = parse({"exec", "h", "--", "ls", "-a"});
-    CHECK(std::get<ExecOptions>(dashed.command).process.command == std::vector<std::string>{"ls", "-a"});
+    CHECK(std::get<ExecOptions>(dashed.command).process.command ==
+          std::vector<std::string>{"ls", "-a"});
 }
 
 TEST_CASE("the host comes from the flag, then the environment, then the default") {
@@ -68,8 +72,10 @@ TEST_CASE("the host comes from the flag, then the environment, then the default"
 TEST_CASE("reads take --json behind the noun and the verb") {
     CHECK(parse({"container", "list", "--json"}).global.json);
     CHECK(parse({"--json", "image", "ls"}).global.json);
-    CHECK(std::get<ListOptions>(parse({"container", "ls", "-f", "a=b", "-q"}).command).filters == std::vector<std::string>{"a=b"});
-    CHECK(std::get<DestroyOptions>(parse({"container", "rm", "a", "b"}).command).handles.size() == 2);
+    CHECK(std::get<ListOptions>(parse({"container", "ls", "-f", "a=b", "-q"}).command).filters ==
+          std::vector<std::string>{"a=b"});
+    CHECK(std::get<DestroyOptions>(parse({"container", "rm", "a", "b"}).command).handles.size() ==
+          2);
     CHECK(std::get<CopyOptions>(parse({"cp", "h:/a", "b"}).command).source == "h:/a");
     CHECK(std::get<LogsOptions>(parse({"logs", "-f", "h"}).command).follow);
     CHECK(std::holds_alternative<StatsOptions>(parse({"stats"}).command));
@@ -78,13 +84,16 @@ TEST_CASE("reads take --json behind the noun and the verb") {
 TEST_CASE("usage errors name the flag and do not print the help") {
     CHECK(usage_error({"run", "-m", "lots", "busybox"}).find("--memory") != std::string::npos);
     CHECK(usage_error({"run", "-v", "a:b", "busybox"}).find("absolute") != std::string::npos);
-    CHECK(usage_error({"run", "-v", "/a:/b:rx", "busybox"}).find("neither rw nor ro") != std::string::npos);
+    CHECK(usage_error({"run", "-v", "/a:/b:rx", "busybox"}).find("neither rw nor ro") !=
+          std::string::npos);
     CHECK(usage_error({"run", "-e", "NOVALUE", "busybox"}).find("--env") != std::string::npos);
     CHECK(usage_error({"run", "--rm", "-d", "busybox"}).find("--rm") != std::string::npos);
-    CHECK(usage_error({"run", "--privileged", "--userns-privileged", "busybox"}).find("--userns-privileged") != std::string::npos);
+    CHECK(usage_error({"run", "--privileged", "--userns-privileged", "busybox"})
+                  .find("--userns-privileged") != std::string::npos);
     CHECK(usage_error({"run"}).find("IMAGE") != std::string::npos);
     CHECK(usage_error({"frobnicate"}) != "no error");
-    CHECK(usage_error({"image", "pull", "--password-stdin", "x"}).find("--username") != std::string::npos);
+    CHECK(usage_error({"image", "pull", "--password-stdin", "x"}).find("--username") !=
+          std::string::npos);
     CHECK(usage_error({}) != "no error");
 }
 
@@ -92,8 +101,9 @@ TEST_CASE("help and version are texts to print") {
     CHECK(parse_arguments({"--version"}, {}).value().print.starts_with("cloche "));
     const auto help = parse_arguments({"run", "--help"}, {}).value().print;
     for (const auto* flag :
-         {"--rm", "--name", "--privileged", "--userns-privileged", "--env", "--workdir", "--user", "--volume", "--memory",
-          "--cpu-shares", "--pids", "--disk", "--net", "--seccomp", "--detach", "--interactive", "--tty"}) {
+         {"--rm", "--name", "--privileged", "--userns-privileged", "--env", "--workdir", "--user",
+          "--volume", "--memory", "--cpu-shares", "--pids", "--disk", "--net", "--seccomp",
+          "--detach", "--interactive", "--tty"}) {
         INFO(flag);
         CHECK(help.find(flag) != std::string::npos);
     }

@@ -75,7 +75,9 @@ TEST_CASE("ctrl-p ctrl-q detaches and everything else passes") {
     DetachKeys keys;
     CHECK(keys.feed("ab\x10").data == "ab");
     const auto passed = keys.feed("c");
-    CHECK(passed.data == "\x10" "c");
+    CHECK(passed.data ==
+          "\x10"
+          "c");
     CHECK_FALSE(passed.detach);
     const auto twice = keys.feed("\x10\x10\x11rest");
     CHECK(twice.data == "\x10");
@@ -89,23 +91,37 @@ TEST_CASE("progress is plain lines without a terminal, one per change") {
     PullProgress progress("busybox", 0);
     CHECK(progress.update({.step = "resolving"}) == "pull busybox: resolving\n");
     CHECK(progress.update({.step = "resolving"}).empty());
-    CHECK(progress.update({.step = "downloading", .layer = "sha256:0123456789abcdef", .current = 0, .total = 2048}) ==
-          "pull busybox: downloading 0123456789ab (2.0 KiB)\n");
-    CHECK(progress.update({.step = "downloading", .layer = "sha256:0123456789abcdef", .current = 9, .total = 2048}).empty());
+    CHECK(progress.update(
+                  {.step = "downloading",
+                   .layer = "sha256:0123456789abcdef",
+                   .current = 0,
+                   .total = 2048}) == "pull busybox: downloading 0123456789ab (2.0 KiB)\n");
+    CHECK(progress.update({.step = "downloading",
+                           .layer = "sha256:0123456789abcdef",
+                           .current = 9,
+                           .total = 2048})
+                  .empty());
     CHECK(progress.update({.step = "done"}) == "pull busybox: done\n");
 }
 
 TEST_CASE("progress on a terminal redraws its lines in place and never wraps") {
     PullProgress progress("busybox", 60);
-    (void)progress.update({.step = "downloading", .layer = "sha256:aaaaaaaaaaaaaaaa", .current = 512, .total = 1024});
-    const auto text = progress.update({.step = "unpacking", .layer = "sha256:bbbbbbbbbbbbbbbb", .current = 1, .total = 0});
+    (void)progress.update(
+            {.step = "downloading",
+             .layer = "sha256:aaaaaaaaaaaaaaaa",
+             .current = 512,
+             .total = 1024});
+    const auto text = progress.update(
+            {.step = "unpacking", .layer = "sha256:bbbbbbbbbbbbbbbb", .current = 1, .total = 0});
     CHECK(text.starts_with("\x1b[2A"));
     CHECK(text.find("[=") != std::string::npos);
     CHECK(text.find("512 B / 1.0 KiB") != std::string::npos);
     PullProgress narrow(std::string(200, 'i'), 20);
-    const auto lines = narrow.update({.step = "downloading", .layer = "sha256:aaaaaaaaaaaaaaaa", .current = 1, .total = 3});
+    const auto lines = narrow.update(
+            {.step = "downloading", .layer = "sha256:aaaaaaaaaaaaaaaa", .current = 1, .total = 3});
     std::size_t begin = 0;
-    for (auto end = lines.find('\n'); end != std::string::npos; begin = end + 1, end = lines.find('\n', begin))
+    for (auto end = lines.find('\n'); end != std::string::npos;
+         begin = end + 1, end = lines.find('\n', begin))
         CHECK(end - begin - std::string_view("\r\x1b[2K").size() < 20);
     CHECK(progress_bar(0, 10, 12) == "[>         ]");
     CHECK(progress_bar(5, 10, 12) == "[=====>    ]");
@@ -113,13 +129,19 @@ TEST_CASE("progress on a terminal redraws its lines in place and never wraps") {
 }
 
 TEST_CASE("errors become the exit codes of the conventions") {
-    const auto error = [](base::Errc kind, std::string text) { return base::Error{.kind = kind, .sys = 0, .text = std::move(text), .where = {}}; };
+    const auto error = [](base::Errc kind, std::string text) {
+        return base::Error{.kind = kind, .sys = 0, .text = std::move(text), .where = {}};
+    };
     CHECK(exit_code(error(base::Errc::not_found, "")) == 3);
     CHECK(exit_code(error(base::Errc::unavailable, "")) == 4);
     CHECK(exit_code(error(base::Errc::invalid, "")) == 2);
     CHECK(exit_code(error(base::Errc::internal, "")) == 1);
-    CHECK(start_exit_code(error(base::Errc::internal, "exec: \"x\": executable file not found in $PATH")) == 127);
-    CHECK(start_exit_code(error(base::Errc::internal, "exec: \"/x\": stat /x: no such file or directory")) == 127);
-    CHECK(start_exit_code(error(base::Errc::internal, "exec: \"/etc/passwd\": permission denied")) == 126);
+    CHECK(start_exit_code(error(
+                  base::Errc::internal, "exec: \"x\": executable file not found in $PATH")) == 127);
+    CHECK(start_exit_code(error(
+                  base::Errc::internal, "exec: \"/x\": stat /x: no such file or directory")) ==
+          127);
+    CHECK(start_exit_code(
+                  error(base::Errc::internal, "exec: \"/etc/passwd\": permission denied")) == 126);
     CHECK(start_exit_code(error(base::Errc::internal, "other")) == 125);
 }

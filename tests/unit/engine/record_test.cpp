@@ -1,12 +1,13 @@
-#include "garden/engine/depot.hpp"
 #include "garden/engine/record.hpp"
 
-#include <catch2/catch.hpp>
+#include "garden/engine/depot.hpp"
 
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
+
+#include <catch2/catch.hpp>
 
 using namespace garden;
 
@@ -71,7 +72,9 @@ TEST_CASE("a bundle is made once, keeps its record and its process rows, and goe
     CHECK(depot.create_bundle(handle).error().kind == base::Errc::already_exists);
     Depot::save(bundle, sample()).value();
     CHECK(Depot::load(bundle).value().handle == handle);
-    Depot::save_process(bundle, {.id = "p1", .user = "alice", .argv = {"sh", "-c"}, .terminal = true}).value();
+    Depot::save_process(
+            bundle, {.id = "p1", .user = "alice", .argv = {"sh", "-c"}, .terminal = true})
+            .value();
     const auto rows = Depot::load_processes(bundle);
     REQUIRE(rows.size() == 1);
     CHECK(rows[0].argv == std::vector<std::string>{"sh", "-c"});

@@ -4,10 +4,10 @@
 #include "garden/engine/registry.hpp"
 #include "garden/engine/uuid.hpp"
 
-#include <catch2/catch.hpp>
-
 #include <future>
 #include <set>
+
+#include <catch2/catch.hpp>
 
 using namespace garden;
 using namespace std::chrono_literals;
@@ -15,7 +15,12 @@ using namespace std::chrono_literals;
 namespace {
 
 ProcessRow row(std::string id) {
-    return {.id = std::move(id), .user = "", .argv = {}, .exited = false, .exit_code = 0, .host_pid = 0};
+    return {.id = std::move(id),
+            .user = "",
+            .argv = {},
+            .exited = false,
+            .exit_code = 0,
+            .host_pid = 0};
 }
 
 }  // namespace
@@ -29,7 +34,7 @@ TEST_CASE("every waiter of a process gets its exit code once, early or late") {
     table.wait("p", note);
     CHECK(codes.empty());
     table.exited("p", 42);
-    table.exited("p", 7);   // replayed: ignored
+    table.exited("p", 7);  // replayed: ignored
     table.wait("p", note);
     CHECK(codes == std::vector<int>{42, 42, 42});
 }

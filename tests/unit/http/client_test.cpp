@@ -12,25 +12,34 @@ using namespace std::chrono_literals;
 namespace {
 
 ClientRequest get(std::string target, std::chrono::milliseconds timeout = 5s) {
-    return {.method = "GET", .target = std::move(target), .headers = {}, .body = {}, .upload = {}, .timeout = timeout};
+    return {.method = "GET",
+            .target = std::move(target),
+            .headers = {},
+            .body = {},
+            .upload = {},
+            .timeout = timeout};
 }
 
 }  // namespace
 
 TEST_CASE("a client keeps its connection and opens a new one when the server closed it") {
-    HttpServer server([](Request&) { return Response::text(200, "x"); }, ServerLimits{.workers = 2, .idle_timeout = 80ms});
+    HttpServer server(
+            [](Request&) { return Response::text(200, "x"); },
+            ServerLimits{.workers = 2, .idle_timeout = 80ms});
     auto client = server.client();
     for (int i = 0; i < 5; ++i) CHECK(client.call(get("/"))->status == 200);
     CHECK(server.server().connections() == 1);
     const auto deadline = std::chrono::steady_clock::now() + 3s;
-    while (server.server().connections() != 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    while (server.server().connections() != 0 && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::yield();
     CHECK(client.call(get("/"))->status == 200);
 }
 
 TEST_CASE("a server that is not there is unavailable, at once") {
     Endpoint endpoint;
     endpoint.path = "/nowhere/at/all.sock";
-    Client client({.endpoint = endpoint, .connect_timeout = 2s, .idle_connections = 1, .headers = {}});
+    Client client(
+            {.endpoint = endpoint, .connect_timeout = 2s, .idle_connections = 1, .headers = {}});
     auto answer = client.call(get("/"));
     REQUIRE_FALSE(answer);
     CHECK(answer.error().kind == base::Errc::unavailable);
@@ -106,11 +115,16 @@ TEST_CASE("the same over TCP on a free port") {
     Endpoint endpoint;
     endpoint.kind = Endpoint::Kind::tcp;
     endpoint.host = "127.0.0.1";
-    auto server = Server::start(
-                          {.endpoints = {endpoint}, .limits = {.workers = 2}, .on_served = {}},
-                          [](Request& request) { return Response::text(200, request.peer.address); })
-                          .value();
+    auto server =
+            Server::start(
+                    {.endpoints = {endpoint}, .limits = {.workers = 2}, .on_served = {}},
+                    [](Request& request) { return Response::text(200, request.peer.address); })
+                    .value();
     REQUIRE(server->endpoints()[0].port != 0);
-    Client client({.endpoint = server->endpoints()[0], .connect_timeout = 2s, .idle_connections = 1, .headers = {}});
+    Client client(
+            {.endpoint = server->endpoints()[0],
+             .connect_timeout = 2s,
+             .idle_connections = 1,
+             .headers = {}});
     CHECK(client.call(get("/"))->body.starts_with("127.0.0.1:"));
 }

@@ -25,13 +25,18 @@ HttpServer::HttpServer(base::http::Handler handler, base::http::ServerLimits lim
     Endpoint endpoint;
     endpoint.path = directory_.path + "/s";
     auto server = base::http::Server::start(
-            {.endpoints = {endpoint}, .limits = limits, .on_served = {}}, std::move(handler), paused);
+            {.endpoints = {endpoint}, .limits = limits, .on_served = {}}, std::move(handler),
+            paused);
     if (!server) FAIL(server.error().text);
     server_ = std::move(server).value();
 }
 
 base::http::Client HttpServer::client(std::size_t idle_connections) const {
-    return base::http::Client({.endpoint = endpoint(), .connect_timeout = 2s, .idle_connections = idle_connections, .headers = {}});
+    return base::http::Client(
+            {.endpoint = endpoint(),
+             .connect_timeout = 2s,
+             .idle_connections = idle_connections,
+             .headers = {}});
 }
 
 RawConnection::RawConnection(const Endpoint& endpoint) {
@@ -43,7 +48,8 @@ void RawConnection::send(std::string_view bytes) {
     while (!bytes.empty()) {
         const auto count = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (count < 0 && errno == EAGAIN) {
-            (void)base::sys::wait_ready(socket_, base::sys::Ready::write, std::chrono::steady_clock::now() + 1s);
+            (void)base::sys::wait_ready(
+                    socket_, base::sys::Ready::write, std::chrono::steady_clock::now() + 1s);
             continue;
         }
         if (count <= 0) return;

@@ -1,4 +1,5 @@
-// A server on a unix socket in a directory of its own, and a raw client that sees every byte. Used by the HTTP tests.
+// A server on a unix socket in a directory of its own, and a raw client that sees every byte. Used
+// by the HTTP tests.
 #pragma once
 
 #include "base/http/client.hpp"
@@ -26,9 +27,12 @@ class TemporaryDirectory {
 
 class HttpServer {
   public:
-    explicit HttpServer(base::http::Handler handler, base::http::ServerLimits limits = {}, bool paused = false);
+    explicit HttpServer(
+            base::http::Handler handler, base::http::ServerLimits limits = {}, bool paused = false);
     base::http::Client client(std::size_t idle_connections = 4) const;
+
     base::http::Server& server() { return *server_; }
+
     base::http::Endpoint endpoint() const { return server_->endpoints().front(); }
 
   private:
@@ -46,6 +50,7 @@ class RawConnection {
     std::string read_to_end(std::chrono::milliseconds time = 5s);
     // Until `text` was seen; returns all that came.
     std::string read_until(std::string_view text, std::chrono::milliseconds time = 5s);
+
     bool ended() const { return ended_; }
 
   private:

@@ -1,5 +1,6 @@
-#include "base/http/endpoint.hpp"
 #include "base/http/message.hpp"
+
+#include "base/http/endpoint.hpp"
 #include "base/http/parser.hpp"
 #include "base/http/router.hpp"
 
@@ -45,13 +46,16 @@ TEST_CASE("endpoints are parsed from their text") {
     CHECK(Endpoint::parse("tls://[::1]:1").value().host == "::1");
     CHECK(Endpoint::parse("https://example.org/").value().port == 443);
     CHECK(Endpoint::parse("tls://[::1]:1").value().text() == "tls://[::1]:1");
-    for (const auto* bad : {"run/a.sock", "unix://relative", "ftp://x", "tcp://h:70000", "tcp://h:", "tcp://[::1"})
+    for (const auto* bad :
+         {"run/a.sock", "unix://relative", "ftp://x", "tcp://h:70000", "tcp://h:", "tcp://[::1"})
         CHECK_FALSE(Endpoint::parse(bad));
 }
 
 TEST_CASE("the router decodes parameters and answers 404 and 405 itself") {
     Router router;
-    router.get("/containers/:handle/info", [](Request& r) { return Response::text(200, std::string(r.param("handle"))); });
+    router.get("/containers/:handle/info", [](Request& r) {
+        return Response::text(200, std::string(r.param("handle")));
+    });
     router.del("/containers/:handle", [](Request&) { return Response::text(200, "deleted"); });
     router.get("/containers/bulk", [](Request&) { return Response::text(200, "bulk"); });
     const auto ask = [&](std::string method, std::string path) {
@@ -105,8 +109,9 @@ TEST_CASE("a message is parsed the same in one piece and byte by byte") {
 TEST_CASE("ambiguous framing is refused") {
     for (const auto* bad :
          {"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-          "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-          "GET / HTTP/1.1\r\nA : b\r\n\r\n", "GET /\r\n\r\n", "\x16\x03\x01\x02\r\n\r\n"}) {
+          "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+          "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", "GET / HTTP/1.1\r\nA : b\r\n\r\n",
+          "GET /\r\n\r\n", "\x16\x03\x01\x02\r\n\r\n"}) {
         Parser parser(Parser::Kind::request, kMaxHeaderBytes);
         parser.append(bad);
         auto header = parser.parse_header();
@@ -115,7 +120,9 @@ TEST_CASE("ambiguous framing is refused") {
     }
 }
 
-TEST_CASE("an answer without length runs to the end of the connection, one with length must be whole") {
+TEST_CASE(
+        "an answer without length runs to the end of the connection, one with length must be "
+        "whole") {
     Parser open_ended(Parser::Kind::response, kMaxHeaderBytes);
     open_ended.append("HTTP/1.1 200 OK\r\n\r\nabc");
     REQUIRE(open_ended.parse_header().value());

@@ -1,7 +1,6 @@
 #include "fixture.hpp"
 
 #include <sys/stat.h>
-
 #include <unistd.h>
 
 #include <atomic>
@@ -38,7 +37,9 @@ TEST_CASE("a request is answered and the connection is kept for the next") {
 TEST_CASE("pipelined requests are answered in their order") {
     HttpServer server(echo);
     RawConnection raw(server.endpoint());
-    raw.send("POST /1 HTTP/1.1\r\nContent-Length: 1\r\n\r\naGET /2 HTTP/1.1\r\n\r\nGET /3 HTTP/1.1\r\nConnection: close\r\n\r\n");
+    raw.send(
+            "POST /1 HTTP/1.1\r\nContent-Length: 1\r\n\r\naGET /2 HTTP/1.1\r\n\r\nGET /3 "
+            "HTTP/1.1\r\nConnection: close\r\n\r\n");
     const auto answers = raw.read_to_end();
     CHECK(raw.ended());
     const auto first = answers.find("POST /1 a");
@@ -62,7 +63,8 @@ TEST_CASE("malformed requests are answered 400 and closed") {
     HttpServer server(echo);
     for (const auto* bad :
          {"nonsense\r\n\r\n", "GET nopath HTTP/1.1\r\n\r\n", "GET /?a=%zz HTTP/1.1\r\n\r\n",
-          "POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", "GET / HTTP/1.1\r\nBad Name: x\r\n\r\n"}) {
+          "POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+          "GET / HTTP/1.1\r\nBad Name: x\r\n\r\n"}) {
         RawConnection raw(server.endpoint());
         raw.send(bad);
         const auto answer = raw.read_to_end();
@@ -145,7 +147,12 @@ TEST_CASE("request ids are echoed when harmless and made otherwise") {
     HttpServer server([](Request& request) { return Response::text(200, request.id); });
     auto client = server.client();
     const auto ask = [&](std::string id) {
-        return client.call({.method = "GET", .target = "/", .headers = {{"X-Request-Id", std::move(id)}}, .body = {}}).value();
+        return client
+                .call({.method = "GET",
+                       .target = "/",
+                       .headers = {{"X-Request-Id", std::move(id)}},
+                       .body = {}})
+                .value();
     };
     CHECK(ask("abc-1").body == "abc-1");
     CHECK(ask("abc-1").headers.get("X-Request-Id") == "abc-1");
@@ -154,8 +161,11 @@ TEST_CASE("request ids are echoed when harmless and made otherwise") {
 }
 
 TEST_CASE("the peer's process is known on a unix socket") {
-    HttpServer server([](Request& request) { return Response::text(200, std::to_string(request.peer.process->pid)); });
-    CHECK(server.client().call({.method = "GET", .target = "/", .headers = {}, .body = {}})->body == std::to_string(::getpid()));
+    HttpServer server([](Request& request) {
+        return Response::text(200, std::to_string(request.peer.process->pid));
+    });
+    CHECK(server.client().call({.method = "GET", .target = "/", .headers = {}, .body = {}})->body ==
+          std::to_string(::getpid()));
 }
 
 TEST_CASE("an exception in a handler is a 500 and a bad header of ours too") {
@@ -166,8 +176,10 @@ TEST_CASE("an exception in a handler is a 500 and a bad header of ours too") {
         return response;
     });
     auto client = server.client();
-    CHECK(client.call({.method = "GET", .target = "/throw", .headers = {}, .body = {}})->status == 500);
-    const auto answer = client.call({.method = "GET", .target = "/header", .headers = {}, .body = {}}).value();
+    CHECK(client.call({.method = "GET", .target = "/throw", .headers = {}, .body = {}})->status ==
+          500);
+    const auto answer =
+            client.call({.method = "GET", .target = "/header", .headers = {}, .body = {}}).value();
     CHECK(answer.status == 500);
     CHECK_FALSE(answer.headers.has("Injected"));
 }
@@ -211,10 +223,13 @@ TEST_CASE("two hundred connections at once are all served") {
     std::vector<RawConnection> all;
     all.reserve(count);
     for (std::size_t i = 0; i < count; ++i) all.emplace_back(server.endpoint());
-    for (std::size_t i = 0; i < count; ++i) all[i].send("GET /" + std::to_string(i) + "x HTTP/1.1\r\n\r\n");
+    for (std::size_t i = 0; i < count; ++i)
+        all[i].send("GET /" + std::to_string(i) + "x HTTP/1.1\r\n\r\n");
     std::size_t good = 0;
     for (std::size_t i = 0; i < count; ++i)
-        good += all[i].read_until("GET /" + std::to_string(i) + "x ").starts_with("HTTP/1.1 200") ? 1U : 0U;
+        good += all[i].read_until("GET /" + std::to_string(i) + "x ").starts_with("HTTP/1.1 200")
+                        ? 1U
+                        : 0U;
     CHECK(good == count);
     CHECK(server.server().connections() == count);
 }
@@ -248,11 +263,18 @@ TEST_CASE("a stale socket file is replaced and a live one is a conflict") {
     Endpoint endpoint;
     endpoint.path = directory.path + "/s";
     endpoint.mode = 0600;
-    { (void)base::sys::listen_on(base::sys::unix_address(endpoint.path).value()).value(); }  // leaves the file
-    const auto start = [&] { return Server::start({.endpoints = {endpoint}, .limits = {.workers = 1}, .on_served = {}}, echo); };
+    {
+        (void)base::sys::listen_on(base::sys::unix_address(endpoint.path).value()).value();
+    }  // leaves the file
+    const auto start = [&] {
+        return Server::start(
+                {.endpoints = {endpoint}, .limits = {.workers = 1}, .on_served = {}}, echo);
+    };
     auto server = start();
     REQUIRE(server);
+
     struct ::stat file {};
+
     REQUIRE(::stat(endpoint.path.c_str(), &file) == 0);
     CHECK((file.st_mode & 0777) == 0600);
     auto second = start();
@@ -310,7 +332,8 @@ TEST_CASE("every served request is reported once") {
                                    }},
                           router)
                           .value();
-    Client client({.endpoint = endpoint, .connect_timeout = 2s, .idle_connections = 1, .headers = {}});
+    Client client(
+            {.endpoint = endpoint, .connect_timeout = 2s, .idle_connections = 1, .headers = {}});
     REQUIRE(client.call({.method = "GET", .target = "/a/1", .headers = {}, .body = {}}));
     (void)server->stop(1s);
     REQUIRE(seen.size() == 1);

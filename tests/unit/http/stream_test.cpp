@@ -1,10 +1,8 @@
-#include "fixture.hpp"
-
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
+#include "fixture.hpp"
 
 #include <sys/socket.h>
-
 #include <unistd.h>
 
 #include <future>
@@ -53,14 +51,16 @@ TEST_CASE("a body of any size goes through a pipe and comes back from a pipe") {
         if (auto whole = pipe->finish(); !whole) return Response::error(whole.error());
         auto back = base::sys::make_pipe().value();
         auto writer = std::make_shared<std::thread>(
-                [end = std::make_shared<base::Fd>(std::move(back.write)), data = std::move(all).value()] {
+                [end = std::make_shared<base::Fd>(std::move(back.write)),
+                 data = std::move(all).value()] {
                     (void)base::sys::write_all(*end, data);
                     end->reset();
                 });
-        return Response::from_fd(std::move(back.read), "application/x-tar", [writer]() -> base::Result<void> {
-            writer->join();
-            return base::ok;
-        });
+        return Response::from_fd(
+                std::move(back.read), "application/x-tar", [writer]() -> base::Result<void> {
+                    writer->join();
+                    return base::ok;
+                });
     });
     auto client = server.client();
     for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{3} << 20}) {
@@ -146,7 +146,8 @@ TEST_CASE("a hijacked connection hands over the socket and what was read too far
     HttpServer server([&](Request& request) {
         auto body = request.read_body();
         REQUIRE(body);
-        return Response::hijack(201, [&](Hijacked hijacked) { taken.set_value(std::move(hijacked)); });
+        return Response::hijack(
+                201, [&](Hijacked hijacked) { taken.set_value(std::move(hijacked)); });
     });
     RawConnection raw(server.endpoint());
     raw.send("POST /p HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}{\"early\":1}\n");
@@ -173,14 +174,16 @@ TEST_CASE("the client takes a connection over with the bytes behind the header")
         return Response::hijack(200, [](Hijacked hijacked) {
             (void)base::sys::write_all(hijacked.socket, "{\"first\":1}\n");
             char byte = 0;
-            while (::read(hijacked.socket.get(), &byte, 1) == 1) (void)base::sys::write_all(hijacked.socket, {&byte, 1});
+            while (::read(hijacked.socket.get(), &byte, 1) == 1)
+                (void)base::sys::write_all(hijacked.socket, {&byte, 1});
         });
     });
     auto client = server.client();
     auto hijacked = std::move(client.open(get("/")).value()).hijack().value();
     auto text = hijacked.leftover;
     char byte = 0;
-    while (!text.ends_with('\n') && ::read(hijacked.socket.get(), &byte, 1) == 1) text.push_back(byte);
+    while (!text.ends_with('\n') && ::read(hijacked.socket.get(), &byte, 1) == 1)
+        text.push_back(byte);
     CHECK(text == "{\"first\":1}\n");
     REQUIRE(base::sys::write_all(hijacked.socket, "z"));
     CHECK(::read(hijacked.socket.get(), &byte, 1) == 1);
@@ -193,7 +196,8 @@ TEST_CASE("events arrive with name, id and lines, and comments are no events") {
             TRY(events.send("progress", "one\ntwo", "7"));
             TRY(events.comment("still here"));
             TRY(events.send("", "plain"));
-            if (events.send("bad\nname", "x")) return base::fail(base::Errc::internal, "accepted a line break");
+            if (events.send("bad\nname", "x"))
+                return base::fail(base::Errc::internal, "accepted a line break");
             return base::ok;
         });
     });

@@ -1,12 +1,10 @@
-#include "fixture.hpp"
-
 #include "base/sys/file.hpp"
-
-#include <sys/socket.h>
-#include <sys/wait.h>
+#include "fixture.hpp"
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <thread>
@@ -25,30 +23,40 @@ void openssl(const std::string& directory, const std::string& arguments) {
     const std::string line = "cd " + directory + " && openssl " + arguments + " >>log 2>&1";
     const char* const argv[] = {"sh", "-c", line.c_str(), nullptr};
     pid_t pid = 0;
-    REQUIRE(::posix_spawnp(&pid, "sh", nullptr, nullptr, const_cast<char* const*>(argv), environ) == 0);
+    REQUIRE(::posix_spawnp(&pid, "sh", nullptr, nullptr, const_cast<char* const*>(argv), environ) ==
+            0);
     int status = 0;
     REQUIRE(::waitpid(pid, &status, 0) == pid);
-    if (status != 0) FAIL(line << ": " << base::sys::read_host_file(directory + "/log").value_or("no log"));
+    if (status != 0)
+        FAIL(line << ": " << base::sys::read_host_file(directory + "/log").value_or("no log"));
 }
 
 void make_authority(const std::string& directory, const std::string& name) {
-    openssl(directory, "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=" + name + " -keyout " +
-                               name + ".key -out " + name + ".pem");
+    openssl(directory,
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=" +
+                    name + " -keyout " + name + ".key -out " + name + ".pem");
 }
 
-void make_leaf(const std::string& directory, const std::string& authority, const std::string& name, const std::string& subject) {
+void make_leaf(
+        const std::string& directory,
+        const std::string& authority,
+        const std::string& name,
+        const std::string& subject) {
     REQUIRE(base::sys::write_atomic_at(
-            base::FdRef(base::sys::open_host(directory, O_DIRECTORY | O_RDONLY).value()), name + ".ext",
-            "subjectAltName=DNS:localhost,IP:127.0.0.1\n", 0600, base::sys::Durable::no));
-    openssl(directory, "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj " + subject + " -keyout " + name +
-                               ".key -out " + name + ".csr");
-    openssl(directory, "x509 -req -days 2 -in " + name + ".csr -CA " + authority + ".pem -CAkey " + authority +
-                               ".key -CAcreateserial -extfile " + name + ".ext -out " + name + ".pem");
+            base::FdRef(base::sys::open_host(directory, O_DIRECTORY | O_RDONLY).value()),
+            name + ".ext", "subjectAltName=DNS:localhost,IP:127.0.0.1\n", 0600,
+            base::sys::Durable::no));
+    openssl(directory, "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj " + subject +
+                               " -keyout " + name + ".key -out " + name + ".csr");
+    openssl(directory, "x509 -req -days 2 -in " + name + ".csr -CA " + authority + ".pem -CAkey " +
+                               authority + ".key -CAcreateserial -extfile " + name + ".ext -out " +
+                               name + ".pem");
 }
 
 // One authority, a server and a client certificate, and a stranger; made once, keys are slow.
 struct Certificates {
     test::TemporaryDirectory directory;
+
     Certificates() {
         make_authority(directory.path, "ca");
         make_authority(directory.path, "other");
@@ -56,6 +64,7 @@ struct Certificates {
         make_leaf(directory.path, "ca", "client", "/OU=cell-7/CN=client");
         make_leaf(directory.path, "other", "stranger", "/CN=stranger");
     }
+
     std::string file(const std::string& name) const { return directory.path + "/" + name; }
 };
 
@@ -75,10 +84,14 @@ std::unique_ptr<Server> serve(Handler handler, bool mutual) {
             .key = files.file("server.key"),
             .require_client_certificate = mutual,
             .server_name = {}};
-    return Server::start({.endpoints = {endpoint}, .limits = {.workers = 4}, .on_served = {}}, std::move(handler)).value();
+    return Server::start(
+                   {.endpoints = {endpoint}, .limits = {.workers = 4}, .on_served = {}},
+                   std::move(handler))
+            .value();
 }
 
-Client client_of(const Server& server, const std::string& identity, const std::string& authority = "ca") {
+Client client_of(
+        const Server& server, const std::string& identity, const std::string& authority = "ca") {
     const auto& files = certificates();
     Endpoint endpoint = server.endpoints()[0];
     endpoint.tls = {.ca = files.file(authority + ".pem")};
@@ -86,7 +99,8 @@ Client client_of(const Server& server, const std::string& identity, const std::s
         endpoint.tls.certificate = files.file(identity + ".pem");
         endpoint.tls.key = files.file(identity + ".key");
     }
-    return Client({.endpoint = endpoint, .connect_timeout = 5s, .idle_connections = 2, .headers = {}});
+    return Client(
+            {.endpoint = endpoint, .connect_timeout = 5s, .idle_connections = 2, .headers = {}});
 }
 
 ClientRequest get(std::string target) {
@@ -98,8 +112,8 @@ Response who(Request& request) {
     if (!certificate) return Response::text(200, "nobody");
     return Response::text(
             200, certificate->common_name + " " + certificate->organizational_units.at(0) + " " +
-                         certificate->dns_names.at(0) + " " + certificate->ip_addresses.at(0) + " " +
-                         std::to_string(certificate->sha256.size()));
+                         certificate->dns_names.at(0) + " " + certificate->ip_addresses.at(0) +
+                         " " + std::to_string(certificate->sha256.size()));
 }
 
 }  // namespace
@@ -109,7 +123,8 @@ TEST_CASE("TLS verifies the server and may know the client") {
     auto nobody = client_of(*server, "");
     CHECK(nobody.call(get("/")).value().body == "nobody");
     CHECK(nobody.call(get("/")).value().body == "nobody");
-    CHECK(client_of(*server, "client").call(get("/")).value().body == "client cell-7 localhost 127.0.0.1 64");
+    CHECK(client_of(*server, "client").call(get("/")).value().body ==
+          "client cell-7 localhost 127.0.0.1 64");
     auto distrusting = client_of(*server, "", "other").call(get("/"));
     REQUIRE_FALSE(distrusting);
     CHECK(distrusting.error().kind == base::Errc::denied);
@@ -119,8 +134,16 @@ TEST_CASE("TLS verifies the server and may know the client") {
 TEST_CASE("a name that is not in the server's certificate is refused") {
     auto server = serve(who, false);
     Endpoint endpoint = server->endpoints()[0];
-    endpoint.tls = {.ca = certificates().file("ca.pem"), .certificate = {}, .key = {}, .server_name = "elsewhere.example"};
-    auto answer = Client({.endpoint = endpoint, .connect_timeout = 5s, .idle_connections = 0, .headers = {}}).call(get("/"));
+    endpoint.tls = {
+            .ca = certificates().file("ca.pem"),
+            .certificate = {},
+            .key = {},
+            .server_name = "elsewhere.example"};
+    auto answer = Client({.endpoint = endpoint,
+                          .connect_timeout = 5s,
+                          .idle_connections = 0,
+                          .headers = {}})
+                          .call(get("/"));
     REQUIRE_FALSE(answer);
     CHECK(answer.error().kind == base::Errc::denied);
 }
@@ -140,7 +163,8 @@ TEST_CASE("large bodies go both ways over TLS") {
             },
             false);
     const std::string data(3 << 20, 'q');
-    auto answer = client_of(*server, "client").call({.method = "POST", .target = "/", .headers = {}, .body = data});
+    auto answer = client_of(*server, "client")
+                          .call({.method = "POST", .target = "/", .headers = {}, .body = data});
     REQUIRE(answer);
     CHECK(answer->body == data);
 }
@@ -162,9 +186,12 @@ TEST_CASE("a hijacked TLS connection is pumped through a socket pair") {
             false);
     const auto& files = certificates();
     // openssl's own client is a peer that we did not write.
-    const std::string line = "printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\nhello\\n' | timeout 5 openssl s_client -quiet -CAfile " +
-                             files.file("ca.pem") + " -connect 127.0.0.1:" + std::to_string(server->endpoints()[0].port) +
-                             " -ign_eof 2>/dev/null";
+    const std::string line =
+            "printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\nhello\\n' | timeout 5 openssl s_client "
+            "-quiet -CAfile " +
+            files.file("ca.pem") +
+            " -connect 127.0.0.1:" + std::to_string(server->endpoints()[0].port) +
+            " -ign_eof 2>/dev/null";
     FILE* pipe = ::popen(line.c_str(), "r");
     REQUIRE(pipe != nullptr);
     std::string out;

@@ -1,21 +1,22 @@
 #include "garden/launch/codec.hpp"
 
-#include "garden/launch/protocol.hpp"
-
 #include "base/sys/file.hpp"
 #include "base/sys/seqpacket.hpp"
+#include "garden/launch/protocol.hpp"
 
-#include <catch2/catch.hpp>
 #include <fcntl.h>
 
 #include <random>
+
+#include <catch2/catch.hpp>
 
 using namespace garden::launch;
 
 namespace {
 
 Confinement some_confinement() {
-    return {.capabilities = {.bounding = 1, .permitted = 2, .effective = 3, .inheritable = 4, .ambient = 5},
+    return {.capabilities =
+                    {.bounding = 1, .permitted = 2, .effective = 3, .inheritable = 4, .ambient = 5},
             .no_new_privileges = true,
             .seccomp = std::string(16, '\1'),
             .seccomp_log = true,
@@ -30,8 +31,13 @@ ContainerPlan some_container() {
     plan.cgroups = {0, 1};
     plan.root = 2;
     plan.root_attributes = 1;
-    plan.mounts = {{.kind = MountKind::tmpfs, .target = "/dev", .fd = kNoFd, .attributes = 2, .options = {"mode=755"}},
-                   {.kind = MountKind::attach, .target = "/etc/hosts", .fd = 3, .target_is_file = true}};
+    plan.mounts = {
+            {.kind = MountKind::tmpfs,
+             .target = "/dev",
+             .fd = kNoFd,
+             .attributes = 2,
+             .options = {"mode=755"}},
+            {.kind = MountKind::attach, .target = "/etc/hosts", .fd = 3, .target_is_file = true}};
     plan.devices = {{.path = "null", .major = 1, .minor = 3, .mode = 0666, .fd = 4}};
     plan.links = {{.path = "/dev/fd", .target = "/proc/self/fd"}};
     plan.masked = {"/proc/kcore"};
@@ -75,7 +81,10 @@ TEST_CASE("a plan that was encoded decodes to the same") {
     const auto process = decode_process_plan(encode(some_process()), 2);
     REQUIRE(process);
     CHECK(encode(*process) == encode(some_process()));
-    NamespacePlan namespaces{.uids = {{.inside = 0, .outside = 1, .count = 2}}, .gids = {{.inside = 3, .outside = 4, .count = 5}}, .owner_uid = 6};
+    NamespacePlan namespaces{
+            .uids = {{.inside = 0, .outside = 1, .count = 2}},
+            .gids = {{.inside = 3, .outside = 4, .count = 5}},
+            .owner_uid = 6};
     CHECK(encode(*decode_namespace_plan(encode(namespaces))) == encode(namespaces));
 }
 
@@ -92,7 +101,8 @@ TEST_CASE("a plan that ends early or goes on is refused") {
 TEST_CASE("a plan that names a descriptor which did not come is refused") {
     const auto refused = decode_container_plan(encode(some_container()), 4);
     REQUIRE_FALSE(refused);
-    CHECK(const_cast<base::Result<ContainerPlan>&>(refused).error().text == "devices.fd: is a descriptor that was not sent");
+    CHECK(const_cast<base::Result<ContainerPlan>&>(refused).error().text ==
+          "devices.fd: is a descriptor that was not sent");
     auto plan = some_container();
     plan.root = kNoFd;
     CHECK_FALSE(decode_container_plan(encode(plan), 5));
@@ -127,7 +137,8 @@ TEST_CASE("no damaged byte makes decoding do anything but fail or succeed") {
     const auto bytes = encode(some_container());
     for (int i = 0; i < 20'000; ++i) {
         auto damaged = bytes;
-        for (int n = 0; n < 3; ++n) damaged[random() % damaged.size()] = static_cast<char>(random());
+        for (int n = 0; n < 3; ++n)
+            damaged[random() % damaged.size()] = static_cast<char>(random());
         (void)decode_container_plan(damaged, 5);
         (void)decode_process_plan(damaged, 5);
         (void)from_bytes<Outcome>(damaged, "x");

@@ -1,9 +1,9 @@
 #include "garden/launch/copy/tar_format.hpp"
 
-#include <catch2/catch.hpp>
-
 #include <cstring>
 #include <random>
+
+#include <catch2/catch.hpp>
 
 namespace tar = garden::launch::tar;
 
@@ -13,6 +13,7 @@ namespace {
 class Memory {
   public:
     explicit Memory(std::string bytes) : bytes_(std::move(bytes)) {}
+
     tar::Reader reader() {
         return tar::Reader([this](char* to, std::size_t size) -> base::Result<std::size_t> {
             const std::size_t part = std::min(size, bytes_.size() - at_);
@@ -32,7 +33,7 @@ tar::Entry some_file(std::string name, std::uint64_t size) {
     entry.name = std::move(name);
     entry.size = size;
     entry.mode = 04755;
-    entry.uid = 3'000'000;   // more than seven octal digits
+    entry.uid = 3'000'000;  // more than seven octal digits
     entry.mtime = 12345;
     return entry;
 }
@@ -68,7 +69,8 @@ TEST_CASE("an entry that was written is read back") {
 }
 
 TEST_CASE("an archive that is cut off is an error, at every place") {
-    const std::string bytes = tar::header_of(some_file("f", 600)) + std::string(600 + tar::padding_of(600), 'x');
+    const std::string bytes =
+            tar::header_of(some_file("f", 600)) + std::string(600 + tar::padding_of(600), 'x');
     for (std::size_t size = 1; size < bytes.size(); ++size) {
         Memory memory(bytes.substr(0, size));
         auto reader = memory.reader();
@@ -95,7 +97,8 @@ TEST_CASE("names never lead out of the directory") {
 TEST_CASE("no damaged archive does anything but fail or end") {
     std::mt19937 random(Catch::rngSeed());
     auto entry = some_file(std::string(120, 'n'), 10);
-    const std::string bytes = tar::header_of(entry) + std::string(512, 'x') + tar::header_of(some_file("g", 0)) + std::string(1024, '\0');
+    const std::string bytes = tar::header_of(entry) + std::string(512, 'x') +
+                              tar::header_of(some_file("g", 0)) + std::string(1024, '\0');
     for (int i = 0; i < 5000; ++i) {
         auto damaged = bytes;
         const std::size_t block = random() % (bytes.size() / 512) * 512;
@@ -104,7 +107,8 @@ TEST_CASE("no damaged archive does anything but fail or end") {
         std::memset(damaged.data() + block + 148, ' ', 8);
         unsigned sum = 0;
         for (std::size_t k = 0; k < 512; ++k) sum += static_cast<unsigned char>(damaged[block + k]);
-        for (std::size_t k = 6; k-- > 0; sum /= 8) damaged[block + 148 + k] = static_cast<char>('0' + sum % 8);
+        for (std::size_t k = 6; k-- > 0; sum /= 8)
+            damaged[block + 148 + k] = static_cast<char>('0' + sum % 8);
         Memory memory(damaged);
         auto reader = memory.reader();
         for (int entries = 0; entries < 10; ++entries) {

@@ -6,7 +6,9 @@ using namespace garden::net;
 
 namespace {
 
-Cidr cidr(const char* text) { return parse_cidr(text).value(); }
+Cidr cidr(const char* text) {
+    return parse_cidr(text).value();
+}
 
 }  // namespace
 
@@ -21,7 +23,9 @@ TEST_CASE("a CIDR block keeps the written address and masks the network") {
 }
 
 TEST_CASE("a malformed CIDR block is named") {
-    for (const char* text : {"", "not-a-network", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "10.0.0.0/-1", "::/129", "10.0.0.0/8/8"}) {
+    for (const char* text :
+         {"", "not-a-network", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "10.0.0.0/-1", "::/129",
+          "10.0.0.0/8/8"}) {
         auto parsed = parse_cidr(text);
         REQUIRE(!parsed);
         CHECK(parsed.error().text == std::string("invalid CIDR address: ") + text);
@@ -32,7 +36,8 @@ TEST_CASE("a malformed CIDR block is named") {
 TEST_CASE("addition carries and wraps") {
     CHECK(to_string(plus(parse_address("10.0.0.255").value(), 1)) == "10.0.1.0");
     CHECK(to_string(plus(parse_address("255.255.255.255").value(), 1)) == "0.0.0.0");
-    CHECK(to_string(plus(parse_address("fd00::ffff:ffff:ffff:ffff").value(), 4)) == "fd00:0:0:1::3");
+    CHECK(to_string(plus(parse_address("fd00::ffff:ffff:ffff:ffff").value(), 4)) ==
+          "fd00:0:0:1::3");
 }
 
 TEST_CASE("overlap is seen both ways and never between families") {
@@ -43,9 +48,10 @@ TEST_CASE("overlap is seen both ways and never between families") {
 }
 
 TEST_CASE("ranges are merged to disjoint ones") {
-    const auto ranges = merged(
-            {range_of(cidr("10.0.1.0/24")), range_of(cidr("10.0.0.0/24")), range_of(cidr("10.0.0.7/32")),
-             range_of(cidr("255.255.255.0/24")), range_of(cidr("192.168.0.0/16"))});
+    const auto ranges =
+            merged({range_of(cidr("10.0.1.0/24")), range_of(cidr("10.0.0.0/24")),
+                    range_of(cidr("10.0.0.7/32")), range_of(cidr("255.255.255.0/24")),
+                    range_of(cidr("192.168.0.0/16"))});
     REQUIRE(ranges.size() == 3);
     CHECK(to_string(ranges[0].first) == "10.0.0.0");
     CHECK(to_string(ranges[0].last) == "10.0.1.255");

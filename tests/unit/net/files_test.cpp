@@ -6,27 +6,36 @@ using namespace garden::net;
 
 namespace {
 
-Lease a_lease() { return Lease{.host_ip = "10.254.0.1", .container_ip = "10.254.0.2"}; }
+Lease a_lease() {
+    return Lease{.host_ip = "10.254.0.1", .container_ip = "10.254.0.2"};
+}
 
 }  // namespace
 
 TEST_CASE("the hosts file names the container by the end of its handle") {
     CHECK(hosts_text({}, a_lease(), "web-1") == "127.0.0.1 localhost\n10.254.0.2 web-1\n");
     const std::string handle(60, 'x');
-    CHECK(hosts_text({}, a_lease(), "y" + handle) == "127.0.0.1 localhost\n10.254.0.2 " + std::string(49, 'x') + "\n");
+    CHECK(hosts_text({}, a_lease(), "y" + handle) ==
+          "127.0.0.1 localhost\n10.254.0.2 " + std::string(49, 'x') + "\n");
     Lease both = a_lease();
     both.container_ip6 = "fd00::2";
     CHECK(hosts_text({.additional_host_entries = {"1.2.3.4 db"}}, both, "web") ==
           "127.0.0.1 localhost\n::1 localhost\n10.254.0.2 web\nfd00::2 web\n1.2.3.4 db\n");
 }
 
-TEST_CASE("resolv.conf comes from the configuration, else from the host without its loopback servers") {
-    const std::string host = "# comment\nnameserver 127.0.0.53\nnameserver 9.9.9.9\nsearch example.org\noptions ndots:1\n";
-    CHECK(resolv_text({}, a_lease(), host) == "# comment\nnameserver 9.9.9.9\nsearch example.org\noptions ndots:1\n");
+TEST_CASE(
+        "resolv.conf comes from the configuration, else from the host without its loopback "
+        "servers") {
+    const std::string host =
+            "# comment\nnameserver 127.0.0.53\nnameserver 9.9.9.9\nsearch example.org\noptions "
+            "ndots:1\n";
+    CHECK(resolv_text({}, a_lease(), host) ==
+          "# comment\nnameserver 9.9.9.9\nsearch example.org\noptions ndots:1\n");
     CHECK(resolv_text({.additional_dns_servers = {"1.1.1.1"}}, a_lease(), "nameserver 9.9.9.9") ==
           "nameserver 9.9.9.9\nnameserver 1.1.1.1\n");
-    CHECK(resolv_text({.dns_servers = {"8.8.8.8"}, .additional_dns_servers = {"1.1.1.1"}}, a_lease(), host) ==
-          "nameserver 8.8.8.8\nnameserver 1.1.1.1\n");
+    CHECK(resolv_text(
+                  {.dns_servers = {"8.8.8.8"}, .additional_dns_servers = {"1.1.1.1"}}, a_lease(),
+                  host) == "nameserver 8.8.8.8\nnameserver 1.1.1.1\n");
 }
 
 TEST_CASE("a host that resolves for itself only is asked at the gateway") {

@@ -6,7 +6,9 @@ using namespace garden::net;
 
 namespace {
 
-Pool pool(const char* range = "10.254.0.0/22", const char* range6 = "") { return Pool::make(range, range6).value(); }
+Pool pool(const char* range = "10.254.0.0/22", const char* range6 = "") {
+    return Pool::make(range, range6).value();
+}
 
 std::string refusal(Pool& from, std::string_view request) {
     auto taken = from.take(request);
@@ -70,8 +72,10 @@ TEST_CASE("requests are refused with Garden's texts") {
     CHECK(refusal(all, "10.2.0.1/24") == "a container IP must not equal the gateway IP");
     CHECK(refusal(all, "10.2.0.255/24") == "a container IP must not equal the broadcast IP");
     CHECK(refusal(all, "10.254.0.0/24") ==
-          "the requested subnet (10.254.0.0/24) overlaps the dynamic allocation range (10.254.0.0/22)");
-    CHECK(refusal(all, "10.2.0.0/25") == "the requested subnet (10.2.0.0/25) overlaps an existing subnet (10.2.0.0/24)");
+          "the requested subnet (10.254.0.0/24) overlaps the dynamic allocation range "
+          "(10.254.0.0/22)");
+    CHECK(refusal(all, "10.2.0.0/25") ==
+          "the requested subnet (10.2.0.0/25) overlaps an existing subnet (10.2.0.0/24)");
     CHECK(refusal(all, "10.5.0.2/31").find("from /8 to /30") != std::string::npos);
     CHECK(refusal(all, "127.1.0.0/24").find("cannot be used") != std::string::npos);
     CHECK(refusal(all, "fd00::/64").find("IPv4") != std::string::npos);

@@ -8,16 +8,17 @@ using security::resolve_user;
 namespace {
 
 const AccountFiles kFiles{
-        .passwd = "root:x:0:0:root:/root:/bin/sh\n"
-                  "alice:x:1001:1010:Alice:/home/alice:/bin/sh\n"
-                  "second:x:1001:7::/home/second:/bin/sh\n"
-                  "1234:x:55:55::/home/number:/bin/sh\n"
-                  "relative:x:60:60::home:/bin/sh\n"
-                  "nohome:x:61:61:::/bin/sh\n"
-                  "huge:x:4294967296:1::/:/bin/sh\n"
-                  "last:x:4294967295:1::/:/bin/sh\n"
-                  "broken:x:1\n"
-                  "tail:x:77:78::/home/tail:/bin/sh",
+        .passwd =
+                "root:x:0:0:root:/root:/bin/sh\n"
+                "alice:x:1001:1010:Alice:/home/alice:/bin/sh\n"
+                "second:x:1001:7::/home/second:/bin/sh\n"
+                "1234:x:55:55::/home/number:/bin/sh\n"
+                "relative:x:60:60::home:/bin/sh\n"
+                "nohome:x:61:61:::/bin/sh\n"
+                "huge:x:4294967296:1::/:/bin/sh\n"
+                "last:x:4294967295:1::/:/bin/sh\n"
+                "broken:x:1\n"
+                "tail:x:77:78::/home/tail:/bin/sh",
         .group = "root:x:0:\n"
                  "wheel:x:10:root\n"
                  "gardenparty:x:1010:alice\n"
@@ -86,8 +87,9 @@ TEST_CASE("ID-10 digits are a number, never a name") {
 }
 
 TEST_CASE("ID-10 a number that is no id is an error, never root and never a name") {
-    for (const auto* text : {"2147483648", "4294967295", "4294967296", "18446744073709551616", "99999999999999999999999",
-                             "-1", "0:2147483648", "0:4294967296", "alice:-5"}) {
+    for (const auto* text :
+         {"2147483648", "4294967295", "4294967296", "18446744073709551616",
+          "99999999999999999999999", "-1", "0:2147483648", "0:4294967296", "alice:-5"}) {
         INFO(text);
         CHECK(error_of(text) == "uids and gids must be in range 0-2147483647");
     }
@@ -104,7 +106,8 @@ TEST_CASE("ID-10 entries whose numbers are no ids do not exist") {
 
 TEST_CASE("garden §3 texts of unknown users and groups") {
     CHECK(error_of("nobody") == "unable to find user nobody: no matching entries in passwd file");
-    CHECK(error_of("0:nothing") == "unable to find group nothing: no matching entries in group file");
+    CHECK(error_of("0:nothing") ==
+          "unable to find group nothing: no matching entries in group file");
     for (const auto* text : {" alice", "alice ", "Alice", "0x0", "+1", "1e3", "x"}) {
         INFO(text);
         CHECK(error_of(text).starts_with("unable to find user"));
@@ -123,8 +126,10 @@ TEST_CASE("garden 10.3 without a passwd file root and numbers still work") {
         CHECK(user.home == "/");
     }
     CHECK(resolve_user("5:6", none).value().gid == 6);
-    CHECK(error_of("alice", none) == "unable to find user alice: no matching entries in passwd file");
-    CHECK(error_of("root", {.passwd = "alice:x:1:1::/:\n", .group = ""}).starts_with("unable to find user root"));
+    CHECK(error_of("alice", none) ==
+          "unable to find user alice: no matching entries in passwd file");
+    CHECK(error_of("root", {.passwd = "alice:x:1:1::/:\n", .group = ""})
+                  .starts_with("unable to find user root"));
 }
 
 TEST_CASE("the last line needs no newline and homes are absolute") {

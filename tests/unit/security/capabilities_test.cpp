@@ -8,7 +8,8 @@ using security::Class;
 
 namespace {
 
-constexpr std::uint64_t kNoSysResource = 0x1fffeffffff;   // what the daemon of the reference machine holds
+constexpr std::uint64_t kNoSysResource =
+        0x1fffeffffff;  // what the daemon of the reference machine holds
 
 }  // namespace
 
@@ -22,13 +23,15 @@ TEST_CASE("CAP-01 root of an unprivileged container has 14 capabilities") {
 
 TEST_CASE("CAP-02 privileged root has Garden's 38 as far as the daemon holds them") {
     CHECK(capability_sets({.container_class = Class::privileged}, 0).permitted == 0x3fffffffff);
-    const auto sets = capability_sets({.container_class = Class::privileged, .available = kNoSysResource}, 0);
+    const auto sets =
+            capability_sets({.container_class = Class::privileged, .available = kNoSysResource}, 0);
     CHECK(sets.bounding == 0x3ffeffffff);
     CHECK(sets.effective == 0x3ffeffffff);
 }
 
 TEST_CASE("a user namespace gives every capability, whatever the daemon holds") {
-    CHECK(capability_sets({.container_class = Class::privileged_in_userns, .available = 0}, 0).permitted == 0x1ffffffffff);
+    CHECK(capability_sets({.container_class = Class::privileged_in_userns, .available = 0}, 0)
+                  .permitted == 0x1ffffffffff);
 }
 
 TEST_CASE("CAP-03 the uid decides: others have bounding sets only") {
@@ -42,7 +45,9 @@ TEST_CASE("CAP-03 the uid decides: others have bounding sets only") {
 
 TEST_CASE("CAP-04 the ambient set is empty") {
     for (const std::uint32_t uid : {0U, 1U}) {
-        CHECK(capability_sets({.container_class = Class::privileged, .garden_inheritable = true}, uid).ambient == 0);
+        CHECK(capability_sets(
+                      {.container_class = Class::privileged, .garden_inheritable = true}, uid)
+                      .ambient == 0);
     }
 }
 
@@ -57,8 +62,9 @@ TEST_CASE("CAP-05 inheritable is empty, or equals bounding for Garden") {
 TEST_CASE("CAP-07 strict drops five more") {
     const auto sets = capability_sets({.strict = true}, 0);
     CHECK(security::capability_names(sets.bounding) ==
-          std::vector<std::string>{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
-                                   "CAP_SETUID", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE"});
+          std::vector<std::string>{
+                  "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL",
+                  "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE"});
 }
 
 TEST_CASE("CAP-08 a request reduces and never adds; unknown names are errors") {

@@ -2,9 +2,10 @@
 
 #include <linux/bpf.h>
 
-#include <catch2/catch.hpp>
 #include <cstring>
 #include <stdexcept>
+
+#include <catch2/catch.hpp>
 
 using security::Class;
 using security::device_rules;
@@ -19,7 +20,12 @@ std::vector<std::string> texts(const std::vector<DeviceRule>& rules) {
 }
 
 // What the kernel would answer; only the instructions that our programs have.
-bool allows(const std::string& program, char type, unsigned access, std::uint32_t major, std::uint32_t minor) {
+bool allows(
+        const std::string& program,
+        char type,
+        unsigned access,
+        std::uint32_t major,
+        std::uint32_t minor) {
     std::vector<bpf_insn> code(program.size() / sizeof(bpf_insn));
     std::memcpy(code.data(), program.data(), program.size());
     const std::uint32_t context[] = {(access << 16) | (type == 'b' ? 1U : 2U), major, minor};
@@ -28,16 +34,28 @@ bool allows(const std::string& program, char type, unsigned access, std::uint32_
         const auto& op = code[pc++];
         const auto k = static_cast<std::uint32_t>(op.imm);
         switch (op.code) {
-            case BPF_LDX | BPF_MEM | BPF_W: r[op.dst_reg] = context[op.off / 4]; break;
-            case BPF_ALU | BPF_MOV | BPF_X: r[op.dst_reg] = r[op.src_reg]; break;
-            case BPF_ALU | BPF_MOV | BPF_K: r[op.dst_reg] = k; break;
-            case BPF_ALU | BPF_RSH | BPF_K: r[op.dst_reg] >>= k; break;
-            case BPF_ALU | BPF_AND | BPF_K: r[op.dst_reg] &= k; break;
+            case BPF_LDX | BPF_MEM | BPF_W:
+                r[op.dst_reg] = context[op.off / 4];
+                break;
+            case BPF_ALU | BPF_MOV | BPF_X:
+                r[op.dst_reg] = r[op.src_reg];
+                break;
+            case BPF_ALU | BPF_MOV | BPF_K:
+                r[op.dst_reg] = k;
+                break;
+            case BPF_ALU | BPF_RSH | BPF_K:
+                r[op.dst_reg] >>= k;
+                break;
+            case BPF_ALU | BPF_AND | BPF_K:
+                r[op.dst_reg] &= k;
+                break;
             case BPF_JMP32 | BPF_JNE | BPF_K:
                 if (r[op.dst_reg] != k) pc += static_cast<std::size_t>(op.off);
                 break;
-            case BPF_JMP | BPF_EXIT: return r[0] == 1;
-            default: throw std::runtime_error("unknown instruction");
+            case BPF_JMP | BPF_EXIT:
+                return r[0] == 1;
+            default:
+                throw std::runtime_error("unknown instruction");
         }
     }
     throw std::runtime_error("ran over the end");
@@ -50,9 +68,10 @@ constexpr unsigned kWrite = 4;
 }  // namespace
 
 TEST_CASE("DEV-02 rules of an unprivileged container") {
-    CHECK(texts(device_rules(Class::unprivileged)) ==
-          std::vector<std::string>{"c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm",
-                                   "c 136:* rwm"});
+    CHECK(texts(device_rules(Class::unprivileged)) == std::vector<std::string>{
+                                                              "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm",
+                                                              "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm",
+                                                              "c 5:2 rwm", "c 136:* rwm"});
 }
 
 TEST_CASE("DEV-03 rules of the privileged classes") {
@@ -86,7 +105,13 @@ TEST_CASE("DEV-04 the v2 program says what the rules say") {
     CHECK(allows(privileged, 'c', kRead | kWrite, 10, 229));
     // DEV-03: memory, kernel log, console, loop, kvm stay closed.
     for (const auto& [type, major, minor] :
-         {std::tuple('c', 1U, 1U), {'c', 1U, 2U}, {'c', 1U, 11U}, {'c', 5U, 1U}, {'b', 7U, 0U}, {'c', 10U, 237U}, {'c', 10U, 232U}}) {
+         {std::tuple('c', 1U, 1U),
+          {'c', 1U, 2U},
+          {'c', 1U, 11U},
+          {'c', 5U, 1U},
+          {'b', 7U, 0U},
+          {'c', 10U, 237U},
+          {'c', 10U, 232U}}) {
         CHECK_FALSE(allows(privileged, type, kRead, major, minor));
         CHECK_FALSE(allows(privileged, type, kWrite, major, minor));
     }
@@ -101,8 +126,10 @@ TEST_CASE("DEV-05 rules on the command line are named exactly") {
     CHECK(to_string(security::parse_device_rule("c 189:* wr").value()) == "c 189:* rw");
     CHECK(to_string(security::parse_device_rule("c *:* m").value()) == "c *:* m");
     for (const auto* text :
-         {"", "c", "c 1:3", "c 1:3 ", "c 1:3 x", "c 1:3 rr", "a *:* rwm", "b *:0 r", "b 8:* r", "c *:* r", "c *:3 rwm",
-          "c 1 rwm", "cc 1:3 r", "c  1:3 r", "c 4096:0 r", "c 1:1048576 r", "c -1:3 r", "c 1:3 r w", "c 1:: r", "d 1:3 r"}) {
+         {"",          "c",        "c 1:3",      "c 1:3 ",        "c 1:3 x",   "c 1:3 rr",
+          "a *:* rwm", "b *:0 r",  "b 8:* r",    "c *:* r",       "c *:3 rwm", "c 1 rwm",
+          "cc 1:3 r",  "c  1:3 r", "c 4096:0 r", "c 1:1048576 r", "c -1:3 r",  "c 1:3 r w",
+          "c 1:: r",   "d 1:3 r"}) {
         INFO(text);
         const auto rule = security::parse_device_rule(text);
         REQUIRE(!rule);

@@ -32,15 +32,23 @@ class Folder {
         if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("mkdtemp");
         path_ = path;
     }
+
     ~Folder() { std::filesystem::remove_all(path_); }
 
     // A thousand ranges are enough for most tests; `last` for the others.
     IdRangesConfig config(std::uint32_t last = 0x3efffff) const {
-        return {.directory = path_ + "/record", .passwd = path_ + "/passwd", .group = path_ + "/group",
-                .subuid = path_ + "/subuid", .subgid = path_ + "/subgid",
+        return {.directory = path_ + "/record",
+                .passwd = path_ + "/passwd",
+                .group = path_ + "/group",
+                .subuid = path_ + "/subuid",
+                .subgid = path_ + "/subgid",
                 .last = last};
     }
-    void write(const std::string& name, const std::string& text) const { std::ofstream(path_ + "/" + name) << text; }
+
+    void write(const std::string& name, const std::string& text) const {
+        std::ofstream(path_ + "/" + name) << text;
+    }
+
     std::string path() const { return path_; }
 
   private:
@@ -71,7 +79,11 @@ TEST_CASE("ID-01 ranges are aligned, long enough and inside the reserved numbers
 
 TEST_CASE("ID-02 a configuration that reaches host ids is refused") {
     Folder folder;
-    for (const auto& [first, last] : {std::pair(0U, 0xfffffU), {65'537U, 0xfffffU}, {0x80000U, 0x80000U}, {0x80000U, 0x8ffffU - 1}}) {
+    for (const auto& [first, last] :
+         {std::pair(0U, 0xfffffU),
+          {65'537U, 0xfffffU},
+          {0x80000U, 0x80000U},
+          {0x80000U, 0x8ffffU - 1}}) {
         auto config = folder.config();
         config.first = first;
         config.last = last;
@@ -89,7 +101,7 @@ TEST_CASE("ID-03 the record is durable: another opening finds the same owners") 
         first = ranges->allocate("web").value();
         (void)ranges->allocate("gone").value();
         REQUIRE(ranges->release("gone"));
-        REQUIRE(ranges->release("gone"));   // idempotent
+        REQUIRE(ranges->release("gone"));  // idempotent
         (void)ranges->allocate("pool-1").value();
         REQUIRE(ranges->rename("pool-1", "db"));
     }
@@ -133,16 +145,18 @@ TEST_CASE("ID-04 with no range left creation fails and nothing is shared") {
 
 TEST_CASE("ID-03 ranges of host accounts and their subordinate ids are never given out") {
     Folder folder;
-    folder.write("passwd", "root:x:0:0::/:\nintruder:x:524289:1::/:\nnonsense\n");        // slot 0x80000
-    folder.write("group", "g:x:589830:\n");                                                // slot 0x90000
-    folder.write("subuid", "someone:655360:65537\ncloche:917504:65536\n");                 // 0xa0000 and one id of 0xb0000
-    folder.write("subgid", "1000:786432:1\n");                                             // 0xc0000
+    folder.write("passwd", "root:x:0:0::/:\nintruder:x:524289:1::/:\nnonsense\n");  // slot 0x80000
+    folder.write("group", "g:x:589830:\n");                                         // slot 0x90000
+    folder.write(
+            "subuid",
+            "someone:655360:65537\ncloche:917504:65536\n");  // 0xa0000 and one id of 0xb0000
+    folder.write("subgid", "1000:786432:1\n");               // 0xc0000
     auto config = folder.config();
-    config.last = config.first + 7 * 65'536 - 1;                                           // 0x80000 to 0xe0000
+    config.last = config.first + 7 * 65'536 - 1;  // 0x80000 to 0xe0000
     auto ranges = open(config);
     std::set<std::uint32_t> got;
     while (auto range = ranges->allocate("c" + std::to_string(got.size()))) got.insert(range->base);
-    CHECK(got == std::set<std::uint32_t>{0xd0000, 0xe0000});   // the second is our own reservation
+    CHECK(got == std::set<std::uint32_t>{0xd0000, 0xe0000});  // the second is our own reservation
 }
 
 TEST_CASE("ID-03 an account that appears later is seen at the next allocation") {
@@ -192,7 +206,8 @@ TEST_CASE("a torn sector loses one range only, and that one is never given out")
         // Every way to cut the sector: what is left of the old bytes, then zeroes.
         const int fd = ::open((config.directory + "/ranges").c_str(), O_RDWR | O_CLOEXEC);
         const std::string zero(512 - 18, '\0');
-        REQUIRE(::pwrite(fd, zero.data(), zero.size(), static_cast<off_t>(torn >> 16) * 512 + 18) == 494);
+        REQUIRE(::pwrite(fd, zero.data(), zero.size(), static_cast<off_t>(torn >> 16) * 512 + 18) ==
+                494);
         ::close(fd);
     }
     auto again = open(config);
@@ -253,7 +268,8 @@ TEST_CASE("many threads never get one range twice") {
 }
 
 TEST_CASE("7,000 ranges: an allocation stays below a millisecond, and opening reads them at once") {
-    // In memory: what is measured is our own work. A synchronous write to a quiet disk adds about 0.15 ms.
+    // In memory: what is measured is our own work. A synchronous write to a quiet disk adds about
+    // 0.15 ms.
     Folder folder("/dev/shm");
     constexpr int kCount = 7000;
     const auto config = folder.config(security::kIdRangeLast);
@@ -263,15 +279,19 @@ TEST_CASE("7,000 ranges: an allocation stays below a millisecond, and opening re
         for (int i = 0; i < kCount; ++i) {
             const auto begin = std::chrono::steady_clock::now();
             REQUIRE(ranges->allocate("container-" + std::to_string(i)));
-            times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
+            times.push_back(std::chrono::duration<double, std::milli>(
+                                    std::chrono::steady_clock::now() - begin)
+                                    .count());
         }
     }
     std::sort(times.begin(), times.end());
     const auto begin = std::chrono::steady_clock::now();
     auto again = open(config);
-    const double opening = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+    const double opening =
+            std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
+                    .count();
     CHECK(again->list().size() == kCount);
-    std::cout << "allocate: median " << times[kCount / 2] << " ms, 99% "
-              << times[kCount * 99 / 100] << " ms; open " << opening << " ms\n";
+    std::cout << "allocate: median " << times[kCount / 2] << " ms, 99% " << times[kCount * 99 / 100]
+              << " ms; open " << opening << " ms\n";
     CHECK(times[kCount / 2] < 1.0);
 }

@@ -1,4 +1,5 @@
-// What the kernel would answer: a small interpreter of the classic BPF that seccomp allows. Used by the seccomp unit tests.
+// What the kernel would answer: a small interpreter of the classic BPF that seccomp allows. Used by
+// the seccomp unit tests.
 #pragma once
 
 #include "security/seccomp.hpp"
@@ -49,13 +50,25 @@ inline Answer run_filter(const security::Filter& filter, const SystemCall& call)
                 if (op.k + 4 > sizeof data) throw std::runtime_error("load outside seccomp_data");
                 std::memcpy(&a, reinterpret_cast<const char*>(&data) + op.k, 4);
                 break;
-            case BPF_ALU | BPF_AND | BPF_K: a &= op.k; break;
-            case BPF_JMP | BPF_JA: pc += op.k; break;
-            case BPF_JMP | BPF_JEQ | BPF_K: jump(a == op.k); break;
-            case BPF_JMP | BPF_JGT | BPF_K: jump(a > op.k); break;
-            case BPF_JMP | BPF_JGE | BPF_K: jump(a >= op.k); break;
-            case BPF_RET | BPF_K: return {.action = op.k, .steps = steps};
-            default: throw std::runtime_error("an instruction that seccomp does not know");
+            case BPF_ALU | BPF_AND | BPF_K:
+                a &= op.k;
+                break;
+            case BPF_JMP | BPF_JA:
+                pc += op.k;
+                break;
+            case BPF_JMP | BPF_JEQ | BPF_K:
+                jump(a == op.k);
+                break;
+            case BPF_JMP | BPF_JGT | BPF_K:
+                jump(a > op.k);
+                break;
+            case BPF_JMP | BPF_JGE | BPF_K:
+                jump(a >= op.k);
+                break;
+            case BPF_RET | BPF_K:
+                return {.action = op.k, .steps = steps};
+            default:
+                throw std::runtime_error("an instruction that seccomp does not know");
         }
     }
     throw std::runtime_error("the program ran over its end");
@@ -66,6 +79,9 @@ inline std::uint32_t action(const security::Filter& filter, const SystemCall& ca
 }
 
 inline constexpr std::uint32_t kAllow = SECCOMP_RET_ALLOW;
-constexpr std::uint32_t errno_action(int error) { return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error); }
+
+constexpr std::uint32_t errno_action(int error) {
+    return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
+}
 
 }  // namespace test

@@ -9,7 +9,8 @@
 namespace {
 
 security::Rlimit of(const std::vector<security::Rlimit>& limits, int resource) {
-    const auto found = std::find_if(limits.begin(), limits.end(), [&](const auto& l) { return l.resource == resource; });
+    const auto found = std::find_if(
+            limits.begin(), limits.end(), [&](const auto& l) { return l.resource == resource; });
     REQUIRE(found != limits.end());
     return *found;
 }
@@ -41,16 +42,20 @@ TEST_CASE("PL-09 a request above the daemon's own limit fails clearly, unless it
     security::RlimitCeilings ceilings{.hard = {{RLIMIT_NOFILE, 20'000}}};
     const auto refused = security::rlimits({{"nofile", 1'048'576}}, ceilings);
     REQUIRE(!refused);
-    CHECK(refused.error().text.starts_with("resource limit nofile: 1048576 is above the daemon's own hard limit of 20000"));
-    CHECK(of(security::rlimits({{"nofile", 20'000}}, ceilings).value(), RLIMIT_NOFILE).soft == 20'000);
+    CHECK(refused.error().text.starts_with(
+            "resource limit nofile: 1048576 is above the daemon's own hard limit of 20000"));
+    CHECK(of(security::rlimits({{"nofile", 20'000}}, ceilings).value(), RLIMIT_NOFILE).soft ==
+          20'000);
     ceilings.may_raise = true;
-    CHECK(of(security::rlimits({{"nofile", 1'048'576}}, ceilings).value(), RLIMIT_NOFILE).hard == 1'048'576);
+    CHECK(of(security::rlimits({{"nofile", 1'048'576}}, ceilings).value(), RLIMIT_NOFILE).hard ==
+          1'048'576);
 }
 
 TEST_CASE("all fifteen names of the wire are known, a present 0 is a real 0, others are errors") {
     std::map<std::string, std::uint64_t> all;
-    for (const auto* name : {"as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc",
-                             "rss", "rtprio", "sigpending", "stack"}) {
+    for (const auto* name :
+         {"as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile",
+          "nproc", "rss", "rtprio", "sigpending", "stack"}) {
         all[name] = 0;
     }
     const auto limits = security::rlimits(all, {}).value();

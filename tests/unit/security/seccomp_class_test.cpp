@@ -1,15 +1,15 @@
 #include "security/seccomp.hpp"
-
 #include "security/seccomp_lists.hpp"
 #include "security/seccomp_policy.hpp"
 #include "tests/unit/security/interpreter.hpp"
 
 #include <errno.h>
 
-#include <catch2/catch.hpp>
-#include <seccomp.h>
 #include <set>
 #include <string>
+
+#include <catch2/catch.hpp>
+#include <seccomp.h>
 
 using security::Class;
 using test::action;
@@ -25,24 +25,31 @@ std::uint32_t number(const std::string& name) {
     return *resolved.number;
 }
 
-security::Filter filter(Class container_class) { return security::class_filter(container_class).value(); }
+security::Filter filter(Class container_class) {
+    return security::class_filter(container_class).value();
+}
 
-std::uint32_t with(const security::Filter& f, const std::string& name, std::uint64_t a0, std::uint64_t a1 = 0) {
+std::uint32_t
+with(const security::Filter& f, const std::string& name, std::uint64_t a0, std::uint64_t a1 = 0) {
     return action(f, {.number = number(name), .args = {a0, a1}});
 }
 
 }  // namespace
 
-TEST_CASE("the sum check of 6.4: 303 allowed, 5 conditional, 71 denied, 6 without an answer are 385 different calls") {
+TEST_CASE(
+        "the sum check of 6.4: 303 allowed, 5 conditional, 71 denied, 6 without an answer are 385 "
+        "different calls") {
     const auto allowed = security::allowed_calls();
     const auto denied = security::denied_calls();
     CHECK(allowed.size() == 303);
     CHECK(denied.size() == 71);
     std::set<std::string> all(allowed.begin(), allowed.end());
     all.insert(denied.begin(), denied.end());
-    for (const auto* name : {"clone", "personality", "socket", "socketpair", "ioctl"}) all.insert(name);
+    for (const auto* name : {"clone", "personality", "socket", "socketpair", "ioctl"})
+        all.insert(name);
     for (const auto* name :
-         {"clone3", "open_tree_attr", "file_getattr", "file_setattr", "listns", "rseq_slice_yield"}) {
+         {"clone3", "open_tree_attr", "file_getattr", "file_setattr", "listns",
+          "rseq_slice_yield"}) {
         all.insert(name);
     }
     CHECK(all.size() == 385);
@@ -67,8 +74,10 @@ TEST_CASE("SC-02 a foreign architecture and x32 get ENOSYS for every call") {
     for (const auto c : {Class::unprivileged, Class::privileged, Class::privileged_in_userns}) {
         const auto f = filter(c);
         for (std::uint32_t n = 0; n < 600; ++n) {
-            CHECK(action(f, {.number = n, .architecture = AUDIT_ARCH_I386}) == errno_action(ENOSYS));
-            CHECK(action(f, {.number = n, .architecture = AUDIT_ARCH_AARCH64}) == errno_action(ENOSYS));
+            CHECK(action(f, {.number = n, .architecture = AUDIT_ARCH_I386}) ==
+                  errno_action(ENOSYS));
+            CHECK(action(f, {.number = n, .architecture = AUDIT_ARCH_AARCH64}) ==
+                  errno_action(ENOSYS));
             CHECK(action(f, {.number = n | security::kX32Bit}) == errno_action(ENOSYS));
         }
         CHECK(action(f, {.number = 0xffffffff}) == errno_action(ENOSYS));
@@ -78,7 +87,8 @@ TEST_CASE("SC-02 a foreign architecture and x32 get ENOSYS for every call") {
 TEST_CASE("SC-03 numbers above our table get ENOSYS") {
     for (const auto c : {Class::unprivileged, Class::privileged}) {
         const auto f = filter(c);
-        for (std::uint32_t n = 467; n < 1000; ++n) CHECK(action(f, {.number = n}) == errno_action(ENOSYS));
+        for (std::uint32_t n = 467; n < 1000; ++n)
+            CHECK(action(f, {.number = n}) == errno_action(ENOSYS));
     }
     CHECK(action(filter(Class::unprivileged), {.number = 466}) == kAllow);
 }
@@ -98,9 +108,11 @@ TEST_CASE("SC-05 every call of 6.4 gets EPERM") {
 
 TEST_CASE("6.3 clone is allowed without namespaces only") {
     const auto f = filter(Class::unprivileged);
-    CHECK(with(f, "clone", 0x003d0f00) == kAllow);   // pthread_create
-    CHECK(with(f, "clone", 0x01200011) == kAllow);   // fork
-    for (const std::uint64_t flag : {0x00020000U, 0x02000000U, 0x04000000U, 0x08000000U, 0x10000000U, 0x20000000U, 0x40000000U}) {
+    CHECK(with(f, "clone", 0x003d0f00) == kAllow);  // pthread_create
+    CHECK(with(f, "clone", 0x01200011) == kAllow);  // fork
+    for (const std::uint64_t flag :
+         {0x00020000U, 0x02000000U, 0x04000000U, 0x08000000U, 0x10000000U, 0x20000000U,
+          0x40000000U}) {
         CHECK(with(f, "clone", flag | 17) == errno_action(EPERM));
     }
 }
@@ -121,7 +133,7 @@ TEST_CASE("6.3 sockets have an allow-list of families, SC-06 whatever the high h
     const std::set<std::uint64_t> allowed = {1, 2, 10, 16, 17};
     for (const auto* name : {"socket", "socketpair"}) {
         for (std::uint64_t family = 0; family < 64; ++family) {
-            const auto expected = allowed.contains(family)         ? kAllow
+            const auto expected = allowed.contains(family)       ? kAllow
                                   : family == 38 || family == 40 ? errno_action(EPERM)
                                                                  : errno_action(EAFNOSUPPORT);
             CHECK(with(f, name, family) == expected);
@@ -130,7 +142,8 @@ TEST_CASE("6.3 sockets have an allow-list of families, SC-06 whatever the high h
     }
 }
 
-TEST_CASE("6.3 ioctl refuses terminal injection in every class, SC-06 whatever the high half says") {
+TEST_CASE(
+        "6.3 ioctl refuses terminal injection in every class, SC-06 whatever the high half says") {
     for (const auto c : {Class::unprivileged, Class::privileged, Class::privileged_in_userns}) {
         const auto f = filter(c);
         for (const std::uint64_t command : {0x5412ULL, 0x541CULL}) {
@@ -148,8 +161,9 @@ TEST_CASE("6.6 the privileged classes lose the host-global calls and nothing els
         INFO(name);
         CHECK(action(f, {.number = number(name)}) == errno_action(EPERM));
     }
-    for (const auto* name : {"mount", "umount2", "pivot_root", "unshare", "setns", "clone", "clone3", "keyctl", "bpf",
-                             "chroot", "mknod", "personality", "ptrace", "reboot", "fsopen", "move_mount"}) {
+    for (const auto* name :
+         {"mount", "umount2", "pivot_root", "unshare", "setns", "clone", "clone3", "keyctl", "bpf",
+          "chroot", "mknod", "personality", "ptrace", "reboot", "fsopen", "move_mount"}) {
         INFO(name);
         CHECK(action(f, {.number = number(name)}) == kAllow);
     }
@@ -168,7 +182,8 @@ TEST_CASE("SC-10 a class filter has a hash and a listing, and is the same each t
     CHECK(f.hash.starts_with("sha256:"));
     CHECK(f.hash.size() == 7 + 64);
     CHECK(f.program == filter(Class::unprivileged).program);
-    CHECK(f.listing.find("clone: allow if (arg0:32 & 0x7e020000) == 0x0; else errno(1)\n") != std::string::npos);
+    CHECK(f.listing.find("clone: allow if (arg0:32 & 0x7e020000) == 0x0; else errno(1)\n") !=
+          std::string::npos);
     CHECK(f.listing.find("\nread: allow\n") != std::string::npos);
     CHECK(f.listing.find("\nmount: errno(1)\n") != std::string::npos);
     CHECK(f.hash != filter(Class::privileged).hash);
