@@ -2,11 +2,11 @@
 
 #include "base/fail.hpp"
 
+#include <time.h>
+
 #include <array>
 #include <charconv>
 #include <cmath>
-
-#include <time.h>
 
 namespace base {
 

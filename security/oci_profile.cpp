@@ -5,6 +5,7 @@
 #include "base/parse.hpp"
 
 #include <errno.h>
+
 #include <linux/seccomp.h>
 
 #include <algorithm>

@@ -3,8 +3,9 @@
 #include "base/fail.hpp"
 #include "base/sys/self.hpp"
 
-#include <linux/capability.h>
 #include <sys/resource.h>
+
+#include <linux/capability.h>
 
 #include <algorithm>
 #include <array>

@@ -8,6 +8,7 @@
 #include "security/seccomp_policy.hpp"
 
 #include <errno.h>
+
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 

@@ -4,6 +4,7 @@
 #include "base/sys/file.hpp"
 
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,8 +13,6 @@
 #include <cstring>
 #include <memory>
 #include <vector>
-
-#include <netdb.h>
 
 namespace base::http {
 

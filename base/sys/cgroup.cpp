@@ -2,12 +2,13 @@
 
 #include "base/sys/error.hpp"
 
-#include <linux/bpf.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#include <linux/bpf.h>
 
 #include <cstdint>
 #include <cstring>

@@ -4,11 +4,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/memfd.h>
-#include <linux/openat2.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <linux/memfd.h>
+#include <linux/openat2.h>
 
 #include <cstdio>
 #include <utility>

@@ -3,9 +3,10 @@
 #include "base/sys/error.hpp"
 
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <linux/mount.h>
 
 #include <string>
 

@@ -5,12 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mount.h>
-#include <linux/openat2.h>
-#include <linux/sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
 
 #include <cstdint>
 

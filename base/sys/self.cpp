@@ -3,13 +3,14 @@
 #include "base/parse.hpp"
 #include "base/sys/error.hpp"
 
-#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+
+#include <linux/capability.h>
 
 #include <array>
 #include <limits>

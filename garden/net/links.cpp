@@ -2,6 +2,9 @@
 
 #include "base/fail.hpp"
 
+#include <net/if.h>
+#include <sys/socket.h>
+
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
@@ -9,8 +12,6 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
-#include <net/if.h>
-#include <sys/socket.h>
 
 #include <cstring>
 #include <utility>

@@ -6,9 +6,10 @@
 #include "garden/net/address.hpp"
 #include "garden/net/netlink.hpp"
 
+#include <netinet/in.h>  // before the kernel headers: they then leave its names alone
+
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <netinet/in.h>  // before the kernel headers: they then leave its names alone
 
 #include <cstdint>
 #include <memory>

@@ -8,9 +8,10 @@
 #include "rootfs/store/unpacker.hpp"
 
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <sys/random.h>
 #include <unistd.h>
+
+#include <linux/fs.h>
 
 #include <chrono>
 #include <condition_variable>

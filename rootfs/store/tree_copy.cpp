@@ -4,9 +4,10 @@
 #include "rootfs/store/tree.hpp"
 
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include <linux/fs.h>
 
 #include <array>
 #include <map>

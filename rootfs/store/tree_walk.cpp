@@ -5,9 +5,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include <linux/fs.h>
 
 #include <string>
 #include <string_view>

@@ -5,14 +5,13 @@
 #include "base/result.hpp"
 
 #include <sys/types.h>
+#include <time.h>
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <time.h>
 
 namespace rootfs {
 

@@ -5,6 +5,7 @@
 #include "base/sys/mount.hpp"
 
 #include <fcntl.h>
+
 #include <linux/mount.h>
 
 namespace rootfs {

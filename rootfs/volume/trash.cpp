@@ -4,8 +4,9 @@
 #include "base/sys/file.hpp"
 
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <sys/random.h>
+
+#include <linux/fs.h>
 
 #include <algorithm>
 #include <chrono>

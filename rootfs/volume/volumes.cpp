@@ -10,9 +10,10 @@
 #include "rootfs/volume/volume_record.hpp"
 
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+
+#include <linux/mount.h>
 
 #include <algorithm>
 #include <set>

@@ -1,14 +1,15 @@
 #include "tests/bench/floor_child.hpp"
 
 #include <fcntl.h>
-#include <linux/capability.h>
-#include <linux/seccomp.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include <linux/capability.h>
+#include <linux/seccomp.h>
 
 namespace bench {
 

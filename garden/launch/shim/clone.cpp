@@ -7,9 +7,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <signal.h>
 #include <unistd.h>
+
+#include <linux/close_range.h>
 
 #include <cstring>
 #include <optional>

@@ -3,10 +3,11 @@
 #include "base/sys/raw.hpp"
 #include "garden/launch/shim/shim.hpp"
 
-#include <linux/keyctl.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+
+#include <linux/keyctl.h>
 
 #include <malloc.h>
 

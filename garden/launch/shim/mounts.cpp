@@ -5,10 +5,11 @@
 #include "garden/launch/shim/paths.hpp"
 
 #include <errno.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+
+#include <linux/magic.h>
 
 #include <array>
 

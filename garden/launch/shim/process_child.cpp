@@ -6,12 +6,13 @@
 #include "garden/launch/shim/paths.hpp"
 
 #include <errno.h>
-#include <linux/magic.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+
+#include <linux/magic.h>
 
 #include <array>
 #include <climits>

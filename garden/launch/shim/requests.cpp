@@ -7,12 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+
+#include <linux/mount.h>
 
 #include <algorithm>
 #include <array>

@@ -5,11 +5,12 @@
 #include "tests/support/needs.hpp"
 
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include <linux/mount.h>
 
 #include <array>
 #include <atomic>

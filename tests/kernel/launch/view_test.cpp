@@ -5,8 +5,9 @@
 #include "tests/support/needs.hpp"
 
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <unistd.h>
+
+#include <linux/mount.h>
 
 using test::Box;
 

@@ -6,13 +6,14 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <linux/if_packet.h>
 
 #include <cstdio>
 #include <cstring>

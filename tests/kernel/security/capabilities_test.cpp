@@ -5,11 +5,12 @@
 #include "tests/support/needs.hpp"
 
 #include <grp.h>
-#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <linux/capability.h>
 
 #include <fmt/format.h>
 

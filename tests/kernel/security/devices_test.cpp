@@ -4,11 +4,12 @@
 #include "tests/support/needs.hpp"
 
 #include <fcntl.h>
-#include <linux/bpf.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include <linux/bpf.h>
 
 #include <filesystem>
 
