@@ -11,6 +11,7 @@
 #include "garden/plan/validate.hpp"
 
 #include <fcntl.h>
+
 #include <linux/mount.h>
 
 #include <algorithm>

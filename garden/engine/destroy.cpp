@@ -143,4 +143,18 @@ void Gardener::bury(const ContainerPtr& container, const std::string& reason) {
     container->processes.end_all(kKilledExitCode);
 }
 
+base::Result<void> Gardener::tear_down() {
+    pool_.reset();
+    std::string failed;
+    for (const auto& container : registry_.all()) {
+        const auto done = destroy(container->handle);
+        if (!done && done.error().kind != base::Errc::not_found)
+            failed += (failed.empty() ? "" : "; ") + done.error().text;
+    }
+    if (!failed.empty()) return base::fail(base::Errc::unavailable, "{}", failed);
+    (void)chores_->drain(kNamespaceDeadline);
+    TRY(parts_.network->tear_down().context("network"));
+    return parts_.cgroups->remove_parent().context("cgroups");
+}
+
 }  // namespace garden

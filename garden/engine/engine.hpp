@@ -178,6 +178,10 @@ class Engine {
     virtual base::Result<std::string> plan_json(
             ContainerSpec spec) = 0;  // what create would do; changes nothing
     virtual base::Result<std::vector<Orphan>> doctor() = 0;  // finds, does not mend
+    // Destroys every container and takes down what the engine made on this host: pool, network,
+    // cgroup parents. Images stay. The last call: nothing else may be called after it (`gardend
+    // cleanup`).
+    virtual base::Result<void> tear_down() = 0;
     virtual rootfs::Images& images() = 0;
     virtual base::Result<std::string> features_json() = 0;  // probed kernel features and drivers
 };

@@ -101,6 +101,8 @@ class Gardener final : public Engine {
     base::Result<std::string> plan_json(ContainerSpec spec) override;
     base::Result<std::vector<Orphan>> doctor() override;
 
+    base::Result<void> tear_down() override;
+
     rootfs::Images& images() override { return *parts_.images; }
 
     base::Result<std::string> features_json() override;

@@ -1,0 +1,291 @@
+// The program gardend: settings in, one engine behind one API, until a signal says stop. Order
+// matters: listen, recover, serve; at the end first the requests, then the streams, then the engine
+// (garden-api §1). Containers stay in any case.
+#include "base/fail.hpp"
+#include "base/http/server.hpp"
+#include "base/version.hpp"
+#include "garden/server/debug.hpp"
+#include "garden/server/lock.hpp"
+#include "garden/server/service.hpp"
+#include "garden/server/settings.hpp"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+
+#include <systemd/sd-daemon.h>
+
+namespace {
+
+using base::log::Logger;
+using garden::server::Settings;
+
+constexpr std::chrono::seconds kLockPatience{10};
+// What a shutdown may take beyond the grace of running requests: then the process ends where it
+// stands, as after kill -9, which is safe (design 3.5).
+constexpr std::chrono::seconds kShutdownPatience{20};
+
+// What sysexits and the CLI's table say: 1 failed, 2 usage (conventions §15).
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+std::map<std::string, std::string> environment_of_process() {
+    std::map<std::string, std::string> out;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        const std::string_view text(*entry);
+        const auto equals = text.find('=');
+        if (equals == std::string_view::npos) continue;
+        out.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+    return out;
+}
+
+base::Result<base::config::Loaded>
+load(const std::vector<std::string>& arguments, Settings& out, std::vector<std::string>& ignored) {
+    Settings settings;
+    base::config::Schema schema(garden::server::schema_options());
+    garden::server::declare(schema, settings);
+    auto loaded = TRY(schema.load(arguments, environment_of_process()));
+    TRY(garden::server::settle(settings));
+    ignored = schema.ignored();
+    out = std::move(settings);
+    return loaded;
+}
+
+// Every container costs some descriptors; the service manager's soft limit is for programs that use
+// select().
+void raise_descriptor_limit(const Logger& log) {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) log.warning("cannot raise the descriptor limit");
+}
+
+sigset_t block_signals() {
+    sigset_t set;
+    (void)::sigemptyset(&set);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) (void)::sigaddset(&set, number);
+    (void)::pthread_sigmask(SIG_BLOCK, &set, nullptr);  // before any thread exists
+    (void)::signal(SIGPIPE, SIG_IGN);
+    return set;
+}
+
+// Ends the process when its orderly end takes too long.
+class Patience {
+  public:
+    Patience(const Logger& log, std::chrono::nanoseconds limit)
+        : thread_([this, &log, limit] {
+              std::unique_lock lock(mutex_);
+              if (done_.wait_for(lock, limit, [this] { return over_; })) return;
+              log.warning("requests are still running; leaving them", {{"waited", limit}});
+              ::_exit(0);
+          }) {}
+
+    ~Patience() {
+        {
+            const std::lock_guard lock(mutex_);
+            over_ = true;
+        }
+        done_.notify_all();
+        thread_.join();
+    }
+
+    Patience(const Patience&) = delete;
+    Patience& operator=(const Patience&) = delete;
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable done_;
+    bool over_ = false;
+    std::thread thread_;
+};
+
+// The running daemon; members in the order of their start.
+struct Daemon {
+    Logger& log;
+    const std::vector<std::string>& arguments;
+    Settings settings;
+    std::unique_ptr<garden::Engine> engine;
+    std::unique_ptr<garden::server::Service> service;
+    std::unique_ptr<base::http::Server> server;
+    std::unique_ptr<base::http::Server> debug_server;
+
+    base::Result<void> start();
+    base::Result<void> start_debug();
+    void wait(const sigset_t& signals);
+    void reload();
+    void dump() const;
+    void stop();
+};
+
+base::Result<void> Daemon::start() {
+    // Bound before state is restored: clients wait in the backlog instead of being refused.
+    base::http::ServerConfig config;
+    config.endpoints = settings.endpoints;
+    config.limits.workers = settings.workers;
+    config.limits.header_timeout =
+            std::chrono::duration_cast<std::chrono::milliseconds>(settings.read_header_timeout);
+    config.on_served = [this](const base::http::Served& served) { service->served(served); };
+    server = TRY(base::http::Server::start(
+            std::move(config), [this](base::http::Request& r) { return service->handle(r); },
+            true));
+    const auto before = std::chrono::steady_clock::now();
+    engine = TRY(garden::Engine::start(settings.engine));
+    service = TRY(garden::server::Service::start(
+            *engine, log, {.shares = garden::server::Shares::of(settings.workers)}));
+    TRY(start_debug());
+    server->resume();
+    std::string where;
+    for (const auto& endpoint : server->endpoints())
+        where += (where.empty() ? "" : " ") + endpoint.text();
+    log.info(
+            "serving", {{"version", base::version()},
+                        {"endpoints", where},
+                        {"containers", engine->list({{"garden.state", "all"}}).size()},
+                        {"recovered_in", std::chrono::steady_clock::now() - before}});
+    (void)::sd_notify(0, "READY=1");
+    return base::ok;
+}
+
+base::Result<void> Daemon::start_debug() {
+    if (!settings.debug_endpoint) return base::ok;
+    base::http::ServerConfig config;
+    config.endpoints = {*settings.debug_endpoint};
+    config.limits.workers = 2;
+    auto router = garden::server::debug_routes(
+            log, service->metrics(), settings.engine.state_directory,
+            settings.engine.store_directory);
+    debug_server = TRY(base::http::Server::start(
+            std::move(config),
+            [router = std::move(router)](base::http::Request& r) { return router(r); }));
+    return base::ok;
+}
+
+void Daemon::reload() {
+    Settings fresh;
+    std::vector<std::string> ignored;
+    const auto loaded = load(arguments, fresh, ignored);
+    if (!loaded) {
+        log.error("configuration not read again", {{"error", loaded.error().text}});
+        return;
+    }
+    log.set_level(fresh.level);
+    log.info("configuration read again; only the log level changes", {{"level", fresh.log_level}});
+}
+
+void Daemon::dump() const {
+    const auto features = engine->features_json();
+    const auto list = engine->list({{"garden.state", "all"}});
+    std::string handles;
+    for (const auto& handle : list) handles += (handles.empty() ? "" : " ") + handle.get();
+    log.info(
+            "state", {{"containers", list.size()},
+                      {"handles", handles},
+                      {"connections", server->connections()},
+                      {"features", features ? *features : features.error().text}});
+}
+
+void Daemon::wait(const sigset_t& signals) {
+    for (;;) {
+        int number = 0;
+        if (::sigwait(&signals, &number) != 0) continue;
+        if (number == SIGHUP) {
+            reload();
+        } else if (number == SIGUSR1) {
+            dump();
+        } else {
+            log.info("stopping; containers stay", {{"signal", number}});
+            return;
+        }
+    }
+}
+
+void Daemon::stop() {
+    (void)::sd_notify(0, "STOPPING=1");
+    const Patience patience(log, settings.shutdown_grace + kShutdownPatience);
+    debug_server.reset();
+    if (server)
+        (void)server->stop(
+                std::chrono::duration_cast<std::chrono::milliseconds>(settings.shutdown_grace));
+    if (service) service->abandon_streams();
+    server.reset();
+    service.reset();
+    engine.reset();
+    log.info("stopped");
+}
+
+int serve(Logger& log, const std::vector<std::string>& arguments, Settings settings) {
+    const auto signals = block_signals();
+    const auto locks = garden::server::lock_host(
+            settings.engine.state_directory, settings.engine.store_directory, settings.engine.tag,
+            kLockPatience);
+    if (!locks) {
+        log.error("cannot start", {{"error", locks.error().text}});
+        return kFailed;
+    }
+    raise_descriptor_limit(log);
+    Daemon daemon{
+            .log = log,
+            .arguments = arguments,
+            .settings = std::move(settings),
+            .engine = nullptr,
+            .service = nullptr,
+            .server = nullptr,
+            .debug_server = nullptr};
+    const auto started = daemon.start();
+    if (!started) log.error("cannot start", {{"error", started.error().text}});
+    if (started) daemon.wait(signals);
+    daemon.stop();
+    return started ? 0 : kFailed;
+}
+
+int clean_up(const Logger& log, Settings settings) {
+    settings.engine.pool_size = 0;
+    const auto done = [&]() -> base::Result<void> {
+        const auto locks = TRY(garden::server::lock_host(
+                settings.engine.state_directory, settings.engine.store_directory,
+                settings.engine.tag, kLockPatience));
+        const auto engine = TRY(garden::Engine::start(settings.engine));
+        return engine->tear_down();
+    }();
+    if (!done) log.error("cleanup failed", {{"error", done.error().text}});
+    if (done) log.info("cleaned up; images stay in the store");
+    return done ? 0 : kFailed;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::vector<std::string> arguments(argv + 1, argv + argc);
+    Settings settings;
+    std::vector<std::string> ignored;
+    const auto loaded = load(arguments, settings, ignored);
+    if (!loaded) {
+        (void)std::fprintf(stderr, "gardend: %s\n", loaded.error().text.c_str());
+        return kUsage;
+    }
+    if (loaded->next == base::config::Loaded::Next::done) {
+        (void)std::fputs(loaded->text.c_str(), stdout);
+        return 0;
+    }
+    Logger log(
+            {.component = "gardend",
+             .level = settings.level,
+             .format = settings.format,
+             .journal = base::log::stderr_is_journal()});
+    for (const auto& flag : ignored)
+        log.warning("flag without function here, taken for compatibility", {{"flag", "--" + flag}});
+    if (::geteuid() != 0) {
+        log.error("gardend must run as root");
+        return kFailed;
+    }
+    if (loaded->command == "setup") return 0;
+    if (loaded->command == "cleanup") return clean_up(log, std::move(settings));
+    return serve(log, arguments, std::move(settings));
+}
