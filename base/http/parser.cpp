@@ -1,3 +1,8 @@
+// Beast asserts five bytes when a last chunk comes in pieces ("0\r\n", then "\r"): a client could
+// stop a debug build so. Its code is right without the assertion (fewer than three bytes never get
+// there, and everything else returns need_more). This is the only file that includes the parser.
+#define BOOST_DISABLE_ASSERTS
+
 #include "base/http/parser.hpp"
 
 #include "base/fail.hpp"
