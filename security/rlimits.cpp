@@ -71,7 +71,7 @@ base::Result<std::vector<Rlimit>> rlimits(
     for (const auto& [name, value] : requested) {
         const auto known = std::find_if(
                 kResources.begin(), kResources.end(),
-                [&](const auto& entry) { return entry.first == name; });
+                [&wanted = name](const auto& entry) { return entry.first == wanted; });
         if (known == kResources.end()) {
             return base::fail(
                     base::Errc::invalid, "unknown resource limit '{}'", name.substr(0, 64));
