@@ -1,17 +1,10 @@
 // The facade: which source a reference means, what is here already, and what may go. The work is in
-// pull, flights and records.
-#include "rootfs/images.hpp"
-
+// pull, flights and records; the catalogue is in images_catalogue.cpp.
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
 #include "rootfs/fetch/directory_key.hpp"
 #include "rootfs/fetch/layout.hpp"
-#include "rootfs/fetch/registries.hpp"
-#include "rootfs/flights.hpp"
-#include "rootfs/image/records.hpp"
-#include "rootfs/image/reference.hpp"
-#include "rootfs/pull.hpp"
-#include "rootfs/store/layers.hpp"
+#include "rootfs/images_on_disk.hpp"
 
 #include <fcntl.h>
 #include <sys/random.h>
@@ -25,7 +18,6 @@ namespace rootfs {
 namespace {
 
 constexpr std::size_t kAccessKey = 32;
-constexpr std::size_t kShortestDigest = 12;  // hex digits that may stand for a whole digest
 
 // The key that makes remembered credentials useless to who copies the records alone.
 base::Result<std::string> access_key(base::FdRef directory) {
@@ -38,110 +30,7 @@ base::Result<std::string> access_key(base::FdRef directory) {
     return key;
 }
 
-class ImagesOnDisk final : public Images {
-  public:
-    struct Parts {
-        ImagesConfig config;
-        base::Fd scratch;
-        std::string access_key;
-        std::unique_ptr<ImageRecords> records;
-        std::unique_ptr<LayerStore> layers;
-        std::unique_ptr<Registries> registries;
-    };
-
-    explicit ImagesOnDisk(Parts parts)
-        : parts_(std::move(parts)), flights_(parts_.config.pull_timeout) {}
-
-    base::Result<Image> ensure(
-            const ImageRequest& request,
-            const std::function<void(const Progress&)>& progress,
-            const std::atomic<bool>& cancelled) override {
-        if (progress) progress({.step = Progress::Step::resolving});
-        const Caller caller{.request = request, .progress = progress, .cancelled = cancelled};
-        auto image = find_or_pull(caller);
-        if (!image) return std::move(image).context("image " + request.uri);
-        image->reference = request.uri;
-        if (progress)
-            progress({.step = Progress::Step::done, .current = image->size, .total = image->size});
-        return image;
-    }
-
-    base::Result<std::vector<ImageRow>> list() override;
-    base::Result<Image> inspect(std::string_view reference_or_digest) override;
-    base::Result<void> remove(std::string_view reference_or_digest) override;
-    base::Result<std::uint64_t> prune() override;
-    base::Result<void> recover() override;
-
-    base::Result<void> hold(const Image& image, std::string_view owner) override {
-        return parts_.records->hold(owner, image);
-    }
-
-    base::Result<void> release(std::string_view owner) override {
-        return parts_.records->release(owner);
-    }
-
-    base::Result<std::vector<std::string>> owners() override {
-        std::vector<std::string> out;
-        for (auto& [owner, digest] : parts_.records->holds()) out.push_back(owner);
-        return out;
-    }
-
-    std::string layer_directory(std::string_view diff_id) const override {
-        return parts_.layers->directory_of(diff_id);
-    }
-
-  private:
-    struct Caller {
-        const ImageRequest& request;
-        const std::function<void(const Progress&)>& progress;
-        const std::atomic<bool>& cancelled;
-    };
-
-    // What a reference names in the records.
-    struct Named {
-        std::string digest;
-        std::string reference;  // canonical; "" when asked by digest
-    };
-
-    base::Result<Image> find_or_pull(const Caller& caller);
-    base::Result<Image> from_registry(const Caller& caller, const Reference& reference);
-    base::Result<Image> pull_from_registry(
-            const RegistryTarget& target,
-            const ImageRequest& request,
-            Report& report,
-            std::atomic<bool>& cancel);
-    base::Result<std::optional<Image>> still_current(
-            const RegistryTarget& target,
-            const Credentials& credentials,
-            const std::string& access,
-            Report& report,
-            const Cancelled& cancelled);
-    base::Result<Image> from_archive(const Caller& caller, const Reference& reference);
-    base::Result<Image> from_path(const Caller& caller, const Reference& reference);
-    base::Result<Image> from_directory(
-            const Caller& caller, const std::string& path, base::Fd directory);
-    base::Result<Image> from_raw(const Reference& reference) const;
-    base::Result<Reference> preloaded(const std::string& name) const;
-
-    base::Result<Image> record(Image image, ReferenceRecord reference);
-    base::Result<void> name_again(ReferenceRecord reference);
-    std::string access_of(const Credentials& credentials) const;
-    base::Result<Named> look_up(std::string_view text) const;
-    base::Result<std::uint64_t> drop_unused_layers();
-
-    PullContext context() {
-        return {.store = *parts_.layers,
-                .pins = pins_,
-                .gate = gate_,
-                .scratch = parts_.scratch,
-                .parallel = parts_.config.parallel_downloads};
-    }
-
-    Parts parts_;
-    Pins pins_;
-    KeyedGate gate_;
-    Flights flights_;  // last: its threads use all of the above
-};
+}  // namespace
 
 // An image and then its name, each durable: a kill in between leaves an image that can only be
 // pruned.
@@ -392,136 +281,6 @@ base::Result<Image> ImagesOnDisk::from_directory(
             },
             caller.progress, caller.cancelled);
 }
-
-base::Result<std::vector<ImageRow>> ImagesOnDisk::list() {
-    std::map<std::string, std::uint32_t> uses;
-    for (const auto& [owner, digest] : parts_.records->holds()) ++uses[digest];
-    std::map<std::string, ImageRow> rows;
-    std::set<std::string> named;
-    for (const auto& record : parts_.records->images()) {
-        rows[record.image.digest] = ImageRow{
-                .reference = "",
-                .digest = record.image.digest,
-                .size = record.image.size,
-                .created_at = record.created_at,
-                .used_by = uses[record.image.digest],
-                .layers = record.image.layers.size()};
-    }
-    std::vector<ImageRow> out;
-    for (const auto& reference : parts_.records->references()) {
-        const auto found = rows.find(reference.digest);
-        if (found == rows.end()) continue;
-        out.push_back(found->second);
-        out.back().reference = reference.asked;
-        named.insert(reference.digest);
-    }
-    // What a tag once named and does not any more.
-    for (auto& [digest, row] : rows) {
-        if (!named.contains(digest)) out.push_back(std::move(row));
-    }
-    return out;
-}
-
-base::Result<ImagesOnDisk::Named> ImagesOnDisk::look_up(std::string_view text) const {
-    if (const auto image = parts_.records->image(text)) return Named{.digest = image->image.digest};
-    for (const auto& reference : parts_.records->references()) {
-        if (reference.asked == text || reference.name == text)
-            return Named{.digest = reference.digest, .reference = reference.name};
-    }
-    if (const auto parsed = parse_reference(text); parsed && parsed->source == Source::registry) {
-        const auto target = TRY(parts_.registries->target(*parsed));
-        if (const auto known = parts_.records->reference(target.name)) {
-            return Named{.digest = known->digest, .reference = known->name};
-        }
-    }
-    auto digits = text.starts_with("sha256:") ? text.substr(7) : text;
-    std::vector<std::string> matches;
-    for (const auto& record : parts_.records->images()) {
-        const auto& digest = record.image.digest;
-        if (digits.size() >= kShortestDigest &&
-            std::string_view(digest).substr(digest.find(':') + 1).starts_with(digits)) {
-            matches.push_back(digest);
-        }
-    }
-    if (matches.size() == 1) return Named{.digest = matches.front()};
-    if (matches.size() > 1)
-        return base::fail(base::Errc::invalid, "'{}' stands for {} images", text, matches.size());
-    return base::fail(base::Errc::not_found, "no image '{}' is here", text);
-}
-
-base::Result<Image> ImagesOnDisk::inspect(std::string_view reference_or_digest) {
-    const auto named = TRY(look_up(reference_or_digest));
-    auto record = parts_.records->image(named.digest);
-    if (!record)
-        return base::fail(base::Errc::not_found, "no image '{}' is here", reference_or_digest);
-    return std::move(record->image);
-}
-
-base::Result<void> ImagesOnDisk::remove(std::string_view reference_or_digest) {
-    const auto named = TRY(look_up(reference_or_digest));
-    std::size_t names = 0;
-    for (const auto& reference : parts_.records->references())
-        names += reference.digest == named.digest ? 1U : 0U;
-    // One of several names: the image stays under the others.
-    if (!named.reference.empty() && names > 1)
-        return parts_.records->remove_reference(named.reference);
-    TRY(parts_.records->remove_image(named.digest));
-    (void)TRY(drop_unused_layers());
-    return base::ok;
-}
-
-base::Result<std::uint64_t> ImagesOnDisk::prune() {
-    std::set<std::string> used;
-    for (const auto& [owner, digest] : parts_.records->holds()) used.insert(digest);
-    for (const auto& record : parts_.records->images()) {
-        if (used.contains(record.image.digest)) continue;
-        auto removed = parts_.records->remove_image(record.image.digest);
-        if (!removed && removed.error().kind != base::Errc::conflict)
-            return std::move(removed).error();
-    }
-    return drop_unused_layers();
-}
-
-// Layers of no image that no pull relies on. Bytes freed.
-base::Result<std::uint64_t> ImagesOnDisk::drop_unused_layers() {
-    const std::atomic<bool> never{false};
-    std::uint64_t freed = 0;
-    if (parts_.records->has_unknown_holds()) return freed;
-    for (const auto& layer : TRY(parts_.layers->list())) {
-        const auto needed = [this, &layer] {
-            return pins_.has(layer) || parts_.records->uses_layer(layer);
-        };
-        if (needed()) continue;
-        // A pull pins first and then passes the gate: after passing it, what is not pinned stays
-        // unused until we leave.
-        const auto pass = TRY(gate_.enter(layer, never));
-        if (!needed()) freed += TRY(parts_.layers->remove(layer));
-    }
-    return freed;
-}
-
-base::Result<void> ImagesOnDisk::recover() {
-    for (const auto& name : TRY(base::sys::list_directory(parts_.scratch))) {
-        TRY(base::sys::remove_tree_at(parts_.scratch, name));
-    }
-    TRY(parts_.layers->recover());
-    TRY(parts_.records->sweep());
-    for (const auto& record : parts_.records->images()) {
-        const auto& layers = record.image.layers;
-        const bool whole = std::all_of(layers.begin(), layers.end(), [this](const auto& layer) {
-            return parts_.layers->find(layer).has_value();
-        });
-        if (whole) continue;
-        auto removed = parts_.records->remove_image(record.image.digest);
-        // Held by a container that lives: it keeps what it has mounted.
-        if (!removed && removed.error().kind != base::Errc::conflict)
-            return std::move(removed).error();
-    }
-    (void)TRY(drop_unused_layers());
-    return base::ok;
-}
-
-}  // namespace
 
 base::Result<std::unique_ptr<Images>> Images::open(ImagesConfig config) {
     TRY(base::sys::ensure_directory(config.directory, 0700));

@@ -1,0 +1,130 @@
+// The images of one store directory: what the facade keeps open and how its two halves share it.
+// Used by images.cpp (from a reference to an image) and images_catalogue.cpp (what is here, what
+// may go).
+#pragma once
+
+#include "rootfs/fetch/registries.hpp"
+#include "rootfs/flights.hpp"
+#include "rootfs/image/records.hpp"
+#include "rootfs/image/reference.hpp"
+#include "rootfs/images.hpp"
+#include "rootfs/pull.hpp"
+#include "rootfs/store/layers.hpp"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rootfs {
+
+class ImagesOnDisk final : public Images {
+  public:
+    struct Parts {
+        ImagesConfig config;
+        base::Fd scratch;
+        std::string access_key;
+        std::unique_ptr<ImageRecords> records;
+        std::unique_ptr<LayerStore> layers;
+        std::unique_ptr<Registries> registries;
+    };
+
+    explicit ImagesOnDisk(Parts parts)
+        : parts_(std::move(parts)), flights_(parts_.config.pull_timeout) {}
+
+    base::Result<Image> ensure(
+            const ImageRequest& request,
+            const std::function<void(const Progress&)>& progress,
+            const std::atomic<bool>& cancelled) override {
+        if (progress) progress({.step = Progress::Step::resolving});
+        const Caller caller{.request = request, .progress = progress, .cancelled = cancelled};
+        auto image = find_or_pull(caller);
+        if (!image) return std::move(image).context("image " + request.uri);
+        image->reference = request.uri;
+        if (progress)
+            progress({.step = Progress::Step::done, .current = image->size, .total = image->size});
+        return image;
+    }
+
+    base::Result<std::vector<ImageRow>> list() override;
+    base::Result<Image> inspect(std::string_view reference_or_digest) override;
+    base::Result<void> remove(std::string_view reference_or_digest) override;
+    base::Result<std::uint64_t> prune() override;
+    base::Result<void> recover() override;
+
+    base::Result<void> hold(const Image& image, std::string_view owner) override {
+        return parts_.records->hold(owner, image);
+    }
+
+    base::Result<void> release(std::string_view owner) override {
+        return parts_.records->release(owner);
+    }
+
+    base::Result<std::vector<std::string>> owners() override {
+        std::vector<std::string> out;
+        for (auto& [owner, digest] : parts_.records->holds()) out.push_back(owner);
+        return out;
+    }
+
+    std::string layer_directory(std::string_view diff_id) const override {
+        return parts_.layers->directory_of(diff_id);
+    }
+
+  private:
+    struct Caller {
+        const ImageRequest& request;
+        const std::function<void(const Progress&)>& progress;
+        const std::atomic<bool>& cancelled;
+    };
+
+    // What a reference names in the records.
+    struct Named {
+        std::string digest;
+        std::string reference;  // canonical; "" when asked by digest
+    };
+
+    base::Result<Image> find_or_pull(const Caller& caller);
+    base::Result<Image> from_registry(const Caller& caller, const Reference& reference);
+    base::Result<Image> pull_from_registry(
+            const RegistryTarget& target,
+            const ImageRequest& request,
+            Report& report,
+            std::atomic<bool>& cancel);
+    base::Result<std::optional<Image>> still_current(
+            const RegistryTarget& target,
+            const Credentials& credentials,
+            const std::string& access,
+            Report& report,
+            const Cancelled& cancelled);
+    base::Result<Image> from_archive(const Caller& caller, const Reference& reference);
+    base::Result<Image> from_path(const Caller& caller, const Reference& reference);
+    base::Result<Image> from_directory(
+            const Caller& caller, const std::string& path, base::Fd directory);
+    base::Result<Image> from_raw(const Reference& reference) const;
+    base::Result<Reference> preloaded(const std::string& name) const;
+
+    base::Result<Image> record(Image image, ReferenceRecord reference);
+    base::Result<void> name_again(ReferenceRecord reference);
+    std::string access_of(const Credentials& credentials) const;
+    base::Result<Named> look_up(std::string_view text) const;
+    base::Result<std::uint64_t> drop_unused_layers();
+
+    PullContext context() {
+        return {.store = *parts_.layers,
+                .pins = pins_,
+                .gate = gate_,
+                .scratch = parts_.scratch,
+                .parallel = parts_.config.parallel_downloads};
+    }
+
+    Parts parts_;
+    Pins pins_;
+    KeyedGate gate_;
+    Flights flights_;  // last: its threads use all of the above
+};
+
+}  // namespace rootfs
