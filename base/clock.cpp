@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <thread>
 
 namespace base {
 
@@ -95,6 +96,10 @@ std::string to_rfc3339(std::chrono::system_clock::time_point time) {
     return fmt::format(
             "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", parts.tm_year + 1900, parts.tm_mon + 1,
             parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, micros % 1'000'000);
+}
+
+void pause_for(std::chrono::nanoseconds time) {
+    std::this_thread::sleep_for(time);
 }
 
 }  // namespace base

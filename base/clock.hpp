@@ -49,4 +49,8 @@ std::string to_text(std::chrono::nanoseconds duration);
 // "2026-01-31T12:00:00.123456Z"
 std::string to_rfc3339(std::chrono::system_clock::time_point time);
 
+// For the few places where nothing but time can be waited for; each says why. Whatever has an event
+// (a descriptor, a pidfd, a condition variable) is waited for with a deadline instead.
+void pause_for(std::chrono::nanoseconds time);
+
 }  // namespace base

@@ -1,12 +1,12 @@
 // Doctor: every kernel object or directory without an owner, and every record without its
 // resources. Finds, does not mend.
+#include "base/clock.hpp"
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
 #include "garden/engine/gardener.hpp"
 
 #include <algorithm>
 #include <set>
-#include <thread>
 
 namespace garden {
 
@@ -27,7 +27,7 @@ base::Result<std::vector<Orphan>> Gardener::doctor() {
     (void)chores_->drain(kSettle);
     auto first = find_orphans();
     if (first.empty()) return first;
-    std::this_thread::sleep_for(kSecondLook);  // NOLINT: there is nothing to wait for but time
+    base::pause_for(kSecondLook);
     const auto second = find_orphans();
     std::erase_if(first, [&](const Orphan& orphan) {
         return std::none_of(second.begin(), second.end(), [&](const auto& other) {

@@ -1,6 +1,7 @@
 // Engine::start: opens every part in the order of dependencies, looks at the host, recovers, then
 // fills the pool.
 #include "base/fail.hpp"
+#include "base/parse.hpp"
 #include "base/sys/file.hpp"
 #include "garden/engine/gardener.hpp"
 #include "security/capabilities.hpp"
@@ -32,8 +33,9 @@ base::Result<plan::HostFacts> look_at_host(
     facts.rlimits = TRY(security::own_rlimits());
     facts.sysctls = config.sysctls;
     facts.absent_devices = nodes.absent();
-    const auto score = TRY(base::sys::read_host_file("/proc/self/oom_score_adj"));
-    facts.oom_score_adj = std::max(0, std::atoi(score.c_str()));
+    auto score = TRY(base::sys::read_host_file("/proc/self/oom_score_adj"));
+    if (score.ends_with('\n')) score.pop_back();
+    facts.oom_score_adj = std::max(0, TRY(base::parse_number<int>(score, "oom_score_adj")));
     const auto filesystems = TRY(base::sys::read_host_file("/proc/filesystems"));
     facts.posix_message_queues = filesystems.find("\tmqueue\n") != std::string::npos;
     facts.garden_inheritable = config.garden_inheritable;

@@ -1,5 +1,6 @@
 // Stop: TERM to everything but garden-init, once a second for ten seconds, then KILL
 // (garden-api 10.5).
+#include "base/clock.hpp"
 #include "base/fail.hpp"
 #include "base/sys/pidfd.hpp"
 #include "garden/engine/gardener.hpp"
@@ -7,7 +8,6 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <thread>
 
 namespace garden {
 
@@ -45,8 +45,8 @@ base::Result<bool> wait_alone(
         if (std::all_of(members.begin(), members.end(), [&](auto pid) { return pid == init_pid; }))
             return true;
         if (std::chrono::steady_clock::now() >= deadline) return false;
-        std::this_thread::sleep_for(
-                kLook);  // NOLINT: the kernel has no notice for "group almost empty"
+        // The kernel has no notice for "all but one have left".
+        base::pause_for(kLook);
     }
 }
 

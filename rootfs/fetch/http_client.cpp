@@ -1,5 +1,6 @@
 #include "rootfs/fetch/http_client.hpp"
 
+#include "base/clock.hpp"
 #include "base/defer.hpp"
 #include "base/fail.hpp"
 #include "rootfs/fetch/address.hpp"
@@ -375,11 +376,10 @@ base::Result<HttpResponse> HttpClient::send(
 bool wait_for(std::chrono::milliseconds time, const Cancelled& cancelled) {
     const auto end = Clock::now() + time;
     while (!cancelled.load()) {
-        const auto left =
-                std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
-        if (left <= 0) return true;
-        (void)::usleep(
-                static_cast<useconds_t>(std::min<std::int64_t>(left, kPollMilliseconds)) * 1000);
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
+        if (left.count() <= 0) return true;
+        // A cancellation is a flag without an event (Cancelled).
+        base::pause_for(std::min(left, std::chrono::milliseconds(kPollMilliseconds)));
     }
     return false;
 }

@@ -10,6 +10,8 @@
 
 namespace test {
 
+using namespace std::chrono_literals;
+
 using base::http::Endpoint;
 
 TemporaryDirectory::TemporaryDirectory() : path("/tmp/http-test-XXXXXX") {

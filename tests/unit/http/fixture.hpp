@@ -14,8 +14,6 @@
 
 namespace test {
 
-using namespace std::chrono_literals;
-
 class TemporaryDirectory {
   public:
     TemporaryDirectory();
@@ -47,9 +45,10 @@ class RawConnection {
     void send(std::string_view bytes);
     void close_write();
     // Everything up to the end of the stream, or the time.
-    std::string read_to_end(std::chrono::milliseconds time = 5s);
+    std::string read_to_end(std::chrono::milliseconds time = std::chrono::seconds(5));
     // Until `text` was seen; returns all that came.
-    std::string read_until(std::string_view text, std::chrono::milliseconds time = 5s);
+    std::string read_until(
+            std::string_view text, std::chrono::milliseconds time = std::chrono::seconds(5));
 
     bool ended() const { return ended_; }
 
