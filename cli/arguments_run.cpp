@@ -58,10 +58,14 @@ void add_exec(CLI::App& app, Slots& slots) {
 }
 
 void add_attach(CLI::App& app, Slots& slots) {
-    auto* attach = app.add_subcommand("attach", "Join a running process; ctrl-p ctrl-q leaves it");
+    auto* attach = app.add_subcommand(
+            "attach", "Join a running process; with -t, ctrl-p ctrl-q leaves it");
     attach->add_option("HANDLE", slots.attach.handle, "Container")->required();
     attach->add_option(
             "PROCESS", slots.attach.process, "Process id; the only running one when left out");
+    attach->add_flag(
+            "-t,--tty", slots.attach.tty,
+            "The process has a terminal: raw keys, window size, detach keys");
     attach->add_flag("--no-stdin", slots.attach.no_stdin, "Only watch");
     attach->callback([&slots] { slots.out.command = slots.attach; });
 }

@@ -88,6 +88,7 @@ struct ExecOptions {
 
 struct AttachOptions {
     std::string handle, process;
+    bool tty = false;
     bool no_stdin = false;
 };
 

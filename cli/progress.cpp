@@ -74,7 +74,7 @@ std::string PullProgress::update_lines(const PullStep& step, bool changed) const
             "pull {}: {} {}{}\n", printable(image_), step.step, short_digest(step.layer), size);
 }
 
-std::string PullProgress::update(const PullStep& given) {
+std::string PullProgress::update(const PullStep& given, bool due) {
     PullStep step = given;
     step.step = printable(step.step).substr(0, 32);
     bool changed = false;
@@ -92,12 +92,16 @@ std::string PullProgress::update(const PullStep& given) {
         changed = found->last.step != step.step;
         found->last = step;
     }
-    return columns_ == 0 ? update_lines(step, changed) : redraw();
+    if (columns_ == 0) return update_lines(step, changed);
+    stale_ = !changed && !due;
+    return stale_ ? std::string() : redraw();
 }
 
 std::string PullProgress::finish() {
+    auto text = stale_ ? redraw() : std::string();
+    stale_ = false;
     drawn_ = 0;
-    return {};
+    return text;
 }
 
 }  // namespace cli

@@ -22,9 +22,10 @@ class PullProgress {
     PullProgress(std::string image, std::uint16_t columns)
         : image_(std::move(image)), columns_(columns) {}
 
-    // What to write for this step; "" when nothing new is to be seen.
-    std::string update(const PullStep& step);
-    // Leaves the last picture on the screen.
+    // What to write for this step; "" when nothing new is to be seen, or when it is `due` only
+    // later.
+    std::string update(const PullStep& step, bool due = true);
+    // The last picture, left on the screen.
     std::string finish();
 
   private:
@@ -42,6 +43,7 @@ class PullProgress {
     std::vector<Layer> layers_;
     std::string stage_;      // of the image as a whole
     std::size_t drawn_ = 0;  // lines on the screen
+    bool stale_ = false;     // the screen is behind
 };
 
 // "[=====>    ]", `width` cells with the brackets.

@@ -1,0 +1,51 @@
+// `cloche attach` and `cloche logs`: looking at a process that runs already.
+#include "base/sys/file.hpp"
+#include "cli/commands.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/session.hpp"
+#include "cli/spec.hpp"
+
+#include <unistd.h>
+
+namespace cli {
+
+base::Result<int> run_command(Context& context, const AttachOptions& options) {
+    const auto id = TRY(
+            choose_process(TRY(context.client.processes(options.handle)), options.process, true));
+    auto signals = TRY(SignalGate::open());
+    auto stream = TRY(context.client.attach(options.handle, id));
+    const SessionOptions session{
+            .input = options.no_stdin ? SessionOptions::Input::none : SessionOptions::Input::pass,
+            .tty = options.tty,
+            .forward_signals = !options.no_stdin,
+            .already_out = {},
+            .already_err = {}};
+    if (options.tty) {
+        const auto wish = terminal_wish(true);
+        stream.send_window(
+                wish.columns, wish.rows);  // programs redraw for the terminal they have now
+    }
+    const auto end = TRY(run_session(stream, session, signals));
+    if (end.detached) say("detached; the process keeps running");
+    return static_cast<int>(end.code);
+}
+
+base::Result<int> run_command(Context& context, const LogsOptions& options) {
+    const auto rows = TRY(context.client.processes(options.handle));
+    const auto id = TRY(choose_process(rows, options.process, false));
+    auto signals = options.follow ? std::optional(TRY(SignalGate::open())) : std::nullopt;
+    // Attached first and asked for the past afterwards, so that nothing falls between; the session
+    // drops what is there twice.
+    auto stream = options.follow ? std::optional(TRY(context.client.attach(options.handle, id)))
+                                 : std::nullopt;
+    SessionOptions session{
+            .input = SessionOptions::Input::none, .tty = false, .forward_signals = false};
+    session.already_out = TRY(context.client.logs(options.handle, id, false));
+    session.already_err = TRY(context.client.logs(options.handle, id, true));
+    TRY(print(session.already_out));
+    TRY(base::sys::write_all(base::FdRef(STDERR_FILENO), session.already_err));
+    if (stream) TRY(run_session(*stream, session, *signals));
+    return kExitOk;
+}
+
+}  // namespace cli

@@ -1,0 +1,106 @@
+// `cloche image pull|list|inspect|remove|prune`.
+#include "base/fail.hpp"
+#include "base/json_writer.hpp"
+#include "base/sys/file.hpp"
+#include "cli/commands.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/human.hpp"
+#include "cli/image_name.hpp"
+#include "cli/progress.hpp"
+#include "cli/pull.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+
+namespace cli {
+
+namespace {
+
+constexpr std::size_t kMaxPassword = 64 * 1024;  // tokens are long, files are not passwords
+
+base::Result<std::string> uri_of(const std::string& name) {
+    // A digest alone names an image of the store.
+    if (name.starts_with("sha256:")) return name;
+    std::error_code error;
+    return image_uri(name, std::filesystem::current_path(error).string());
+}
+
+base::Result<void> print_image(const Context& context, const garden::api::Image& image) {
+    const auto text = base::json::encode(image) + "\n";
+    return context.json() ? print(text) : print_flat(context, text);
+}
+
+}  // namespace
+
+base::Result<int> run_command(Context& context, const ImagePullOptions& options) {
+    garden::api::ImageRef image{
+            .uri = TRY(uri_of(options.image)), .username = options.username, .password = {}};
+    if (options.password_stdin) {
+        image.password = TRY(base::sys::read_all(base::FdRef(STDIN_FILENO), kMaxPassword)
+                                     .context("--password-stdin"));
+        while (image.password.ends_with('\n') || image.password.ends_with('\r'))
+            image.password.pop_back();
+    }
+    const auto pulled = TRY(pull_image(context, image));
+    if (context.json()) TRY(print_image(context, pulled));
+    if (!context.json()) TRY(print(pulled.digest + "\n"));
+    return kExitOk;
+}
+
+base::Result<int> run_command(Context& context, const ImageListOptions&) {
+    const auto rows = TRY(context.client.images());
+    if (context.json()) {
+        TRY(print(base::json::encode(garden::api::ImageList{.images = rows}) + "\n"));
+        return kExitOk;
+    }
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    Table table(
+            {{"IMAGE"},
+             {"DIGEST"},
+             {"SIZE", Table::Align::right},
+             {"LAYERS", Table::Align::right},
+             {"USED BY", Table::Align::right},
+             {"PULLED", Table::Align::right}});
+    for (const auto& row : rows)
+        table.add(
+                {row.reference, short_digest(row.digest), human_bytes(row.size),
+                 std::to_string(row.layers), std::to_string(row.used_by),
+                 human_age(now - std::chrono::seconds(row.created_at)) + " ago"});
+    TRY(print_table(context, table));
+    return kExitOk;
+}
+
+base::Result<int> run_command(Context& context, const ImageInspectOptions& options) {
+    TRY(print_image(context, TRY(context.client.image(TRY(uri_of(options.image))))));
+    return kExitOk;
+}
+
+base::Result<int> run_command(Context& context, const ImageRemoveOptions& options) {
+    std::optional<base::Error> first;
+    for (const auto& name : options.images) {
+        auto removed = context.client.remove_image(TRY(uri_of(name)));
+        if (removed) {
+            TRY(print(name + "\n"));
+        } else if (first) {
+            say("cloche: " + removed.error().text);
+        } else {
+            first = std::move(removed).error();
+        }
+    }
+    if (first) return std::move(*first);
+    return kExitOk;
+}
+
+base::Result<int> run_command(Context& context, const ImagePruneOptions&) {
+    const auto freed = TRY(context.client.prune_images());
+    TRY(print(
+            context.json()
+                    ? base::json::encode(garden::api::PruneAnswer{.freed_bytes = freed}) + "\n"
+                    : "freed " + human_bytes(freed) + "\n"));
+    return kExitOk;
+}
+
+}  // namespace cli

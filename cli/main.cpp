@@ -1,0 +1,78 @@
+// The program `cloche`: arguments in, one command, exit code out.
+#include "base/fail.hpp"
+#include "cli/arguments.hpp"
+#include "cli/commands.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/terminal.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <type_traits>
+
+namespace {
+
+base::Result<base::http::ClientConfig> client_config(const cli::Global& global) {
+    base::http::ClientConfig config;
+    config.endpoint = TRY(base::http::Endpoint::parse(global.host).context("--host"));
+    config.endpoint.tls.ca = global.tls_ca;
+    config.endpoint.tls.certificate = global.tls_certificate;
+    config.endpoint.tls.key = global.tls_key;
+    return config;
+}
+
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::string() : std::string(value);
+}
+
+int report(const base::Error& error, const cli::Global& global) {
+    cli::say("cloche: " + error.text);
+    if (error.kind == base::Errc::unavailable && error.text.find("connect") != std::string::npos)
+        cli::say(
+                "hint: is gardend running? it was looked for at " + global.host +
+                "; --host or CLOCHE_HOST name another");
+    return cli::exit_code(error);
+}
+
+base::Result<int> run(const cli::Arguments& arguments) {
+    auto config = TRY(client_config(arguments.global));
+    garden::api::Client client(std::move(config));
+    const bool plain = arguments.global.no_color || !environment("NO_COLOR").empty();
+    const base::FdRef out(STDOUT_FILENO), err(STDERR_FILENO);
+    cli::Context context{
+            .global = arguments.global,
+            .client = client,
+            .color = !plain && cli::is_terminal(out),
+            .columns = cli::is_terminal(err)
+                               ? cli::terminal_size(err).value_or(cli::TerminalSize{}).columns
+                               : std::uint16_t{0}};
+    return std::visit(
+            [&](const auto& options) -> base::Result<int> {
+                if constexpr (std::is_same_v<
+                                      std::remove_cvref_t<decltype(options)>, std::monostate>) {
+                    return base::fail(base::Errc::invalid, "no command");
+                } else {
+                    return cli::run_command(context, options);
+                }
+            },
+            arguments.command);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    // A reader that leaves is an error of write, handled where it happens.
+    (void)::signal(SIGPIPE, SIG_IGN);
+    auto parsed = cli::parse_arguments(
+            std::vector<std::string>(argv + 1, argv + argc), environment("CLOCHE_HOST"));
+    if (!parsed) {
+        cli::say("cloche: " + parsed.error().text);
+        cli::say("hint: cloche --help, or cloche COMMAND --help");
+        return cli::kExitUsage;
+    }
+    if (!parsed->print.empty()) return cli::print(parsed->print) ? cli::kExitOk : cli::kExitFailed;
+    const auto code = run(parsed->arguments);
+    return code ? *code : report(code.error(), parsed->arguments.global);
+}
