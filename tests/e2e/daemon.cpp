@@ -140,6 +140,10 @@ std::vector<std::string> Daemon::arguments() const {
     return words;
 }
 
+void Daemon::add_flags(const std::vector<std::string>& flags) {
+    options_.flags.insert(options_.flags.end(), flags.begin(), flags.end());
+}
+
 void Daemon::spawn() {
     const auto pid = nursery_.spawn(arguments(), log_);
     REQUIRE(pid > 0);

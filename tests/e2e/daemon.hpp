@@ -39,11 +39,12 @@ class Daemon {
     Daemon(const Daemon&) = delete;
     Daemon& operator=(const Daemon&) = delete;
 
-    void spawn();       // the process only
-    void wait_ready();  // until it answers
-    void start();       // both
-    void kill9();       // and waits for its end
-    int stop();         // SIGTERM; the exit status as a shell shows it
+    void add_flags(const std::vector<std::string>& flags);  // for the next spawn
+    void spawn();                                           // the process only
+    void wait_ready();                                      // until it answers
+    void start();                                           // both
+    void kill9();                                           // and waits for its end
+    int stop();  // SIGTERM; the exit status as a shell shows it
 
     void restart() { kill9(), start(); }
 
