@@ -12,6 +12,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 
 namespace garden {
@@ -24,6 +25,9 @@ struct Container {
 
     // Until then only the creating thread touches what follows.
     std::atomic<bool> ready{false};
+    // False while its shim has not answered since gardend started: it is listed and can be
+    // destroyed, other operations say `join_error`. What join() fills in is read after this only.
+    std::atomic<bool> joined{true};
 
     // Under `mutex`; the pointers do not change between `ready` and destroy.
     std::mutex mutex;
@@ -36,6 +40,7 @@ struct Container {
     std::int32_t init_pid = 0;
     bool destroying = false;
     bool no_new_privileges = false;
+    std::string join_error;
 };
 
 }  // namespace garden

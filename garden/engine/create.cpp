@@ -21,6 +21,9 @@ namespace garden {
 
 namespace {
 
+// How long a create waits for its turn before it goes on beside the others.
+constexpr std::chrono::seconds kTurn{1};
+
 std::int64_t now_ns() {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(
                    std::chrono::system_clock::now().time_since_epoch())
@@ -85,6 +88,17 @@ base::Result<plan::ContainerFacts> Gardener::facts_of(
     }
     facts.filter = TRY(filters_.get(
             facts.container_class, spec.seccomp_profile, parts_.facts.available_capabilities));
+    if (!facts.filter.listener_path.empty()) {
+        // SC-10: nobody would answer the calls, and every one of them would hang.
+        return base::fail(
+                base::Errc::unsupported,
+                "cloche.seccomp_profile: listenerPath {}: SCMP_ACT_NOTIFY is not supported",
+                facts.filter.listener_path);
+    }
+    return facts;
+}
+
+base::Result<void> Gardener::look_at_binds(const ContainerSpec& spec, plan::ContainerFacts& facts) {
     for (std::size_t i = 0; i < spec.bind_mounts.size(); ++i) {
         auto source = base::sys::open_host(spec.bind_mounts[i].source, O_PATH);
         if (!source) {
@@ -94,7 +108,7 @@ base::Result<plan::ContainerFacts> Gardener::facts_of(
         }
         facts.bind_source_is_file.push_back(!S_ISDIR(TRY(base::sys::stat_fd(*source)).st_mode));
     }
-    return facts;
+    return base::ok;
 }
 
 base::Result<Handle> Gardener::create(
@@ -112,8 +126,12 @@ base::Result<Handle> Gardener::create(
     spec.image.password.clear();
 
     // After the image: a slow registry must not hold a place that others wait for.
-    creating_.acquire();
-    const base::Defer leave([&] { creating_.release(); });
+    // The limit is there for speed only: creates that hang in the kernel (a bind mount of a dead
+    // server) must not keep it from others.
+    const bool in_turn = creating_.try_acquire_for(kTurn);
+    const base::Defer leave([&] {
+        if (in_turn) creating_.release();
+    });
     container->bundle = TRY(parts_.depot.create_bundle(container->handle));
     auto& record = container->record;
     record.handle = spec.handle;
@@ -149,6 +167,7 @@ base::Result<void> Gardener::build(
     TRY(Depot::save(container->bundle, record));
     TRY(take_seat(container, seat));
     container->facts = TRY(facts_of(record.spec, record.range));
+    TRY(look_at_binds(record.spec, container->facts));
     container->no_new_privileges =
             record.spec.no_new_privileges ||
             (parts_.config.no_new_privileges &&
@@ -307,7 +326,8 @@ base::Result<std::string> Gardener::plan_json(ContainerSpec spec) {
     // foresee (ID-03).
     const security::IdRange example{
             .base = security::kIdRangeFirst, .length = security::kIdRangeLength};
-    const auto facts = TRY(facts_of(spec, example));
+    auto facts = TRY(facts_of(spec, example));
+    TRY(look_at_binds(spec, facts));
     return plan::to_json(plan::plan_container(spec, parts_.facts, facts), facts);
 }
 

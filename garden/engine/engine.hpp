@@ -182,6 +182,9 @@ class Engine {
     // cgroup parents. Images stay. The last call: nothing else may be called after it (`gardend
     // cleanup`).
     virtual base::Result<void> tear_down() = 0;
+    // Pulls that are at work, or begin from now on, fail soon; what they fetched is kept for the
+    // next attempt. For the end of the daemon.
+    virtual void cancel_pulls() = 0;
     virtual rootfs::Images& images() = 0;
     virtual base::Result<std::string> features_json() = 0;  // probed kernel features and drivers
 };

@@ -10,6 +10,7 @@
 #include "garden/engine/filters.hpp"
 #include "garden/engine/grace_timers.hpp"
 #include "garden/engine/host_nodes.hpp"
+#include "garden/engine/latecomers.hpp"
 #include "garden/engine/registry.hpp"
 #include "garden/engine/seat.hpp"
 #include "garden/engine/warm_pool.hpp"
@@ -103,6 +104,8 @@ class Gardener final : public Engine {
 
     base::Result<void> tear_down() override;
 
+    void cancel_pulls() override { stopping_ = true; }
+
     rootfs::Images& images() override { return *parts_.images; }
 
     base::Result<std::string> features_json() override;
@@ -122,6 +125,7 @@ class Gardener final : public Engine {
             Container& container, const plan::LaunchPlan& plan, base::Fd& root);
     base::Result<plan::ContainerFacts> facts_of(
             const ContainerSpec& spec, const security::IdRange& range);
+    base::Result<void> look_at_binds(const ContainerSpec& spec, plan::ContainerFacts& facts);
     void listen(const ContainerPtr& container);
 
     // destroy.cpp
@@ -132,8 +136,13 @@ class Gardener final : public Engine {
     void bury(const ContainerPtr& container, const std::string& reason);
 
     // recover.cpp
-    void adopt(const Handle& handle, std::vector<ContainerPtr>& doomed);
-    base::Result<void> rejoin(const ContainerPtr& container);
+    struct Recovery;
+    base::Result<void> adopt(const Handle& handle, Recovery& recovery);
+    base::Result<void> join(Container& container, std::chrono::milliseconds deadline);
+    bool join_late(const std::weak_ptr<Container>& weak);
+    void join_processes(Container& container, const launch::ShimState& state);
+
+    // sweep.cpp
     void sweep();
 
     // run.cpp
@@ -172,6 +181,7 @@ class Gardener final : public Engine {
     std::unique_ptr<Chores> chores_;
     std::unique_ptr<GraceTimers> timers_;
     std::unique_ptr<WarmPool> pool_;
+    std::unique_ptr<Latecomers> latecomers_;
 };
 
 }  // namespace garden

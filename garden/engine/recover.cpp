@@ -6,16 +6,58 @@
 
 #include <algorithm>
 #include <set>
+#include <thread>
 
 namespace garden {
 
+namespace {
+
+// Adopting waits for shims, so a slow one holds a thread and not the others.
+constexpr std::size_t kThreads = 16;
+// For the first answer of a shim; who is later is asked again behind (Latecomers).
+constexpr std::chrono::seconds kFirstAnswer{2};
+
+// What can only mean that the thing is not there, as against an error of ours (no descriptors, no
+// memory), after which nothing may be taken for dead.
+bool means_gone(const base::Error& error) {
+    return error.kind == base::Errc::not_found || error.sys == ENOTDIR;
+}
+
+}  // namespace
+
+struct Gardener::Recovery {
+    std::vector<Handle> handles;
+    std::atomic<std::size_t> next{0};
+    std::mutex mutex;
+    std::vector<ContainerPtr> doomed;
+    base::Result<void> failed;
+};
+
 base::Result<void> Gardener::recover() {
     TRY(parts_.images->recover());
-    std::vector<ContainerPtr> doomed;
-    for (const auto& handle : TRY(parts_.depot.list())) adopt(handle, doomed);
+    Recovery recovery;
+    recovery.handles = TRY(parts_.depot.list());
+    const auto work = [&] {
+        for (;;) {
+            const auto i = recovery.next++;
+            if (i >= recovery.handles.size()) return;
+            const auto& handle = recovery.handles[i];
+            auto adopted = adopt(handle, recovery);
+            const std::lock_guard lock(recovery.mutex);
+            if (!adopted && recovery.failed)
+                recovery.failed = std::move(adopted).context("adopt container " + handle.get());
+        }
+    };
+    std::vector<std::thread> threads;
+    for (std::size_t i = 1; i < std::min(kThreads, recovery.handles.size()); ++i)
+        threads.emplace_back(work);
+    work();
+    for (auto& thread : threads) thread.join();
+    // Better no gardend than one that takes the living for dead: the service manager tries again.
+    TRY(std::move(recovery.failed));
     // Every adopted address is known before the first new one is handed out, so the doomed can go
     // in any order.
-    for (const auto& container : doomed) {
+    for (const auto& container : recovery.doomed) {
         registry_.adopt(container);
         container->ready = true;
         if (take_down(*container)) registry_.remove(container->handle);
@@ -24,39 +66,37 @@ base::Result<void> Gardener::recover() {
     return base::ok;
 }
 
-void Gardener::adopt(const Handle& handle, std::vector<ContainerPtr>& doomed) {
+base::Result<void> Gardener::adopt(const Handle& handle, Recovery& recovery) {
     auto container = std::make_shared<Container>(handle);
+    auto& record = container->record;
     auto bundle = parts_.depot.open_bundle(handle);
     if (!bundle) {
-        // Not a directory of ours: nothing that a container could live in.
-        (void)parts_.depot.remove(handle);
-        return;
+        if (!means_gone(bundle.error())) return std::move(bundle).error();
+        return parts_.depot.remove(handle);  // a file: nothing that a container could live in
     }
     container->bundle = std::move(*bundle);
-    auto record = Depot::load(container->bundle);
-    if (record) {
-        container->record = std::move(*record);
+    auto loaded = Depot::load(container->bundle);
+    if (loaded) {
+        record = std::move(*loaded);
     } else {
-        container->record.handle =
-                handle;  // created() was never answered, or the disk lost it: only the name is left
+        // Not there, or not whole: created was never answered, or a power cut took it together with
+        // the processes. Only the name is left.
+        const auto kind = loaded.error().kind;
+        if (kind != base::Errc::not_found && kind != base::Errc::corrupt &&
+            kind != base::Errc::invalid)
+            return std::move(loaded).error();
+        record.handle = handle;
     }
-    const auto joined = rejoin(container);
-    if (container->record.lease) (void)parts_.network->adopt(*container->record.lease);
-    if (container->record.stage != Stage::created || parts_.config.destroy_on_start) {
-        doomed.push_back(std::move(container));
-        return;
+    if (auto group = parts_.cgroups->open(handle.get())) container->group = std::move(*group);
+    auto shim = parts_.hub->rejoin(container->bundle);
+    if (!shim && !means_gone(shim.error())) return std::move(shim).error();
+    if (shim) container->shim = std::move(*shim);
+    if (record.lease) (void)parts_.network->adopt(*record.lease);
+    if (record.stage != Stage::created || parts_.config.destroy_on_start) {
+        const std::lock_guard lock(recovery.mutex);
+        recovery.doomed.push_back(std::move(container));
+        return base::ok;
     }
-    container->ready = true;
-    registry_.adopt(container);
-    if (!joined) bury(container, joined.error().text);
-    timers_->arm(handle, container->record.spec.grace_time);
-    if (!container->record.dead) watch_oom(container);
-}
-
-base::Result<void> Gardener::rejoin(const ContainerPtr& container) {
-    auto& record = container->record;
-    auto group = parts_.cgroups->open(container->handle.get());
-    if (group) container->group = std::move(*group);
     for (auto& process : Depot::load_processes(container->bundle)) {
         container->processes.adopt(
                 {.id = process.id,
@@ -67,84 +107,86 @@ base::Result<void> Gardener::rejoin(const ContainerPtr& container) {
                  .host_pid = 0},
                 process.terminal, false);
     }
-    auto shim = parts_.hub->rejoin(container->bundle);
-    if (!shim) return std::move(shim).error().context("garden-shim is gone");
-    container->shim = std::move(*shim);
-    if (record.stage != Stage::created) return base::ok;
-    container->facts = TRY(facts_of(record.spec, record.range));
-    container->no_new_privileges =
+    container->ready = true;
+    registry_.adopt(container);
+    timers_->arm(handle, record.spec.grace_time);
+    if (!container->shim) {
+        bury(container, "garden-shim is gone");
+        return base::ok;
+    }
+    listen(container);
+    if (!record.dead) watch_oom(container);
+    const auto joined = join(*container, kFirstAnswer);
+    if (joined) return base::ok;
+    {
+        const std::lock_guard lock(container->mutex);
+        container->join_error = joined.error().text;
+    }
+    container->joined = false;
+    latecomers_->add(
+            [this, weak = std::weak_ptr<Container>(container)] { return join_late(weak); });
+    return base::ok;
+}
+
+bool Gardener::join_late(const std::weak_ptr<Container>& weak) {
+    const auto container = weak.lock();
+    if (!container) return true;
+    {
+        const std::lock_guard lock(container->mutex);
+        if (container->destroying || container->record.dead) return true;
+    }
+    auto joined = join(*container, launch::kRequestDeadline);
+    const std::lock_guard lock(container->mutex);
+    if (joined) {
+        container->joined = true;
+    } else {
+        container->join_error = joined.error().text;
+    }
+    return joined.has_value();
+}
+
+base::Result<void> Gardener::join(Container& container, std::chrono::milliseconds deadline) {
+    const auto& record = container.record;
+    // Sources of bind mounts are not looked at: they are mounted already, and may be gone.
+    auto facts = TRY(facts_of(record.spec, record.range));
+    const auto shim = [&] {
+        const std::lock_guard lock(container.mutex);
+        return container.shim;
+    }();
+    if (!shim) return base::fail(base::Errc::unavailable, "it is being destroyed");
+    const auto state = TRY(shim->state(deadline).context("garden-shim does not answer"));
+    if (!state.init_alive) return base::ok;  // the hub says so as well, and the container is buried
+    container.facts = std::move(facts);
+    container.no_new_privileges =
             record.spec.no_new_privileges ||
             (parts_.config.no_new_privileges &&
-             container->facts.container_class == security::Class::unprivileged);
-    listen(container);
-    const auto state = TRY(container->shim->state());
-    if (!state.init_alive) return base::fail(base::Errc::unavailable, "garden-init was killed");
-    container->init_pid = state.init_pid;
-    container->init = TRY(base::sys::open_process(state.init_pid));
+             container.facts.container_class == security::Class::unprivileged);
+    container.init_pid = state.init_pid;
+    container.init = TRY(base::sys::open_process(state.init_pid));
+    join_processes(container, state);
+    return base::ok;
+}
+
+void Gardener::join_processes(Container& container, const launch::ShimState& state) {
     std::set<std::string> known;
     for (const auto& process : state.processes) {
         known.insert(process.id);
-        const auto rows = container->processes.rows();
+        const auto rows = container.processes.rows();
         const auto it = std::find_if(
                 rows.begin(), rows.end(), [&](const auto& row) { return row.id == process.id; });
         ProcessRow row = it == rows.end() ? ProcessRow{} : *it;
         row.id = process.id;
         row.host_pid = process.host_pid;
-        container->processes.adopt(
-                std::move(row), container->processes.terminal(process.id), process.internal);
-        if (process.exited) container->processes.exited(process.id, process.exit_code);
+        container.processes.adopt(
+                std::move(row), container.processes.terminal(process.id), process.internal);
+        if (process.exited) container.processes.exited(process.id, process.exit_code);
     }
     // A row without a process: gardend died between writing the row and starting the process, or
     // after forgetting it.
-    for (const auto& row : container->processes.rows()) {
+    for (const auto& row : container.processes.rows()) {
         if (known.contains(row.id)) continue;
-        container->processes.drop(row.id);
-        Depot::drop_process(container->bundle, row.id);
-    }
-    return base::ok;
-}
-
-void Gardener::sweep() {
-    // Whatever bears a name of ours and belongs to no container: the leavings of a gardend that was
-    // killed.
-    std::set<std::string> handles;
-    std::set<std::string> ranges;
-    std::set<std::string> leases;
-    for (const auto& container : registry_.all()) {
-        handles.insert(container->handle.get());
-        ranges.insert(container->record.range_owner);
-        if (container->record.lease) leases.insert(container->record.lease->id);
-    }
-    const auto each = [](auto&& names, const auto& owned, auto&& remove) {
-        if (!names) return;
-        for (const auto& name : *names) {
-            if (!owned.contains(name)) remove(name);
-        }
-    };
-    each(parts_.cgroups->list(), handles, [&](const std::string& name) {
-        auto group = parts_.cgroups->open(name);
-        if (!group) return;
-        (void)(*group)->kill();
-        (void)(*group)->remove();
-    });
-    each(parts_.network->present(), leases,
-         [&](const std::string& id) { (void)parts_.network->sweep(id); });
-    each(parts_.volumes->list(), handles,
-         [&](const std::string& name) { (void)parts_.volumes->destroy(name); });
-    each(parts_.images->owners(), handles,
-         [&](const std::string& name) { (void)parts_.images->release(name); });
-    for (const auto& [owner, range] : parts_.ranges->list()) {
-        if (ranges.contains(owner)) continue;
-        // The files of a range go before the range: volumes are deleted behind, in their own time.
-        ContainerRecord orphan;
-        orphan.range_owner = owner;
-        orphan.range = range;
-        chores_->repeat(
-                [this, owner] {
-                    if (parts_.volumes->deleting("")) return false;
-                    return parts_.ranges->release(owner).has_value();
-                },
-                std::chrono::minutes(30), [] {});
+        container.processes.drop(row.id);
+        Depot::drop_process(container.bundle, row.id);
     }
 }
 

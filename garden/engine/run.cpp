@@ -35,6 +35,11 @@ base::Result<ContainerPtr> Gardener::living(const Handle& handle) {
                 base::Errc::conflict, "container {} is dead: {}", handle.get(),
                 events.empty() ? "it could not be taken down" : events.back());
     }
+    if (!container->joined) {
+        return base::fail(
+                base::Errc::unavailable, "container {}: {}; trying again", handle.get(),
+                container->join_error);
+    }
     return container;
 }
 

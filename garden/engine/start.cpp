@@ -101,10 +101,12 @@ Gardener::Gardener(Parts parts)
       timers_(std::make_unique<GraceTimers>([this](const Handle& handle) {
           chores_->once([this, handle] { (void)destroy(handle); });
       })),
-      pool_(std::make_unique<WarmPool>(seats_, parts_.config.pool_size)) {}
+      pool_(std::make_unique<WarmPool>(seats_, parts_.config.pool_size)),
+      latecomers_(std::make_unique<Latecomers>()) {}
 
 Gardener::~Gardener() {
     stopping_ = true;
+    latecomers_.reset();
     pool_.reset();
     timers_.reset();
     chores_->drain(std::chrono::seconds(2));

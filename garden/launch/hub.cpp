@@ -114,8 +114,9 @@ class ShimHandle final : public Shim {
         return base::ok;
     }
 
-    base::Result<ShimState> state() override {
-        return std::move(TRY(ask(MessageKind::state, {})).outcome.state);
+    base::Result<ShimState> state(std::chrono::milliseconds deadline) override {
+        auto reply = TRY(ask(MessageKind::state, {}, {}, deadline));
+        return std::move(reply.outcome.state);
     }
 
     base::Result<void> forget(std::string_view process_id) override {
@@ -139,8 +140,11 @@ class ShimHandle final : public Shim {
 
   private:
     base::Result<Connection::Reply> ask(
-            MessageKind kind, const Arguments& arguments, std::span<const base::FdRef> fds = {}) {
-        return link_->call(kind, to_bytes(arguments), fds, kRequestDeadline);
+            MessageKind kind,
+            const Arguments& arguments,
+            std::span<const base::FdRef> fds = {},
+            std::chrono::milliseconds deadline = kRequestDeadline) {
+        return link_->call(kind, to_bytes(arguments), fds, deadline);
     }
 
     static base::Result<Started> to_started(Connection::Reply reply) {

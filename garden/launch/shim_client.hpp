@@ -65,6 +65,10 @@ enum class OutputStream : std::uint8_t { out, err };
 
 class ShimHub;
 
+// A shim answers within milliseconds; one that is stopped, or starved by a host that swaps, may
+// not.
+inline constexpr std::chrono::seconds kRequestDeadline{30};
+
 // One shim. Thread-safe: requests are matched by id, so a slow one does not hold others.
 class Shim {
   public:
@@ -101,7 +105,8 @@ class Shim {
     virtual base::Result<void> signal(std::string_view process_id, int number) = 0;  // exited: fine
     virtual base::Result<void> resize(
             std::string_view process_id, std::uint16_t columns, std::uint16_t rows) = 0;
-    virtual base::Result<ShimState> state() = 0;
+    virtual base::Result<ShimState> state(
+            std::chrono::milliseconds deadline = kRequestDeadline) = 0;
     // Drops what is remembered of an exited process (its id may then be used again).
     virtual base::Result<void> forget(std::string_view process_id) = 0;
     // Kills garden-init (so every process), waits for it, ends the shim. Idempotent.
@@ -127,7 +132,6 @@ class ShimHub {
     virtual base::FdRef copy_program() const { return {}; }
 };
 
-inline constexpr std::chrono::seconds kRequestDeadline{30};
 // Bounds of one shim. Output above a bound is dropped, oldest first; a process above it is
 // Errc::exhausted.
 inline constexpr std::size_t kTailBytes = 64U << 10;       // retained end of each stream

@@ -210,6 +210,7 @@ void Daemon::stop() {
     (void)::sd_notify(0, "STOPPING=1");
     const Patience patience(log, settings.shutdown_grace + kShutdownPatience);
     debug_server.reset();
+    if (engine) engine->cancel_pulls();
     if (server)
         (void)server->stop(
                 std::chrono::duration_cast<std::chrono::milliseconds>(settings.shutdown_grace));

@@ -154,3 +154,31 @@ TEST_CASE("a torn record is taken down by its name alone") {
     CHECK(fixture.engine().list({{"garden.state", "all"}}).empty());
     CHECK(fixture.findings().empty());
 }
+
+TEST_CASE("a shim that does not answer at start delays nobody and loses nothing") {
+    NEEDS(root, userns, nft);
+    EngineFixture fixture;
+    const auto asleep = fixture.create("asleep");
+    const auto awake = fixture.create("awake");
+    const auto process =
+            fixture.engine().run(asleep, EngineFixture::process({"sleep", "600"})).value();
+    const auto shim = shim_of(fixture, asleep);
+    REQUIRE(::kill(shim, SIGSTOP) == 0);
+    const auto before = std::chrono::steady_clock::now();
+    fixture.restart();
+    CHECK(std::chrono::steady_clock::now() - before < std::chrono::seconds(10));
+    CHECK(fixture.engine().list({}).size() == 2);
+    CHECK(fixture.engine().run(awake, EngineFixture::process({"true"})));
+    const auto refused = fixture.engine().attach(asleep, process.process_id);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == base::Errc::unavailable);
+    CHECK_THAT(refused.error().text, Catch::Contains("does not answer"));
+    REQUIRE(::kill(shim, SIGCONT) == 0);
+    bool joined = false;
+    for (int i = 0; i < 100 && !joined; ++i) {
+        joined = fixture.engine().attach(asleep, process.process_id).has_value();
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    CHECK(joined);
+    CHECK(fixture.engine().info(asleep)->state == "active");
+}
