@@ -40,7 +40,8 @@ struct Usage {
 
 struct VolumesConfig {
     std::string directory;                   // 0700 root, made when missing
-    QuotaDriver driver = QuotaDriver::none;  // what to use; see probe_quota
+    QuotaDriver driver = QuotaDriver::none;  // what to use; see choose_quota
+    std::string why;                         // of the choice; what quota() tells
 };
 
 struct QuotaProbe {
@@ -49,7 +50,12 @@ struct QuotaProbe {
 };
 
 // The best driver for `directory`: xfs project quota, btrfs qgroups, loop images, none.
+// `why` says also why the better ones do not work. The directory must exist.
 QuotaProbe probe_quota(const std::string& directory);
+// What the configuration key quota_driver says: auto (probe_quota), none, xfs, btrfs or loop. A
+// driver that is named must work; only a named btrfs may switch quotas on for its file system.
+base::Result<QuotaProbe> choose_quota(std::string_view setting, const std::string& directory);
+std::string_view to_string(QuotaDriver driver);
 
 class Volumes {
   public:
@@ -73,6 +79,9 @@ class Volumes {
 
     virtual base::Result<Disk> disk() = 0;
     virtual QuotaProbe quota() const = 0;
+
+    // Kernel objects of volumes that are gone (loop devices), for doctor.
+    virtual base::Result<std::vector<std::string>> strays() { return std::vector<std::string>{}; }
 };
 
 }  // namespace rootfs

@@ -3,9 +3,11 @@
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
 #include "base/sys/mount.hpp"
+#include "base/sys/without_capability.hpp"
 
 #include <fcntl.h>
 
+#include <linux/capability.h>
 #include <linux/mount.h>
 
 namespace rootfs {
@@ -101,6 +103,9 @@ std::string_view to_string(OverlayApi api) {
 }
 
 Result<Fd> mount_overlay(const OverlayPlan& plan, OverlayApi api, const std::string& scratch) {
+    // Whatever a container writes is written with our rights of this moment, and to this capability
+    // ext4 project quotas and reserved blocks mean nothing.
+    const sys::WithoutCapability limited(CAP_SYS_RESOURCE);
     if (api == OverlayApi::option_string) return mount_by_option_string(plan, scratch);
     return mount_by_context(plan, api);
 }

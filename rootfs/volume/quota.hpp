@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace rootfs {
 
@@ -22,7 +23,7 @@ struct Space {
 
 struct Occupied {
     std::uint64_t bytes = 0;
-    std::uint64_t inodes = 0;
+    std::uint64_t inodes = 0;  // 0: this driver does not count them
 };
 
 class Quota {
@@ -35,19 +36,32 @@ class Quota {
             base::FdRef volumes, const std::string& name, std::uint64_t limit) = 0;
     // Nothing: the caller walks the tree.
     virtual base::Result<std::optional<Occupied>> occupied(base::FdRef volume) = 0;
-    // Deletes an entry of the trash with everything that belongs to it.
+    // Deletes an entry of the trash with everything that belongs to it. Errc::conflict: somebody
+    // still uses it, try again soon.
     virtual base::Result<void> remove(
             base::FdRef trash, const std::string& entry, const std::atomic<bool>& stop) = 0;
+
+    // Whether a volume with a limit can be whole after a power cut.
+    virtual bool survives_power_cut() const { return true; }
+
+    // Kernel objects of ours that belong to no volume and to nothing in the trash.
+    virtual base::Result<std::vector<std::string>> strays() { return std::vector<std::string>{}; }
 };
 
 // Fails when the driver does not work on `directory`.
 base::Result<std::unique_ptr<Quota>> open_quota(QuotaDriver driver, base::FdRef directory);
+// One real volume decides, made and removed again below `directory`.
+base::Result<void> try_quota(QuotaDriver driver, base::FdRef directory);
 
 base::Result<std::unique_ptr<Quota>> open_no_quota();
+// Project quotas: XFS, and ext4 as well.
 base::Result<std::unique_ptr<Quota>> open_xfs_quota(base::FdRef directory);
 base::Result<std::unique_ptr<Quota>> open_btrfs_quota(base::FdRef directory);
 base::Result<std::unique_ptr<Quota>> open_loop_quota(base::FdRef directory);
 
-std::string_view to_string(QuotaDriver driver);
+// volumes/<name> as a plain directory: what every driver makes when there is nothing to limit.
+base::Result<Space> make_plain_space(base::FdRef volumes, const std::string& name);
+// The same around a directory that the driver has made.
+base::Result<Space> open_plain_space(base::FdRef volumes, const std::string& name);
 
 }  // namespace rootfs

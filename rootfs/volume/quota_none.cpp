@@ -21,14 +21,10 @@ class NoQuota : public Quota {
             return base::fail(
                     Errc::unsupported,
                     "disk limit of {} bytes: this host has no disk quota (driver none); hint: put "
-                    "the store on XFS with prjquota or on btrfs",
+                    "the store on XFS with prjquota, or set quota_driver to loop",
                     limit);
         }
-        TRY(base::sys::make_directory_at(volumes, name, 0700));
-        Space space;
-        space.volume = TRY(base::sys::open_at(volumes, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-        space.writable = TRY(base::sys::duplicate(space.volume));
-        return space;
+        return make_plain_space(volumes, name);
     }
 
     Result<std::optional<Occupied>> occupied(FdRef) override { return std::optional<Occupied>{}; }
@@ -43,6 +39,18 @@ class NoQuota : public Quota {
 
 Result<std::unique_ptr<Quota>> open_no_quota() {
     return std::unique_ptr<Quota>(std::make_unique<NoQuota>());
+}
+
+Result<Space> make_plain_space(FdRef volumes, const std::string& name) {
+    TRY(base::sys::make_directory_at(volumes, name, 0700));
+    return open_plain_space(volumes, name);
+}
+
+Result<Space> open_plain_space(FdRef volumes, const std::string& name) {
+    Space space;
+    space.volume = TRY(base::sys::open_at(volumes, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    space.writable = TRY(base::sys::duplicate(space.volume));
+    return space;
 }
 
 std::string_view to_string(QuotaDriver driver) {

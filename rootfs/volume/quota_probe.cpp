@@ -1,28 +1,112 @@
+#include "base/defer.hpp"
 #include "base/fail.hpp"
+#include "base/sys/btrfs.hpp"
 #include "base/sys/file.hpp"
 #include "rootfs/volume/quota.hpp"
+
+#include <fcntl.h>
+
+#include <array>
+#include <chrono>
+#include <thread>
 
 namespace rootfs {
 
 using base::Errc;
+using base::Fd;
 using base::FdRef;
 using base::Result;
+namespace sys = base::sys;
 
-Result<std::unique_ptr<Quota>> open_xfs_quota(FdRef) {
-    return base::fail(Errc::unsupported, "quota driver xfs: not on this file system");
+namespace {
+
+constexpr const char* kProbe = "probe-quota";
+constexpr std::uint64_t kProbeLimit = 1 << 20;
+constexpr std::array kBestFirst = {QuotaDriver::xfs, QuotaDriver::btrfs, QuotaDriver::loop};
+constexpr const char* kRefused = "no disk quota: containers that ask for a disk limit are refused";
+
+// A mount that was closed is gone a moment later.
+Result<void> remove_probe(Quota& quota, FdRef directory) {
+    const std::atomic<bool> stop{false};
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    for (;;) {
+        auto removed = quota.remove(directory, kProbe, stop);
+        if (removed || removed.error().kind != Errc::conflict ||
+            std::chrono::steady_clock::now() >= end)
+            return removed;
+        std::this_thread::yield();
+    }
 }
 
-Result<std::unique_ptr<Quota>> open_btrfs_quota(FdRef) {
-    return base::fail(Errc::unsupported, "quota driver btrfs: not on this file system");
+Result<void> make_probe(Quota& quota, FdRef directory) {
+    const Space space = TRY(quota.make(directory, kProbe, kProbeLimit));
+    TRY(sys::make_directory_at(space.writable, "upper", 0700));
+    TRY(quota.occupied(space.volume));
+    return base::ok;
 }
 
-Result<std::unique_ptr<Quota>> open_loop_quota(FdRef) {
-    return base::fail(Errc::unsupported, "quota driver loop: not available");
+std::string sentence(QuotaDriver driver) {
+    switch (driver) {
+        case QuotaDriver::none:
+            return kRefused;
+        case QuotaDriver::xfs:
+            return "disk limits by project quotas of the file system";
+        case QuotaDriver::btrfs:
+            return "disk limits by btrfs quota groups";
+        case QuotaDriver::loop:
+            return "disk limits by an ext4 image for each volume";
+    }
+    return "";
 }
 
-QuotaProbe probe_quota(const std::string&) {
-    return {.driver = QuotaDriver::none,
-            .why = "no quota driver works here: containers that ask for a disk limit are refused"};
+Result<QuotaProbe> use(QuotaDriver driver, const std::string& directory) {
+    if (driver != QuotaDriver::none) {
+        const Fd opened = TRY(sys::open_host(directory, O_RDONLY | O_DIRECTORY));
+        if (driver == QuotaDriver::btrfs) {
+            // Fails where it is not btrfs, which the trial tells better.
+            (void)sys::btrfs::enable_quotas(opened);
+        }
+        TRY(try_quota(driver, opened)
+                    .context(base::format(
+                            "quota_driver {} does not work on {}", to_string(driver), directory)));
+    }
+    return QuotaProbe{.driver = driver, .why = sentence(driver) + ", as configured"};
+}
+
+}  // namespace
+
+Result<void> try_quota(QuotaDriver driver, FdRef directory) {
+    auto quota = TRY(open_quota(driver, directory));
+    TRY(remove_probe(*quota, directory));  // of a daemon killed right here
+    auto made = make_probe(*quota, directory);
+    auto removed = remove_probe(*quota, directory);
+    TRY(std::move(made));
+    return removed;
+}
+
+QuotaProbe probe_quota(const std::string& directory) {
+    auto opened = sys::open_host(directory, O_RDONLY | O_DIRECTORY);
+    if (!opened) {
+        return {.driver = QuotaDriver::none,
+                .why = std::string(kRefused) + " (" + opened.error().text + ")"};
+    }
+    std::string others;
+    for (const QuotaDriver driver : kBestFirst) {
+        auto works = try_quota(driver, *opened);
+        if (works) return {.driver = driver, .why = sentence(driver) + others};
+        others += base::format("; not {}: {}", to_string(driver), works.error().text);
+    }
+    return {.driver = QuotaDriver::none, .why = kRefused + others};
+}
+
+Result<QuotaProbe> choose_quota(std::string_view setting, const std::string& directory) {
+    if (setting == "auto") return probe_quota(directory);
+    if (setting == to_string(QuotaDriver::none)) return use(QuotaDriver::none, directory);
+    for (const QuotaDriver driver : kBestFirst) {
+        if (setting == to_string(driver)) return use(driver, directory);
+    }
+    return base::fail(
+            Errc::invalid, "quota_driver '{}': not auto, none, xfs, btrfs or loop", setting);
 }
 
 }  // namespace rootfs

@@ -18,7 +18,9 @@ using base::Result;
 
 namespace {
 
-constexpr std::chrono::seconds kRetryAfter(30);
+// The mounts of a destroyed container go a moment after its last process.
+constexpr std::chrono::milliseconds kFirstRetry(10);
+constexpr std::chrono::milliseconds kRetryAfter(30'000);
 
 std::uint64_t random_start() {
     std::uint64_t value = 0;
@@ -94,35 +96,46 @@ void Trash::wait_until_empty() {
 
 void Trash::work() {
     std::unique_lock lock(mutex_);
+    auto pause = kRetryAfter;
     while (!stop_) {
         if (!pending_) {
             idle_.notify_all();
-            const bool woken =
-                    wake_.wait_for(lock, kRetryAfter, [this] { return stop_ || pending_; });
-            if (!woken && !entries_.empty())
+            const bool woken = wake_.wait_for(lock, pause, [this] { return stop_ || pending_; });
+            if (woken) {
+                pause = kRetryAfter;
+            } else if (!entries_.empty()) {
                 pending_ = true;  // something would not go: perhaps it does now
+            }
             continue;
         }
         pending_ = false;
         busy_ = true;
         lock.unlock();
-        work_once();
+        const bool in_use = work_once();
         lock.lock();
         busy_ = false;
+        if (!in_use) {
+            pause = kRetryAfter;
+        } else {
+            pause = pause == kRetryAfter ? kFirstRetry : std::min(2 * pause, kRetryAfter / 2);
+        }
     }
     idle_.notify_all();
 }
 
-void Trash::work_once() {
+bool Trash::work_once() {
     auto here = base::sys::list_directory(directory_);
     if (!here)
-        return;  // tried again with the next volume; entries_ still tells that something is left
+        return false;  // tried again with the next volume; entries_ still tells that some are left
+    bool in_use = false;
     for (const auto& entry : *here) {
         auto removed = remove_(directory_, entry, stop_);
-        if (!removed && removed.error().kind == Errc::cancelled) return;
+        if (!removed && removed.error().kind == Errc::cancelled) return in_use;
+        if (!removed && removed.error().kind == Errc::conflict) in_use = true;
         const std::lock_guard lock(mutex_);
         if (removed) entries_.erase(entry);
     }
+    return in_use;
 }
 
 }  // namespace rootfs

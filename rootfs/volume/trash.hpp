@@ -20,7 +20,8 @@ namespace rootfs {
 class Trash {
   public:
     // Deletes the entry `name` below `trash`; gives up with Errc::cancelled when the flag becomes
-    // true.
+    // true. Errc::conflict: still in use, so it is tried again within milliseconds, then less and
+    // less often.
     using Remove = std::function<base::Result<void>(
             base::FdRef trash, const std::string& name, const std::atomic<bool>& stop)>;
 
@@ -41,7 +42,7 @@ class Trash {
 
   private:
     void work();
-    void work_once();
+    bool work_once();  // whether something was still in use
 
     base::Fd directory_;
     Remove remove_;

@@ -143,6 +143,8 @@ class VolumesOnDisk : public Volumes {
 
     QuotaProbe quota() const override { return probe_; }
 
+    Result<std::vector<std::string>> strays() override { return quota_->strays(); }
+
   private:
     Result<Fd> make(const VolumeRequest& request);
     Result<Fd> make_raw(const VolumeRequest& request);
@@ -218,6 +220,12 @@ Result<std::vector<Fd>> VolumesOnDisk::lowers(const VolumeRequest& request) {
 Result<Fd> VolumesOnDisk::make_overlay(const VolumeRequest& request) {
     const std::uint64_t limit =
             TRY(writable_limit(request.quota_bytes, request.scope, request.image->size));
+    if (limit != 0 && request.survives_power_cut && !quota_->survives_power_cut()) {
+        return base::fail(
+                Errc::unsupported,
+                "disk limit of {} bytes: a volume of driver {} does not survive a power cut", limit,
+                to_string(probe_.driver));
+    }
     auto lower = TRY(lowers(request));
     Space space = TRY(quota_->make(places_.volumes, request.name, limit));
     TRY(write_record(space.volume, request));
@@ -280,7 +288,8 @@ Result<std::unique_ptr<Volumes>> Volumes::open(VolumesConfig config, Images& ima
     auto quota = TRY(open_quota(config.driver, places.root).context(config.directory));
     QuotaProbe probe{
             .driver = config.driver,
-            .why = config.driver == QuotaDriver::none
+            .why = !config.why.empty() ? std::move(config.why)
+                   : config.driver == QuotaDriver::none
                            ? std::string("no disk quota: containers that ask for a disk limit are "
                                          "refused")
                            : base::format("disk limits by {}", to_string(config.driver))};

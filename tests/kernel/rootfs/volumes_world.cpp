@@ -30,7 +30,9 @@ Scratch::Scratch(const std::string& below) {
 }
 
 Scratch::~Scratch() {
-    (void)rootfs::remove_tree(base::FdRef{AT_FDCWD}, path_);
+    const auto cut = path_.rfind('/');  // an absolute name would lead out of where it is resolved
+    auto parent = base::sys::open_host(path_.substr(0, cut), O_RDONLY | O_DIRECTORY);
+    if (parent) (void)rootfs::remove_tree(*parent, path_.substr(cut + 1));
 }
 
 UserNamespace::UserNamespace(std::uint32_t base) : base_(base) {
