@@ -66,6 +66,7 @@ std::vector<Orphan> Gardener::find_orphans() {
     check("cgroup", parts_.cgroups->list(), handles);
     check("interface", parts_.network->present(), leases);
     check("volume", parts_.volumes->list(), handles);
+    check("loop device", parts_.volumes->strays(), std::set<std::string>{});
     check("image hold", parts_.images->owners(), handles);
     const auto bundles = parts_.depot.list();
     if (bundles) {

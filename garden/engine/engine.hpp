@@ -50,6 +50,7 @@ struct EngineConfig {
     std::string external_ip;
     net::Config network;
     rootfs::ImagesConfig images;
+    std::string quota_driver = "auto";  // auto, none, xfs, btrfs, loop: rootfs::choose_quota
     std::map<std::string, std::string>
             sysctls;  // per network namespace, allow-listed (security-model §10)
 };

@@ -66,10 +66,13 @@ base::Result<std::unique_ptr<Engine>> Engine::start(EngineConfig config) {
     auto images = TRY(rootfs::Images::open(config.images).context("images"));
     const auto volumes_directory = config.store_directory + "/volumes";
     TRY(base::sys::ensure_directory(volumes_directory, 0700));
-    const auto quota = rootfs::probe_quota(volumes_directory);
-    auto volumes = TRY(
-            rootfs::Volumes::open({.directory = volumes_directory, .driver = quota.driver}, *images)
-                    .context("volumes"));
+    auto quota = TRY(rootfs::choose_quota(config.quota_driver, volumes_directory));
+    auto volumes = TRY(rootfs::Volumes::open(
+                               {.directory = volumes_directory,
+                                .driver = quota.driver,
+                                .why = std::move(quota.why)},
+                               *images)
+                               .context("volumes"));
     auto copy_program = TRY(seal_program(config.program_directory + "/garden-copy"));
     auto hub = TRY(launch::ShimHub::start(
             {.shim = config.program_directory + "/garden-shim",
@@ -133,23 +136,10 @@ base::Result<std::string> Gardener::features_json() {
         return "";
     }();
     const auto quota = parts_.volumes->quota();
-    const auto driver = [&] {
-        switch (quota.driver) {
-            case rootfs::QuotaDriver::none:
-                return "none";
-            case rootfs::QuotaDriver::xfs:
-                return "xfs";
-            case rootfs::QuotaDriver::btrfs:
-                return "btrfs";
-            case rootfs::QuotaDriver::loop:
-                return "loop";
-        }
-        return "";
-    }();
     const nlohmann::ordered_json out{
             {"kernel", name.release},
             {"cgroups", {{"layout", layout}, {"hierarchies", parts_.facts.cgroup_hierarchies}}},
-            {"quota", {{"driver", driver}, {"why", quota.why}}},
+            {"quota", {{"driver", rootfs::to_string(quota.driver)}, {"why", quota.why}}},
             {"capabilities", security::capability_names(parts_.facts.available_capabilities)},
             {"posix_message_queues", parts_.facts.posix_message_queues},
             {"absent_devices", parts_.facts.absent_devices},

@@ -124,6 +124,13 @@ void declare_containers(base::config::Schema& schema, Settings& s) {
              .value = "DIR"},
             s.engine.store_directory);
     schema.add(
+            {.key = "engine.quota_driver",
+             .flag = "quota-driver",
+             .help = "What limits the disk of containers; auto takes the best that works on "
+                     "--store",
+             .choices = {"auto", "none", "xfs", "btrfs", "loop"}},
+            s.engine.quota_driver);
+    schema.add(
             {.key = "engine.program_directory",
              .flag = "program-directory",
              .help = "Where garden-shim, garden-init, garden-copy and rootfs-unpack are",
