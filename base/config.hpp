@@ -2,10 +2,10 @@
 // flag, its help line and its default. Precedence: flag > environment > file > default. Used by
 // every daemon's main and by `cloche`.
 //
-//     Schema schema({.program = "gardend", .about = "…", .environment = "GARDEND_", .default_file =
-//     "/etc/cloche/gardend.toml"}); schema.add({.key = "network.pool", .flag = "network-pool",
-//     .help = "…"}, config.network.pool); auto loaded = schema.load(arguments, environment); //
-//     fills the targets
+//     Schema schema({.program = "gardend", .about = "…", .environment = "GARDEND_",
+//                    .default_file = "/etc/cloche/gardend.toml"});
+//     schema.add({.key = "network.pool", .flag = "network-pool", .help = "…"}, config.pool);
+//     auto loaded = schema.load(arguments, environment);  // fills the targets
 #pragma once
 
 #include "base/result.hpp"

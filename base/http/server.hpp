@@ -1,9 +1,9 @@
 // HTTP/1.1 server: an I/O thread for connections, a bounded pool of workers for blocking handlers.
 // Used by every daemon.
 //
-//   I/O thread:  accept → (TLS) → read header → small body ┐                          ┌→ write
-//   rest, next request or close worker:                                                └→ handler →
-//   write response ┘   (or hijack: forgotten here)
+//   I/O thread:  accept, TLS, header, small body --+   +--> what is left, next request or close
+//                                                  v   |
+//   worker:               handler, then the response --+    (or hijack: the socket is forgotten)
 #pragma once
 
 #include "base/http/endpoint.hpp"

@@ -1,14 +1,15 @@
 // What gardend and a shim say to each other. Used by the ShimHub and by garden-shim; not by anybody
 // else.
 //
-//   gardend                              garden-shim
-//      | -- prepare ----------------------> |  clone3 of all namespaces, id maps
-//      | <------------------ reply + fds -- |  pidfd, user and network namespace
-//      | -- create (plan, fds, bundle) ---> |  the child mounts, confines itself, becomes
-//      garden-init | <-------------------------- reply - |  from here on `shim.sock` in the bundle
-//      can be re-joined | -- run, attach, connect_output … -> |  any number, answered by id, in any
-//      order | <------------------ event exited -- |  also replayed after a re-join | -- destroy
-//      -----------------------> | | <-------------------------- reply - |  and the shim ends
+//   gardend                             garden-shim
+//     | -- prepare ---------------------> |  clone3 of all namespaces, id maps
+//     | <---------------- reply + fds --- |  pidfd, user and network namespace
+//     | -- create (plan, fds, bundle) --> |  the child mounts, confines itself, is garden-init
+//     | <---------------------- reply --- |  from now on `shim.sock` in the bundle can be joined
+//     | -- run, attach, tail, signal ---> |  any number, answered by id, in any order
+//     | <--------------- event exited --- |  replayed after a re-join
+//     | -- destroy ---------------------> |
+//     | <---------------------- reply --- |  and the shim ends
 #pragma once
 
 #include "base/fd.hpp"

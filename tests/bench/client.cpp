@@ -4,8 +4,7 @@
 //   bench-client SOCKET run ROUNDS ROOTFS                /bin/true in one living container
 //   bench-client SOCKET rate SECONDS ROOTFS PARALLEL     cycles per second with PARALLEL in flight
 //   bench-client SOCKET stream MEGABYTES ROOTFS          stdout of a process to an attached client
-//   bench-client SOCKET hold COUNT ROOTFS PARALLEL       creates, prints, waits for the end of
-//   stdin, destroys
+//   bench-client SOCKET hold COUNT ROOTFS PARALLEL       creates, prints, waits for EOF, destroys
 #include "base/parse.hpp"
 #include "tests/bench/client_http.hpp"
 
