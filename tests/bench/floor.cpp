@@ -1,8 +1,8 @@
 // bench-floor: a container by system calls alone, no engine. One JSON line with the microseconds of
 // each round.
-//   bench-floor cycle ROUNDS ROOTFS SCRATCH [network]    namespaces to removal, with overlay,
-//   cgroups bench-floor run ROUNDS ROOTFS SCRATCH                a program started in a container
-//   that lives
+//   bench-floor cycle ROUNDS ROOTFS SCRATCH [network]    everything a container has, then removed
+//   bench-floor run ROUNDS ROOTFS SCRATCH                a program started in a container that
+//   lives
 #include "base/parse.hpp"
 #include "base/sys/file.hpp"
 #include "base/sys/mount.hpp"

@@ -1,16 +1,33 @@
 """Proves that every rule of tools/lint can fail, and that decent code passes: each case is a small tree with one fault."""
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
 import pathlib
-import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 LINT = str(pathlib.Path(__file__).resolve().parents[2] / "tools" / "lint")
+sys.dont_write_bytecode = True
+loader = importlib.machinery.SourceFileLoader("lint", LINT)
+module = importlib.util.module_from_spec(importlib.util.spec_from_loader("lint", loader))
+loader.exec_module(module)
+
+
+def run(*options):
+    """Exit status and output of the linter, in this process: a hundred Pythons would take half a minute."""
+    output = io.StringIO()
+    with mock.patch.object(sys, "argv", [LINT, *options]), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        status = module.main()
+    return status, output.getvalue()
 
 HEADER = "// A thing that a test needs to be there. Used by the tests of the linter.\n#pragma once\n"
 CMAKE = {
     "CMakeLists.txt": "add_subdirectory(base)\nadd_subdirectory(low)\nadd_subdirectory(high)\n",
     "base/CMakeLists.txt": "project_library(base_sys DIR ${CMAKE_CURRENT_SOURCE_DIR}/sys DEPS base_core TWIN)\n",
+    "base/README.md": "`sys`\n", "low/README.md": "`part`\n", "high/README.md": "high\n", "tests/README.md": "tests\n",
     "base/result.hpp": HEADER,
     "base/sys/file.hpp": HEADER + '#include "base/result.hpp"\n',
     "low/CMakeLists.txt": "project_library(low DEPS base)\nadd_subdirectory(part)\n",
@@ -30,8 +47,7 @@ def lint(files, *options):
             path = pathlib.Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        result = subprocess.run([sys.executable, LINT, "--root", folder, *options], capture_output=True, text=True, check=False)
-        return result.returncode, result.stdout + result.stderr
+        return run("--root", folder, *options)
 
 
 class Rules(unittest.TestCase):
@@ -56,7 +72,7 @@ class Rules(unittest.TestCase):
                          "    if (co_await ready(x)) {\n        co_return 1;\n    }\n    co_return x;\n}\n\n"
                          "base::Result<int> plain() {\n    const int a = TRY(h());\n    return a;\n}\n",
             "tests/t.cpp": 'using namespace low;\nint main() { ::system("true"); }\n',
-            "docs/a.md": "[here](b.md#part) and [there](https://example.org/x)\n", "docs/b.md": "b\n",
+            "docs/a.md": "[here](b.md#a-part) and [there](https://example.org/x)\n", "docs/b.md": "## A part\n",
             "tools/x": "#!/bin/sh\necho \"$1\"\n",
         })
 
@@ -114,13 +130,21 @@ class Rules(unittest.TestCase):
 
     def test_links(self):
         self.fails("links", {"docs/a.md": "[here](gone.md)\n"}, "gone.md")
+        self.fails("links", {"docs/a.md": "[part](b.md#two-words)\n", "docs/b.md": "# Two other words\n"}, "no such heading")
+        self.fails("links", {"docs/a.md": "[part](#gone)\n"}, "no such heading")
         self.passes({"docs/a.md": "`[not](a/link)`\n```\n[nor](this)\n```\n"})
+        self.passes({"docs/a.md": "[part](b.md#two-words-1-x) [here](#a-b)\n# A b\n", "docs/b.md": "# Two words: 1 (`x`)\n"})
+
+    def test_readme(self):
+        self.fails("readme", {"low/deep/a.cpp": "int a;\n"}, "low/deep")
+        self.passes({"low/deep/a.cpp": "int a;\n", "low/deep/README.md": "deep\n"})
+        self.passes({"low/deep/a.cpp": "int a;\n", "low/README.md": "| `part` | near |\n| `low/deep` | far down |\n"})
 
     def test_shell(self):
         self.fails("shell", {"tools/x": "#!/bin/sh\necho $1\n"}, "SC2086")
 
     def test_every_rule_has_a_test(self):
-        listed = subprocess.run([sys.executable, LINT, "--list"], capture_output=True, text=True, check=True).stdout
+        listed = run("--list")[1]
         for line in listed.splitlines():
             self.assertTrue(hasattr(self, "test_" + line.split()[0]), line)
 
