@@ -1,0 +1,1 @@
+"""Test and demonstration images: layers, layouts, registries."""
