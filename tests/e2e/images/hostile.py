@@ -1,0 +1,68 @@
+"""A registry that says what a test wants, right or wrong. Used by images_test.py.
+
+docker-registry refuses to keep a malformed manifest; what a bad one on the network may send comes from here.
+"""
+
+import http.server
+import threading
+
+from imagekit.layers import sha256
+from imagekit.layout import MANIFEST_TYPE
+
+
+class Hostile:
+    def __init__(self):
+        self.manifests, self.blobs, self.requests = {}, {}, []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                outer.requests.append((self.command, self.path))
+                status, kind, body, headers = outer.answer(self.path)
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command == "GET":
+                    self.wfile.write(body)
+
+            do_HEAD = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.address = "127.0.0.1:%d" % self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def answer(self, path):
+        parts = path.split("/")  # "", "v2", "test", NAME, "manifests" or "blobs", REFERENCE
+        if path == "/v2/":
+            return 200, "application/json", b"{}", {}
+        if len(parts) == 6 and parts[4] == "manifests" and parts[3] in self.manifests:
+            kind, body = self.manifests[parts[3]]
+            return 200, kind, body, {"Docker-Content-Digest": sha256(body)}
+        if len(parts) == 6 and parts[4] == "blobs" and parts[5] in self.blobs:
+            return 200, "application/octet-stream", self.blobs[parts[5]], {}
+        return 404, "application/json", b'{"errors":[{"code":"NAME_UNKNOWN","message":"unknown"}]}', {}
+
+    def manifest(self, name, body, kind=MANIFEST_TYPE):
+        self.manifests[name] = (kind, body)
+
+    def blob(self, data, digest=None):
+        digest = digest or sha256(data)
+        self.blobs[digest] = data
+        return digest
+
+    def uri(self, name):
+        return "docker://%s/test/%s#1" % (self.address, name)
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
