@@ -120,14 +120,14 @@ class Garden:
         self.daemon = None
 
     def flags(self):
-        out = ["--state-dir", os.path.join(self.directory, "state"), "--store-dir", self.store, "--tag", self.tag]
+        out = ["--depot", os.path.join(self.directory, "depot"), "--store", self.store, "--tag", self.tag]
         for address in self.insecure:
             out += ["--insecure-docker-registry", address]
         return out
 
     def start(self):
         os.makedirs(self.directory, exist_ok=True)
-        command = [os.path.join(self.bin, "gardend")] + self.flags() + ["--listen-socket", self.socket]
+        command = [os.path.join(self.bin, "gardend")] + self.flags() + ["--bind-socket", self.socket]
         self.daemon = Daemon(command, os.path.join(self.directory, "gardend.log"))
         wait_until("gardend", self.alive, self.daemon, 60)
 
