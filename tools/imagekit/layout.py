@@ -79,7 +79,7 @@ class Layout:
 
 def push(directory, name, address, user=None):
     """Copies image `name` of a layout to "host:port/repository:tag" with plain HTTP."""
-    command = ["skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false"]
+    command = ["skopeo", "--insecure-policy", "copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false"]
     if user:
         command += ["--dest-creds", user]
     command += ["oci:%s:%s" % (directory, name), "docker://" + address]

@@ -123,7 +123,7 @@ class Fidelity(Case):
 
     def test_the_tree_is_what_another_engine_unpacks(self):
         bundle = self.world.tmp("bundle")
-        subprocess.run(["umoci", "unpack", "--image", self.world.layout.directory + ":good", bundle],
+        subprocess.run(["umoci", "unpack", "--image", self.world.layout.directory + ":truth", bundle],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         expected = self.world.walk(os.path.join(bundle, "rootfs"))
         self.garden.create("good", self.world.registry.uri("good"))
