@@ -60,12 +60,16 @@ def make_userland(path):
         ["apt-get", "indextargets", "--format", "deb $(REPO_URI) $(RELEASE) $(COMPONENT)",
          "Created-By: Packages", "Origin: Debian"], stdout=subprocess.PIPE, check=True, text=True)
     lines = sorted(set(sources.stdout.splitlines()))
-    with open(path + ".sources", "w", encoding="utf-8") as out:
+    with open(path + ".list", "w", encoding="utf-8") as out:
         out.write("".join(line + "\n" for line in lines))
-    subprocess.run(
-        ["mmdebstrap", "--quiet", "--variant=minbase", "--include=libcap2-bin,attr,procps", "bookworm",
-         path + ".tar"] + ([path + ".sources"] if lines else []),
-        check=True, stdin=subprocess.DEVNULL)
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=libcap2-bin,attr,procps",
+               "--aptopt=Acquire::Retries \"5\"", "bookworm", path + ".tar"]
+    if lines:
+        command.append(path + ".list")
+    for attempt in (1, 2, 3):  # mirrors have bad moments
+        if subprocess.run(command, stdin=subprocess.DEVNULL, check=attempt == 3).returncode == 0:
+            break
+        print("debian: trying again", flush=True)
     os.replace(path + ".tar", path)
 
 
