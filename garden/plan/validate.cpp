@@ -39,16 +39,28 @@ base::Result<void> check_path(std::string_view path, const std::string& field) {
     return base::ok;
 }
 
+// "//proc/./x/" is "/proc/x": the kernel reads both alike, so the rules must as well.
+std::string one_spelling(std::string_view path) {
+    std::string out;
+    for (std::size_t begin = 0; begin < path.size();) {
+        const auto end = std::min(path.find('/', begin), path.size());
+        const auto part = path.substr(begin, end - begin);
+        if (!part.empty() && part != ".") out.append("/").append(part);
+        begin = end + 1;
+    }
+    return out.empty() ? "/" : out;
+}
+
 base::Result<void> check_bind_mount(const BindMountSpec& bind, std::size_t index) {
     const auto field = base::format("bind_mounts[{}]", index);
     TRY(check_path(bind.source, field + ".src_path"));
     TRY(check_path(bind.destination, field + ".dst_path"));
     // FS-13: nothing but procfs may be mounted on /proc or below it; /sys and /dev are ours as
     // well.
+    const auto destination = one_spelling(bind.destination);
     for (const std::string_view reserved : {"/", "/proc", "/sys", "/dev"}) {
-        const bool below =
-                reserved != "/" && bind.destination.starts_with(std::string(reserved) + "/");
-        if (bind.destination == reserved || (below && reserved != "/dev")) {
+        const bool below = reserved != "/" && destination.starts_with(std::string(reserved) + "/");
+        if (destination == reserved || (below && reserved != "/dev")) {
             return base::fail(
                     base::Errc::invalid, "{}.dst_path: \"{}\" is reserved for the engine", field,
                     bind.destination);

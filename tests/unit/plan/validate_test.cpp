@@ -57,7 +57,9 @@ TEST_CASE("bind mounts must be absolute, without dots, and not over the engine's
     CHECK(with("srv", "/data") == "bind_mounts[0].src_path: \"srv\" is not an absolute path");
     CHECK(with("/srv", "/data/../etc") ==
           "bind_mounts[0].dst_path: \"/data/../etc\" contains \"..\"");
-    for (const char* path : {"/", "/proc", "/proc/sys", "/sys", "/sys/fs/cgroup", "/dev"}) {
+    for (const char* path :
+         {"/", "/proc", "/proc/sys", "/sys", "/sys/fs/cgroup", "/dev", "//proc", "/./proc/",
+          "/sys/.", "//dev//"}) {
         CHECK(with("/srv", path).ends_with("is reserved for the engine"));
     }
     CHECK(error_of([](auto& spec) { spec.bind_mounts.resize(129); }) ==
