@@ -6,6 +6,7 @@
 #include "garden/launch/plan.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -14,8 +15,10 @@ namespace garden::launch {
 inline constexpr std::uint8_t kPlanVersion = 1;
 inline constexpr std::size_t kMaxPlanBytes =
         4U << 20;  // environment 1 MiB (PL-06), arguments, filter, mounts
-inline constexpr std::size_t kMaxPlanList = 16384;  // entries of one list
-inline constexpr std::size_t kMaxPlanFds = 1024;    // descriptors of one message
+// Entries of one list: as many strings as the bytes can hold. Arguments and variables have their
+// own bounds in garden/plan, which must fit.
+inline constexpr std::size_t kMaxPlanList = kMaxPlanBytes / sizeof(std::uint32_t);
+inline constexpr std::size_t kMaxPlanFds = 1024;  // descriptors of one message
 inline constexpr std::size_t kMaxProcessId = 255;
 
 std::string encode(const NamespacePlan& plan);

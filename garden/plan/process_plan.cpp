@@ -32,7 +32,8 @@ std::vector<std::string> candidates_of(std::string_view program, std::string_vie
     if (program.find('/') != std::string_view::npos) return {std::string(program)};
     std::vector<std::string> candidates;
     std::size_t begin = 0;
-    while (begin <= path.size()) {
+    // Bounded: a long PATH times a long name is not the client's to have in our memory.
+    while (begin <= path.size() && candidates.size() < kMaxCandidates) {
         const auto end = std::min(path.find(':', begin), path.size());
         const auto directory = path.substr(begin, end - begin);
         // A relative or empty entry means "the working directory", which the process's owner did

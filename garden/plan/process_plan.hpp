@@ -7,6 +7,7 @@
 #include "garden/plan/facts.hpp"
 #include "security/accounts.hpp"
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ struct HelperInput {
 // The descriptors of the message are, in order: program, stdin, stdout, stderr.
 base::Result<launch::ProcessPlan> plan_helper(
         const HelperInput& input, const HostFacts& host, const ContainerFacts& container);
+
+inline constexpr std::size_t kMaxCandidates = 128;  // directories of PATH that are looked at
 
 // Where `program` may be: itself when it has a slash, else once per absolute directory of `path`
 // (PL-11).
