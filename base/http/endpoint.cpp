@@ -3,9 +3,18 @@
 #include "base/fail.hpp"
 #include "base/parse.hpp"
 
+#include <algorithm>
+
 namespace base::http {
 
 namespace {
+
+// Names and addresses, with the zone of a link-local one; nothing that could mean something else
+// where it is printed.
+bool is_host_character(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view(".-_:%").find(c) != std::string_view::npos;
+}
 
 Result<void> parse_authority(std::string_view text, std::string_view whole, Endpoint& endpoint) {
     std::string_view port;
@@ -21,6 +30,11 @@ Result<void> parse_authority(std::string_view text, std::string_view whole, Endp
         port = text.substr(colon);
     }
     if (endpoint.host == "*") endpoint.host.clear();
+    if (!std::all_of(endpoint.host.begin(), endpoint.host.end(), is_host_character)) {
+        return fail(
+                Errc::invalid, "endpoint '{}': the host has a character that hosts must not have",
+                whole);
+    }
     if (port.empty()) return ok;
     if (port.front() != ':')
         return fail(Errc::invalid, "endpoint '{}': text behind the host", whole);

@@ -47,7 +47,8 @@ TEST_CASE("endpoints are parsed from their text") {
     CHECK(Endpoint::parse("https://example.org/").value().port == 443);
     CHECK(Endpoint::parse("tls://[::1]:1").value().text() == "tls://[::1]:1");
     for (const auto* bad :
-         {"run/a.sock", "unix://relative", "ftp://x", "tcp://h:70000", "tcp://h:", "tcp://[::1"})
+         {"run/a.sock", "unix://relative", "ftp://x", "tcp://@[::1]:1", "tcp://h:70000",
+          "tcp://h:", "tcp://[::1"})
         CHECK_FALSE(Endpoint::parse(bad));
 }
 
