@@ -5,8 +5,9 @@
 #include "base/sys/mount.hpp"
 
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <sched.h>
+
+#include <linux/mount.h>
 
 #include <filesystem>
 #include <string>
