@@ -25,7 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             !text.empty() && text.size() < 10 &&
             std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
     if (number) fuzz::require(user->uid == std::stoul(text), "a number is that user id");
-    if (text.find(':') != std::string::npos)
+    const auto colon = text.find(':');
+    if (colon != std::string::npos && colon + 1 < text.size())  // "user:" is "user"
         fuzz::require(user->groups.empty(), "an explicit group is the only one");
     // The same question has the same answer.
     const auto again = security::resolve_user(text, files);
