@@ -19,6 +19,7 @@ struct Space {
     base::Fd volume;    // volumes/<name>, holds the record
     base::Fd writable;  // where upper and work are made; the same directory, or the root of the
                         // volume's own file system
+    bool own_mount = false;  // the latter: `writable` is a detached mount
 };
 
 struct Occupied {

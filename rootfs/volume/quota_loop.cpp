@@ -78,6 +78,7 @@ class LoopQuota : public Quota {
                 space.volume, kNumber, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
         TRY(sys::write_all(number, std::to_string(loop.number)));
         space.writable = TRY(mount_new(loop.number));
+        space.own_mount = true;
         return space;
     }
 

@@ -58,40 +58,17 @@ Result<Fd> make_owned(
     return made;
 }
 
-// One real mount decides: version numbers lie on kernels with backports.
-Result<OverlayApi> probe_overlay(const Places& places) {
-    TRY(remove_tree(places.root, "probe"));
-    base::Error last;
-    for (const OverlayApi api :
-         {OverlayApi::descriptors, OverlayApi::strings, OverlayApi::option_string}) {
-        Fd probe = TRY(place(places.root, "probe"));
-        Fd upper = TRY(place(probe, "upper"));
-        Fd work = TRY(place(probe, "work"));
-        std::vector<Fd> lowers;
-        lowers.push_back(TRY(sys::open_at(places.root, "empty", O_PATH | O_DIRECTORY)));
-        auto mounted = mount_overlay(
-                {.lowers = lowers, .upper = upper, .work = work}, api,
-                places.directory + "/scratch");
-        const bool works = mounted.has_value();
-        if (!works) last = mounted.error();
-        mounted = Fd();
-        TRY(remove_tree(places.root, "probe"));
-        if (works) return api;
-    }
-    return std::move(last).context("the directory of volumes cannot hold overlay layers");
-}
-
 class VolumesOnDisk : public Volumes {
   public:
     VolumesOnDisk(
             Places places,
-            OverlayApi api,
+            std::unique_ptr<Overlays> overlays,
             QuotaProbe probe,
             std::unique_ptr<Quota> quota,
             Fd trash,
             Images& images)
         : places_(std::move(places)),
-          api_(api),
+          overlays_(std::move(overlays)),
           probe_(std::move(probe)),
           quota_(std::move(quota)),
           images_(images),
@@ -153,7 +130,7 @@ class VolumesOnDisk : public Volumes {
     Result<void> write_record(FdRef volume, const VolumeRequest& request);
 
     Places places_;
-    OverlayApi api_;
+    std::unique_ptr<Overlays> overlays_;
     QuotaProbe probe_;
     std::unique_ptr<Quota> quota_;
     Images& images_;
@@ -231,13 +208,14 @@ Result<Fd> VolumesOnDisk::make_overlay(const VolumeRequest& request) {
     TRY(write_record(space.volume, request));
     Fd upper = TRY(make_owned(space.writable, "upper", 0755, request.owner_uid, request.owner_gid));
     Fd work = TRY(make_owned(space.writable, "work", 0700, 0, 0));
-    return mount_overlay(
+    return overlays_->mount(
             {.lowers = lower,
+             .detached_lowers = static_cast<bool>(request.user_namespace),
              .upper = upper,
              .work = work,
+             .upper_mount = space.own_mount ? FdRef(space.writable) : FdRef(),
              .keep = request.survives_power_cut,
-             .nosuid = request.nosuid},
-            api_, places_.directory + "/scratch");
+             .nosuid = request.nosuid});
 }
 
 Result<Usage> VolumesOnDisk::usage(std::string_view name) {
@@ -284,7 +262,7 @@ Result<std::unique_ptr<Volumes>> Volumes::open(VolumesConfig config, Images& ima
     Fd empty = TRY(place(places.root, "empty"));
     if (::fchmod(empty.get(), 0755) != 0) return base::fail_errno("chmod the empty layer");
     TRY(place(places.root, "scratch"));
-    const OverlayApi api = TRY(probe_overlay(places).context(config.directory));
+    auto overlays = TRY(Overlays::open(config.directory).context(config.directory));
     auto quota = TRY(open_quota(config.driver, places.root).context(config.directory));
     QuotaProbe probe{
             .driver = config.driver,
@@ -294,7 +272,8 @@ Result<std::unique_ptr<Volumes>> Volumes::open(VolumesConfig config, Images& ima
                                          "refused")
                            : base::format("disk limits by {}", to_string(config.driver))};
     return std::unique_ptr<Volumes>(std::make_unique<VolumesOnDisk>(
-            std::move(places), api, std::move(probe), std::move(quota), std::move(trash), images));
+            std::move(places), std::move(overlays), std::move(probe), std::move(quota),
+            std::move(trash), images));
 }
 
 }  // namespace rootfs

@@ -76,7 +76,8 @@ void check_usage(const test::Kind& kind) {
     CHECK(before->exclusive_bytes < kMiB);
     std::uint64_t expected = before->exclusive_bytes;
     for (const std::uint64_t size : {3 * kMiB, 10 * kMiB}) {
-        REQUIRE(run_inside(*root, nullptr, [&] { return write_bytes("/file", size); }) == 0);
+        const std::string file = "/file" + std::to_string(size);
+        REQUIRE(run_inside(*root, nullptr, [&] { return write_bytes(file.c_str(), size); }) == 0);
         expected += size;
         const auto used = world.volumes->usage("used");
         REQUIRE(used);
