@@ -1,6 +1,7 @@
 #include "cli/arguments.hpp"
 
 #include "base/fail.hpp"
+#include "base/version.hpp"
 #include "cli/arguments_registry.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/human.hpp"
@@ -118,7 +119,7 @@ base::Result<Parsed> parse_arguments(
     Slots slots;
     auto& global = slots.out.global;
     if (!environment_host.empty()) global.host = environment_host;
-    app.set_version_flag("--version", std::string("cloche ") + CLOCHE_VERSION);
+    app.set_version_flag("--version", "cloche " + std::string(base::version()));
     app.add_option(
             "-H,--host", global.host,
             "Address of gardend: unix:///path, tcp://host:port or tls://host:port");
@@ -144,6 +145,12 @@ base::Result<Parsed> parse_arguments(
         std::ostringstream out, error;
         (void)app.exit(success, out, error);
         return Parsed{.arguments = {}, .print = out.str()};
+    } catch (const CLI::RequiredError& error) {
+        // What is missing is often what was mistyped.
+        const auto rest = app.remaining(true);
+        return base::fail(
+                base::Errc::invalid, "{}{}", error.what(),
+                rest.empty() ? "" : "; not understood: '" + rest.front() + "'");
     } catch (const CLI::Error& error) {
         return base::fail(base::Errc::invalid, "{}", error.what());
     }

@@ -1,5 +1,4 @@
 // `cloche attach` and `cloche logs`: looking at a process that runs already.
-#include "base/sys/file.hpp"
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/session.hpp"
@@ -43,7 +42,7 @@ base::Result<int> run_command(Context& context, const LogsOptions& options) {
     session.already_out = TRY(context.client.logs(options.handle, id, false));
     session.already_err = TRY(context.client.logs(options.handle, id, true));
     TRY(print(session.already_out));
-    TRY(base::sys::write_all(base::FdRef(STDERR_FILENO), session.already_err));
+    TRY(write_out(base::FdRef(STDERR_FILENO), session.already_err));
     if (stream) TRY(run_session(*stream, session, *signals));
     return kExitOk;
 }

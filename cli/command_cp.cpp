@@ -1,12 +1,12 @@
 // `cloche cp`: a tar one way or the other, with docker's rules for what the copy is called.
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
+#include "base/sys/partial.hpp"
 #include "cli/commands.hpp"
 #include "cli/copy_path.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/tar_files.hpp"
 
-#include <errno.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -35,11 +35,9 @@ std::pair<std::string, std::string> split(const std::string& given) {
 
 TarSource reader_of(base::FdRef fd) {
     return [fd](std::span<char> into) -> base::Result<std::size_t> {
-        for (;;) {
-            const auto count = ::read(fd.get(), into.data(), into.size());
-            if (count >= 0) return static_cast<std::size_t>(count);
-            if (errno != EINTR) return base::fail_errno("read the archive");
-        }
+        const auto count = TRY(base::sys::read_some(fd, into));
+        if (!count) return base::fail(base::Errc::unsupported, "standard input does not block");
+        return *count;
     };
 }
 

@@ -16,10 +16,10 @@ void say_error(const base::Error& error) {
 
 // Errors before the process runs have codes of their own; an unreachable daemon keeps its code
 // (conventions §15).
-int not_started(const base::Error& error) {
-    say_error(error);
+base::Result<int> not_started(const base::Error& error) {
     if (error.kind == base::Errc::unavailable && error.text.find("connect to") != std::string::npos)
-        return kExitUnavailable;
+        return error;
+    say_error(error);
     return start_exit_code(error);
 }
 
@@ -63,9 +63,8 @@ base::Result<int> run_in(
     auto stream = context.client.run(handle, spec);
     if (!stream) {
         // Nobody asked for a container without the process: undo.
-        const int code = not_started(stream.error());
         destroy_quietly(context, handle);
-        return code;
+        return not_started(stream.error());
     }
     if (options.process.detach) return leave_running(*stream, options.process.interactive, handle);
     const auto end = watch(*stream, options.process, signals);

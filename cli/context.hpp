@@ -1,6 +1,7 @@
 // What every command gets: the daemon, the flags, and where to print. Made by main.
 #pragma once
 
+#include "base/fd.hpp"
 #include "base/result.hpp"
 #include "cli/options.hpp"
 #include "cli/table.hpp"
@@ -21,6 +22,8 @@ struct Context {
     bool json() const { return global.json; }
 };
 
+// All of it; waits when the descriptor takes nothing now.
+base::Result<void> write_out(base::FdRef fd, std::string_view data);
 // Data goes to standard output, talk to standard error. A reader that left (EPIPE) ends the command
 // with an error.
 base::Result<void> print(std::string_view text);

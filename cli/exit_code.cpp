@@ -29,9 +29,12 @@ int start_exit_code(const base::Error& error) {
     const auto has = [&](std::string_view text) {
         return error.text.find(text) != std::string::npos;
     };
-    if (has("executable file not found") || (has("exec: ") && has("no such file or directory")))
+    const bool executing = has("exec: ") || has("execute ");
+    if (has("executable file not found") || (executing && has("no such file or directory")))
         return kExitNoExecutable;
-    if (has("exec: ") && has("ermission denied")) return kExitNotExecutable;
+    // A directory, a file without the permission, a program of another machine.
+    if (executing && (has("ermission denied") || has("xec format error")))
+        return kExitNotExecutable;
     return kExitNotStarted;
 }
 

@@ -1,6 +1,5 @@
 #include "cli/pull.hpp"
 
-#include "base/sys/file.hpp"
 #include "cli/progress.hpp"
 
 #include <unistd.h>
@@ -15,8 +14,7 @@ namespace {
 constexpr std::chrono::milliseconds kRedraw{50};
 
 void write_progress(const std::string& text) {
-    (void)base::sys::write_all(
-            base::FdRef(STDERR_FILENO), text);  // talk; the pull goes on without it
+    (void)write_out(base::FdRef(STDERR_FILENO), text);  // talk; the pull goes on without it
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
 #include "cli/session.hpp"
 
 #include "base/fail.hpp"
-#include "base/sys/file.hpp"
+#include "base/sys/partial.hpp"
 #include "base/sys/stream_socket.hpp"
+#include "cli/context.hpp"
 #include "cli/detach_keys.hpp"
 #include "cli/terminal.hpp"
 
@@ -13,6 +14,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <chrono>
 #include <optional>
 
@@ -73,7 +75,7 @@ class Output {
   private:
     void write(std::string_view data) {
         if (reader_left_ || data.empty()) return;
-        reader_left_ = !base::sys::write_all(base::FdRef(target_), data);
+        reader_left_ = !write_out(base::FdRef(target_), data);
     }
 
     base::Fd socket_;
@@ -160,14 +162,15 @@ base::Result<void> Session::wait_for_events() {
 
 base::Result<void> Session::read_input() {
     std::array<char, garden::api::kMaxInputChunk> piece{};
-    const auto count = ::read(STDIN_FILENO, piece.data(), piece.size());
-    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return base::ok;
-    if (count <= 0) {
+    const auto count = base::sys::read_some(base::FdRef(STDIN_FILENO), piece);
+    if (count && !*count) return base::ok;
+    // A terminal that hung up (EIO) is an end like any other.
+    if (!count || **count == 0) {
         input_open_ = false;
         stream_.send_input_end();
         return base::ok;
     }
-    const std::string_view data(piece.data(), static_cast<std::size_t>(count));
+    const std::string_view data(piece.data(), **count);
     if (!raw_) {
         stream_.send_input(data);
         return base::ok;
@@ -250,9 +253,10 @@ SignalGate::~SignalGate() {
 }
 
 int SignalGate::next() {
-    ::signalfd_siginfo info{};
-    if (::read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return 0;
-    return static_cast<int>(info.ssi_signo);
+    std::array<char, sizeof(::signalfd_siginfo)> bytes{};
+    const auto count = base::sys::read_some(fd_, bytes);
+    if (!count || !*count || **count != bytes.size()) return 0;
+    return static_cast<int>(std::bit_cast<::signalfd_siginfo>(bytes).ssi_signo);
 }
 
 base::Result<SessionEnd> run_session(

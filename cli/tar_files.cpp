@@ -2,6 +2,7 @@
 
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
+#include "base/sys/partial.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -43,14 +44,15 @@ base::Result<void> write_content(::archive* out, const std::string& path, std::i
     // error.
     while (size > 0) {
         const auto wanted = std::min<std::size_t>(piece.size(), static_cast<std::size_t>(size));
-        const auto count = ::read(file.get(), piece.data(), wanted);
-        if (count < 0) return base::fail_errno("read {}", path);
+        const auto count = TRY(base::sys::read_some(file, std::span(piece).first(wanted))
+                                       .context("read " + path))
+                                   .value_or(0);
         if (count == 0)
             return base::fail(
                     base::Errc::conflict, "{}: the file became shorter while it was copied", path);
-        if (::archive_write_data(out, piece.data(), static_cast<std::size_t>(count)) < 0)
+        if (::archive_write_data(out, piece.data(), count) < 0)
             return archive_fail(out, "pack " + path);
-        size -= count;
+        size -= static_cast<std::int64_t>(count);
     }
     return base::ok;
 }

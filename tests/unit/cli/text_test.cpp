@@ -143,5 +143,7 @@ TEST_CASE("errors become the exit codes of the conventions") {
           127);
     CHECK(start_exit_code(
                   error(base::Errc::internal, "exec: \"/etc/passwd\": permission denied")) == 126);
+    CHECK(start_exit_code(error(base::Errc::denied, "execute /etc/passwd: permission denied")) ==
+          126);
     CHECK(start_exit_code(error(base::Errc::internal, "other")) == 125);
 }

@@ -1,0 +1,194 @@
+"""A real gardend with everything of its own, a busybox root filesystem, and a real `cloche`.
+
+Used by cli_test.py. Nothing outside of one temporary directory is touched, but for what the daemon
+makes in the kernel under its own tag and takes back when it ends.
+"""
+
+import fcntl
+import os
+import pty
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+
+from registry import Registry
+
+WAIT = 60  # seconds; the machine may be busy with other tests
+
+
+def wait_for(what, condition):
+    """Polls until the condition gives something true, which is returned."""
+    end = time.monotonic() + WAIT
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"waited {WAIT} s for: {what}")
+
+
+def make_rootfs(path, busybox):
+    """A root filesystem of one static program."""
+    for name in ("bin", "dev", "etc", "proc", "root", "sys", "tmp", "usr/bin"):
+        os.makedirs(os.path.join(path, name))
+    os.chmod(os.path.join(path, "tmp"), 0o1777)
+    shutil.copy(busybox, os.path.join(path, "bin/busybox"))
+    applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
+    for applet in applets.stdout.split():
+        if applet != "busybox":
+            os.symlink("/bin/busybox", os.path.join(path, "bin", applet))
+    with open(os.path.join(path, "etc/passwd"), "w") as out:
+        out.write("root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/tmp:/bin/sh\n")
+    with open(os.path.join(path, "etc/group"), "w") as out:
+        out.write("root:x:0:\nalice:x:1000:\n")
+
+
+class Machine:
+    """The daemon, and ways to run the program against it."""
+
+    def __init__(self, programs, busybox):
+        self.programs = programs
+        self.home = tempfile.mkdtemp(prefix=f"cloche-cli-{os.getpid()}-", dir="/tmp")
+        os.chmod(self.home, 0o755)  # users of containers pass through it
+        self.rootfs = os.path.join(self.home, "rootfs")
+        make_rootfs(self.rootfs, busybox)
+        self.socket = os.path.join(self.home, "garden.sock")
+        self.host = "unix://" + self.socket
+        self.daemon = None
+        self.registry = None
+
+    def flags(self):
+        # Tag and network are this test's own: other daemons of the machine do not meet it.
+        return [
+            "--tag", "cl",
+            "--network-pool", "10.212.0.0/22",
+            "--depot", os.path.join(self.home, "state"),
+            "--store", os.path.join(self.home, "store"),
+            "--bind-socket", self.socket,
+            "--default-rootfs", self.rootfs,
+            "--insecure-docker-registry", self.registry.host,
+        ]
+
+    def gardend(self, *words):
+        return [os.path.join(self.programs, "gardend"), *words, *self.flags()]
+
+    def start(self):
+        config = {"Env": ["PATH=/bin", "FROM=image"], "Cmd": ["echo", "the image's command"]}
+        self.registry = Registry(self.rootfs, config, pause=0.1)
+        self.log = open(os.path.join(self.home, "gardend.log"), "wb")
+        self.daemon = subprocess.Popen(
+            self.gardend("server"), stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL
+        )
+        wait_for("gardend", self.alive)
+
+    def alive(self):
+        if self.daemon.poll() is not None:
+            raise AssertionError("gardend ended:\n" + self.log_text())
+        return os.path.exists(self.socket) and self.cloche("container", "list").returncode == 0
+
+    def log_text(self):
+        with open(os.path.join(self.home, "gardend.log"), errors="replace") as text:
+            return text.read()[-8000:]
+
+    def stop(self):
+        """Ends the daemon and takes down what it made on this host."""
+        if self.registry is not None:
+            self.registry.stop()
+        cleaned = 0
+        if self.daemon is not None:
+            self.daemon.terminate()
+            try:
+                self.daemon.wait(WAIT)
+            except subprocess.TimeoutExpired:
+                self.daemon.kill()
+                self.daemon.wait()
+            cleaned = subprocess.run(
+                self.gardend("cleanup"), stdout=self.log, stderr=self.log, timeout=WAIT
+            ).returncode
+            if cleaned != 0:
+                print(self.log_text(), file=sys.stderr)
+            self.log.close()
+        shutil.rmtree(self.home, ignore_errors=True)
+        return cleaned
+
+    def command(self, *words, host=None):
+        return [os.path.join(self.programs, "cloche"), "--host", host or self.host, *words]
+
+    def cloche(self, *words, stdin="", host=None, binary=False):
+        """Runs to the end; `binary` leaves input and outputs as bytes."""
+        done = subprocess.run(
+            self.command(*words, host=host),
+            input=stdin if binary else stdin.encode(),
+            capture_output=True,
+            timeout=WAIT,
+        )
+        if not binary:
+            done.stdout = done.stdout.decode(errors="replace")
+            done.stderr = done.stderr.decode(errors="replace")
+        return done
+
+    def terminal(self, *words, columns=80, rows=24):
+        return Terminal(self.command(*words), columns, rows)
+
+
+class Terminal:
+    """A program on a terminal of its own, as a person has it."""
+
+    def __init__(self, command, columns, rows):
+        self.master, slave = pty.openpty()
+        self.seen = ""
+        self.resize(columns, rows)
+        self.before = termios.tcgetattr(slave)
+        self.slave = slave  # kept open: the settings are read after the program has ended
+        self.program = subprocess.Popen(
+            command,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+
+    def resize(self, columns, rows):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def type(self, text):
+        os.write(self.master, text.encode())
+
+    def expect(self, text):
+        """Reads until the text has come; gives what was before it."""
+        end = time.monotonic() + WAIT
+        while text not in self.seen:
+            if time.monotonic() > end:
+                raise AssertionError(f"waited {WAIT} s for {text!r} in {self.seen!r}")
+            self._read(0.2)
+        before, _, self.seen = self.seen.partition(text)
+        return before
+
+    def _read(self, seconds):
+        if select.select([self.master], [], [], seconds)[0]:
+            self.seen += os.read(self.master, 65536).decode(errors="replace")
+
+    def raw(self):
+        return not termios.tcgetattr(self.slave)[3] & termios.ICANON
+
+    def wait(self):
+        """The exit code, with the terminal drained and closed; settings_kept holds from then on."""
+        end = time.monotonic() + WAIT
+        while self.program.poll() is None:
+            if time.monotonic() > end:
+                self.program.send_signal(signal.SIGKILL)
+                raise AssertionError(f"still runs; the terminal has {self.seen!r}")
+            self._read(0.1)
+        while select.select([self.master], [], [], 0)[0]:
+            self._read(0)
+        self.settings_kept = termios.tcgetattr(self.slave) == self.before
+        os.close(self.slave)
+        os.close(self.master)
+        return self.program.returncode
