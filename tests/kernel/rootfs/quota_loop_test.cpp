@@ -41,7 +41,7 @@ TEST_CASE("a loop volume has room for its limit and hardly more", "[root][quota]
     unsigned number = 0;
     for (const std::uint64_t limit :
          {std::uint64_t{1}, kMiB, 10 * kMiB, 10 * kMiB + 1, 127 * kMiB, 128 * kMiB, 129 * kMiB,
-          1000 * kMiB, 1 << 14 | std::uint64_t{20} << 30}) {
+          1000 * kMiB, 1 << 14 | std::uint64_t{5} << 30}) {
         INFO("limit " << limit);
         auto root = world.volumes->create(world.request("v" + std::to_string(number++), limit));
         if (!root) FAIL(root.error().text);
