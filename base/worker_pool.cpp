@@ -4,6 +4,9 @@
 
 #include <signal.h>
 
+#include <algorithm>
+#include <system_error>
+
 namespace base {
 
 Result<void> WorkerPool::submit(std::function<void()> job) {
@@ -25,8 +28,19 @@ Result<void> WorkerPool::submit(std::function<void()> job) {
         sigset_t before;
         (void)::sigfillset(&all);
         (void)::pthread_sigmask(SIG_BLOCK, &all, &before);
-        threads_.emplace_back(&WorkerPool::work, this);
+        std::string refusal;
+        try {
+            threads_.emplace_back(&WorkerPool::work, this);
+            ++idle_;  // counts from its birth, or a burst would be refused before it first runs
+        } catch (const std::system_error& error) {
+            refusal = error.what();  // the host has no thread left: those that exist do the job
+        }
         (void)::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        if (!refusal.empty() && threads_.empty()) {
+            queue_.pop_back();
+            ++refused_;
+            return fail(Errc::exhausted, "pool {}: make a thread: {}", config_.name, refusal);
+        }
     }
     wake_.notify_one();
     return ok;
@@ -35,7 +49,7 @@ Result<void> WorkerPool::submit(std::function<void()> job) {
 WorkerPool::Figures WorkerPool::figures() const {
     const std::lock_guard lock(mutex_);
     return {.threads = threads_.size(),
-            .busy = threads_.size() - idle_,
+            .busy = threads_.size() - std::min(idle_, threads_.size()),
             .queued = queue_.size(),
             .done = done_,
             .refused = refused_};
@@ -55,7 +69,6 @@ void WorkerPool::stop() {
 void WorkerPool::work() {
     std::unique_lock lock(mutex_);
     for (;;) {
-        ++idle_;
         wake_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
         --idle_;
         if (queue_.empty()) return;
@@ -65,6 +78,7 @@ void WorkerPool::work() {
         job();
         job = nullptr;  // what it holds is let go outside the lock
         lock.lock();
+        ++idle_;
         ++done_;
     }
 }

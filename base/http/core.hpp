@@ -4,7 +4,7 @@
 
 #include "base/http/server.hpp"
 #include "base/http/sockets.hpp"
-#include "base/http/workers.hpp"
+#include "base/worker_pool.hpp"
 
 #include <atomic>
 #include <condition_variable>
@@ -36,7 +36,10 @@ struct Core {
     explicit Core(ServerConfig given, Handler what)
         : config(std::move(given)),
           handler(std::move(what)),
-          workers(std::make_unique<Workers>(config.limits.workers, config.limits.queued_requests)) {
+          workers(
+                  {.name = "http",
+                   .threads = config.limits.workers,
+                   .queue = config.limits.queued_requests}) {
         // Set once: a second waiter that set it again would wake the first.
         changed.expires_at(asio::steady_timer::time_point::max());
     }
@@ -44,7 +47,7 @@ struct Core {
     ServerConfig config;
     Handler handler;
     asio::io_context io{1};
-    std::unique_ptr<Workers> workers;
+    WorkerPool workers;
     std::unordered_set<std::shared_ptr<Session>> sessions;
     asio::steady_timer changed{io};  // cancelled when a session ends or the server resumes
     bool paused = false;

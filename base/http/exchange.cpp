@@ -140,7 +140,8 @@ Session::Outcome Exchange::answer_whole(Response& response, std::string& rest) {
     const bool http_1_0 = session_->parser_->version == 10;
     if (!without_body(response.status))
         response.headers.set("Content-Length", std::to_string(response.body.size()));
-    if (!keep || http_1_0) response.headers.set("Connection", keep ? "keep-alive" : "close");
+    if ((!keep && !response.silent_close) || http_1_0)
+        response.headers.set("Connection", keep ? "keep-alive" : "close");
     auto text = response_head(response, request_->id);
     if (!text) {
         response = Response::error(text.error());

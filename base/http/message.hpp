@@ -12,9 +12,11 @@
 
 namespace base::http {
 
-inline constexpr std::size_t kMaxHeaderBytes = 64 * 1024;  // request or status line and all fields
+// Request or status line and all fields; as much as Go servers take: a bulk query names a cell's
+// containers in its target.
+inline constexpr std::size_t kMaxHeaderBytes = 1024 * 1024;
 inline constexpr std::size_t kMaxJsonBody = 4 * 1024 * 1024;  // a body that is read into memory
-inline constexpr std::size_t kMaxTargetBytes = 16 * 1024;
+inline constexpr std::size_t kMaxTargetBytes = 512 * 1024;
 inline constexpr std::size_t kMaxRequestIdBytes = 128;
 inline constexpr std::size_t kChunkBytes = 64 * 1024;  // one read or write of a streamed body
 

@@ -158,6 +158,10 @@ struct Response {
     // connection (garden-api 7.1).
     std::function<void(Hijacked)> takeover;
 
+    // Closes, if it has to, without the word "Connection: close": a Go client that wants to hijack
+    // throws such an answer away (garden-api 7.1).
+    bool silent_close = false;
+
     static Response text(
             int status, std::string body, std::string type = "text/plain; charset=utf-8");
     static Response json(std::string body, int status = 200);

@@ -42,7 +42,12 @@ Result<void> copy_source(FdRef source, Writer& writer) {
 
 Response Response::text(int status, std::string body, std::string type) {
     Response response{
-            .status = status, .headers = {}, .body = std::move(body), .stream = {}, .takeover = {}};
+            .status = status,
+            .headers = {},
+            .body = std::move(body),
+            .stream = {},
+            .takeover = {},
+            .silent_close = false};
     response.headers.set("Content-Type", std::move(type));
     return response;
 }

@@ -244,6 +244,10 @@ std::size_t Server::connections() const {
     return impl_->core.open;
 }
 
+WorkerPool::Figures Server::workers() const {
+    return impl_->core.workers.figures();
+}
+
 bool Server::stop(std::chrono::milliseconds grace) {
     if (impl_->stopped) return impl_->clean;
     impl_->stopped = true;
@@ -253,7 +257,7 @@ bool Server::stop(std::chrono::milliseconds grace) {
         impl_->cut_all();
         (void)impl_->wait_for_end(Deadline::max());
     }
-    impl_->core.workers.reset();
+    impl_->core.workers.stop();
     impl_->work.reset();
     impl_->thread.join();
     const std::lock_guard lock(impl_->core.pump_mutex);

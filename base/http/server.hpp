@@ -9,6 +9,7 @@
 #include "base/http/endpoint.hpp"
 #include "base/http/request.hpp"
 #include "base/result.hpp"
+#include "base/worker_pool.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -20,7 +21,7 @@
 namespace base::http {
 
 struct ServerLimits {
-    std::size_t workers = 32;
+    std::size_t workers = 32;            // threads at most; made when needed
     std::size_t queued_requests = 1024;  // behind busy workers; one more is answered 503
     std::size_t connections = 4096;      // open at once; one more waits in the listen backlog
     std::size_t header_bytes = kMaxHeaderBytes;
@@ -45,6 +46,9 @@ struct ServerConfig {
     std::vector<Endpoint> endpoints;
     ServerLimits limits;
     std::function<void(const Served&)> on_served;  // any thread, must be quick
+    // The answer when all workers are busy and the queue is full, in the words of the API that is
+    // served; must be quick (I/O thread). Without it: 503 with one line of text.
+    std::function<Response(const Error&)> busy;
 };
 
 class Server {
@@ -62,6 +66,7 @@ class Server {
     // As bound: with the real port where 0 was asked for.
     const std::vector<Endpoint>& endpoints() const;
     std::size_t connections() const;
+    WorkerPool::Figures workers() const;
 
     // Drain: stop accepting, close idle connections, let running requests finish until the
     // deadline, then cut the rest off. True when nothing had to be cut. Handlers that are still

@@ -180,7 +180,7 @@ Result<std::shared_ptr<Request>> Session::make_request() {
 }
 
 Task<> Session::refuse(Response response) {
-    response.headers.set("Connection", "close");
+    if (!response.silent_close) response.headers.set("Connection", "close");
     response.headers.set("Content-Length", std::to_string(response.body.size()));
     auto head = response_head(response, random_id());
     if (!head) co_return std::move(head).error();
@@ -196,12 +196,12 @@ Task<> Session::hand_over(std::shared_ptr<Request> request) {
     auto exchange = std::make_shared<Exchange>(shared_from_this(), request);
     worker_busy_ = true;
     rest_.clear();
-    if (!core_.workers->submit([exchange] { exchange->run(); })) {
+    auto submitted = core_.workers.submit([exchange] { exchange->run(); });
+    if (!submitted) {
         worker_busy_ = false;
         static_cast<ConnectionBody&>(*request->body).detach();
-        auto busy = Response::text(
-                503,
-                fmt::format("{} requests wait already\n", core_.config.limits.queued_requests));
+        auto busy = core_.config.busy ? core_.config.busy(submitted.error())
+                                      : Response::text(503, submitted.error().text + "\n");
         CO_TRY_VOID(co_await refuse(std::move(busy)));
         co_return ok;
     }

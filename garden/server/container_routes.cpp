@@ -203,6 +203,8 @@ api::Error bulk_error(const base::Error& error, const std::string& handle) {
 // Each container on its own thread and with a deadline: one that hangs costs its own entry only.
 template <class T, class Ask>
 Response Service::bulk(Request& request, Ask ask) {
+    const auto place = bulk_calls_.enter("");
+    if (!place) return refuse(request, place.error());
     const auto handles = split_handles(request.query.get("handles"));
     if (handles.size() > kMaxBulkHandles) {
         return refuse(

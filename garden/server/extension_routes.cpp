@@ -14,14 +14,14 @@ using base::http::Request;
 using base::http::Response;
 
 void Service::add_extension_routes() {
-    add("GET", "/cloche/v1/images", &Service::images);
-    add("GET", "/cloche/v1/images/inspect", &Service::inspect);
-    add("DELETE", "/cloche/v1/images", &Service::remove_image);
-    add("POST", "/cloche/v1/images/prune", &Service::prune);
+    add_query("GET", "/cloche/v1/images", &Service::images);
+    add_query("GET", "/cloche/v1/images/inspect", &Service::inspect);
+    add_query("DELETE", "/cloche/v1/images", &Service::remove_image);
+    add_query("POST", "/cloche/v1/images/prune", &Service::prune);
     add("POST", "/cloche/v1/images/pull", &Service::pull);
-    add("POST", "/cloche/v1/plan", &Service::plan);
-    add("GET", "/cloche/v1/doctor", &Service::doctor);
-    add("GET", "/cloche/v1/features", &Service::features);
+    add_query("POST", "/cloche/v1/plan", &Service::plan);
+    add_query("GET", "/cloche/v1/doctor", &Service::doctor);
+    add_query("GET", "/cloche/v1/features", &Service::features);
     add("GET", "/cloche/v1/containers/:handle/processes", &Service::processes, Touch::no);
     add("GET", "/cloche/v1/containers/:handle/processes/:id/logs", &Service::logs, Touch::no);
     add("GET", "/metrics", &Service::prometheus);

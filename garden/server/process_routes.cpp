@@ -1,5 +1,4 @@
 // Run, Attach, the output connections, and tar streams in and out (garden-api §7, §8).
-#include "base/parse.hpp"
 #include "garden/server/answer.hpp"
 #include "garden/server/service.hpp"
 
@@ -24,8 +23,6 @@ Response Service::stream(int status, const Handle& handle, Attachment attachment
     auto carried = std::make_shared<Attachment>(std::move(attachment));
     return Response::hijack(
             status, [this, handle, carried, touch = engine_.touch(handle)](Hijacked connection) {
-                if (!streams_)
-                    return;  // the server stops: the connection closes without an exit status
                 streams_->add(
                         {.socket = std::move(connection.socket),
                          .leftover = std::move(connection.leftover),
@@ -66,16 +63,14 @@ Response Service::attach(Request& request, const Handle& handle) {
 }
 
 Response Service::output(Request& request, bool is_stderr) {
-    // 7.3: 200 in any case; an unknown stream is an empty one. The id is ours, so anything else is
-    // unknown as well.
+    // 7.3: 200 in any case; an unknown stream is an empty one.
     const Handle handle{std::string(request.param("handle"))};
-    const auto id = base::parse_number<std::uint64_t>(request.param("streamid"), "stream id")
-                            .value_or(std::uint64_t{0});
+    const std::string id(request.param("streamid"));
     auto pass = operations_.enter(handle.get());
     if (!pass) return refuse(request, pass.error());
     auto held = std::make_shared<base::Gate::Pass>(std::move(*pass));
     return Response::hijack(200, [this, handle, id, is_stderr, held](Hijacked connection) {
-        if (streams_) streams_->connect(handle, id, is_stderr, connection.socket);
+        streams_->connect(handle, id, is_stderr, connection.socket);
     });
 }
 

@@ -12,7 +12,7 @@ namespace garden::server {
 
 Shares Shares::of(std::size_t workers) {
     const Shares full;
-    workers = std::max<std::size_t>(workers, 16);
+    workers = std::max<std::size_t>(workers, 32);
     const auto part = [&](std::size_t of_full) {
         return std::max<std::size_t>(1, of_full * workers / full.workers);
     };
@@ -26,6 +26,9 @@ Shares Shares::of(std::size_t workers) {
     out.file_streams_per_container = part(full.file_streams_per_container);
     out.pulls = part(full.pulls);
     out.pulls_per_source = part(full.pulls_per_source);
+    out.bulk_calls = part(full.bulk_calls);
+    out.queries = part(full.queries);
+    out.queries_per_route = part(full.queries_per_route);
     return out;
 }
 
@@ -57,6 +60,14 @@ Service::Service(Engine& engine, const base::log::Logger& logger, Config config)
               .total = config.shares.pulls,
               .per_key = config.shares.pulls_per_source}),
       bulks_({.name = "bulk queries", .total = 4096, .per_key = 4}),
+      bulk_calls_(
+              {.name = "bulk calls",
+               .total = config.shares.bulk_calls,
+               .per_key = config.shares.bulk_calls}),
+      queries_(
+              {.name = "queries",
+               .total = config.shares.queries,
+               .per_key = config.shares.queries_per_route}),
       pull_pool_({.name = "pulls", .threads = config.shares.pulls, .queue = 0}),
       bulk_pool_({.name = "bulk", .threads = 64, .queue = 8192}) {
     add("GET", "/ping", &Service::ping);
@@ -88,6 +99,21 @@ void Service::add(const char* method, const char* pattern, Operation handler, To
     });
 }
 
+void Service::add_query(const char* method, const char* pattern, Method handler) {
+    router_.add(method, pattern, [this, handler](Request& request) {
+        const auto pass = queries_.enter(request.method + " " + request.route);
+        if (!pass) return refuse(request, pass.error());
+        return (this->*handler)(request);
+    });
+}
+
+base::http::Response Service::busy(const base::Error& error) {
+    auto refusal = api::refusal_of(base::fail(base::Errc::unavailable, "{}", error.text));
+    auto response = json_answer(refusal.error, refusal.status);
+    response.silent_close = true;
+    return response;
+}
+
 base::http::Response Service::refuse(
         const Request& request, const base::Error& error, std::string_view process_id) {
     const auto refusal = api::refusal_of(error, request.param("handle"), process_id);
@@ -105,7 +131,9 @@ base::http::Response Service::refuse(
              {"kind", base::to_string(error.kind)},
              {"error", error.text},
              {"where", base::format("{}:{}", error.where.file, error.where.line)}});
-    return json_answer(refusal.error, refusal.status);
+    auto response = json_answer(refusal.error, refusal.status);
+    response.silent_close = true;  // it may be a Run, whose client would not read it otherwise
+    return response;
 }
 
 base::http::Response Service::none() {
@@ -144,9 +172,9 @@ void Service::add_metrics() {
     ask("gardend_containers", "Containers, half-made ones included.", {}, [this] {
         return engine_.list({{"garden.state", "all"}}).size();
     });
-    ask("gardend_streams", "Run and Attach connections.", {},
-        [this] { return streams_ ? streams_->size() : 0; });
-    for (auto* gate : {&creates_, &operations_, &file_streams_, &pulls_, &bulks_}) {
+    ask("gardend_streams", "Run and Attach connections.", {}, [this] { return streams_->size(); });
+    for (auto* gate :
+         {&creates_, &operations_, &file_streams_, &pulls_, &bulks_, &bulk_calls_, &queries_}) {
         ask("gardend_at_work", "Requests at work, by share.", {{"share", gate->name()}},
             [gate] { return gate->figures().inside; });
         metrics_.ask(
@@ -162,6 +190,12 @@ void Service::add_metrics() {
         ask("gardend_pool_queued", "Jobs that wait for a thread.", {{"pool", pool->name()}},
             [pool] { return pool->figures().queued; });
     }
+    ask("gardend_pool_threads", "Threads of a pool.", {{"pool", "streams"}},
+        [this] { return streams_->pool_figures().threads; });
+    ask("gardend_pool_busy", "Busy threads of a pool.", {{"pool", "streams"}},
+        [this] { return streams_->pool_figures().busy; });
+    ask("gardend_pool_queued", "Jobs that wait for a thread.", {{"pool", "streams"}},
+        [this] { return streams_->pool_figures().queued; });
     ask("process_resident_memory_bytes", "Resident memory of gardend.", {},
         [] { return resident_bytes(); });
     metrics_.gauge("gardend_info", "Always 1; the label says the version.",

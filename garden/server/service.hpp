@@ -22,7 +22,7 @@ namespace garden::server {
 // everybody else.
 struct Shares {
     std::size_t workers = 704;  // of base::http::Server; made when needed
-    std::size_t creates = 448;
+    std::size_t creates = 432;
     std::size_t creates_per_source = 192;
     std::size_t operations = 160;
     std::size_t operations_per_container = 16;
@@ -30,7 +30,11 @@ struct Shares {
     std::size_t file_streams_per_container = 8;
     std::size_t pulls = 16;
     std::size_t pulls_per_source = 4;
-    // The same proportions for another number of workers, at least 16.
+    std::size_t bulk_calls = 12;
+    std::size_t queries = 12;  // doctor, plan, prune, …: what may wait for a disk
+    std::size_t queries_per_route = 4;
+    // What is left answers ping, list and the like, which wait for nobody.
+    // The same proportions for another number of workers, at least 32.
     static Shares of(std::size_t workers);
 };
 
@@ -57,7 +61,10 @@ class Service {
     base::metrics::Registry& metrics() { return metrics_; }
 
     // Lets go of every Run and Attach connection (garden-api §1, graceful stop).
-    void abandon_streams() { streams_.reset(); }
+    void abandon_streams() { streams_->abandon(); }
+
+    // For ServerConfig::busy: every worker is taken and the queue is full.
+    static base::http::Response busy(const base::Error& error);
 
   private:
     using Request = base::http::Request;
@@ -74,6 +81,8 @@ class Service {
     // For routes about one container: takes its place in the gate and holds its grace time.
     enum class Touch : std::uint8_t { yes, no };
     void add(const char* method, const char* pattern, Operation handler, Touch touch);
+    // For routes about the whole server that may take their time.
+    void add_query(const char* method, const char* pattern, Method handler);
 
     Response refuse(
             const Request& request, const base::Error& error, std::string_view process_id = {});
@@ -137,7 +146,9 @@ class Service {
     base::Gate operations_;
     base::Gate file_streams_;
     base::Gate pulls_;
-    base::Gate bulks_;
+    base::Gate bulks_;  // the containers that bulk calls ask
+    base::Gate bulk_calls_;
+    base::Gate queries_;
     base::http::Router router_;
     base::WorkerPool pull_pool_;
     base::WorkerPool bulk_pool_;

@@ -1,88 +1,41 @@
 #include "garden/server/streams.hpp"
 
 #include "base/fail.hpp"
-#include "base/sys/file.hpp"
 #include "garden/api/types.hpp"
-#include "garden/server/convert.hpp"
+#include "garden/server/stream_session.hpp"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <set>
 
 namespace garden::server {
 
 namespace {
 
 constexpr std::size_t kReadBytes = 64 * 1024;
-constexpr std::size_t kInputBytes = 256 * 1024;  // more waits in the client's socket: back-pressure
-
-// Epoll keys: session id, and which of its descriptors.
-constexpr std::uint64_t socket_key(std::uint64_t id) {
-    return id << 1U;
-}
-
-constexpr std::uint64_t input_key(std::uint64_t id) {
-    return (id << 1U) | 1U;
-}
+// Signals and ends of input that clients sent right before gardend was told to stop.
+constexpr std::chrono::seconds kLastControls{2};
 
 void set_non_blocking(base::FdRef fd) {
     const int flags = ::fcntl(fd.get(), F_GETFL);
     if (flags >= 0) (void)::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK);
 }
 
+// API-09: 128 bits that nobody can guess.
+std::string random_stream_id() {
+    std::array<std::uint64_t, 2> bits{};
+    if (::getrandom(bits.data(), sizeof bits, 0) != static_cast<ssize_t>(sizeof bits))
+        base::panic("getrandom failed");
+    return base::format("{:016x}{:016x}", bits[0], bits[1]);
+}
+
 }  // namespace
-
-struct Streams::Waiting {
-    std::set<std::uint64_t> sessions;
-};
-
-// Lives as long as anybody may still call: the engine keeps waits beyond the Streams.
-struct Streams::Inbox {
-    struct Exit {
-        std::set<std::uint64_t> sessions;
-        base::Result<std::int32_t> code;
-    };
-
-    std::mutex mutex;
-    int wake = -1;  // -1: nobody listens any more
-    bool stopping = false;
-    std::vector<std::unique_ptr<Session>> arrivals;
-    std::vector<Exit> exits;
-    std::vector<std::uint64_t> controls_done;
-    std::map<std::pair<Handle, std::string>, std::shared_ptr<Waiting>> waiting;
-    // Attachments whose outputs are both connected: they need no time for late ones.
-    std::map<std::pair<Handle, std::uint64_t>, unsigned> connected;
-
-    void ring() const {
-        const std::uint64_t one = 1;
-        if (wake >= 0) (void)!::write(wake, &one, sizeof one);  // a full counter rings as well
-    }
-};
-
-struct Streams::Session {
-    std::uint64_t id = 0;
-    Stream stream;
-    base::json::ValueSplitter splitter{kMaxMessageBytes};
-    std::string input;  // for the process, not yet written
-    std::size_t input_at = 0;
-    bool input_ends = false;  // EOF follows what is in `input`
-    bool input_watched = false;
-    bool finished = false;  // the final message is out: only lingering
-    std::deque<std::function<void()>> controls;
-    bool control_busy = false;
-    std::uint32_t watched = 0;
-
-    std::size_t pending() const { return input.size() - input_at; }
-
-    bool congested() const { return pending() >= kInputBytes || controls.size() >= kMaxControls; }
-};
 
 base::Result<std::unique_ptr<Streams>> Streams::start(Engine& engine, Times times) {
     base::Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
@@ -106,6 +59,11 @@ Streams::Streams(Engine& engine, Times times, base::Fd epoll, base::Fd wake)
 }
 
 Streams::~Streams() {
+    abandon();
+}
+
+void Streams::abandon() {
+    if (abandoned_.exchange(true)) return;
     {
         const std::lock_guard lock(inbox_->mutex);
         inbox_->stopping = true;
@@ -116,36 +74,62 @@ Streams::~Streams() {
         const std::lock_guard lock(inbox_->mutex);
         inbox_->wake = -1;
         inbox_->arrivals.clear();
+        inbox_->outputs.clear();
     }
-    pool_.stop();
+    lanes_.stop(kLastControls);
 }
 
 void Streams::add(Stream stream) {
     auto session = std::make_unique<Session>();
+    session->stream_id = random_stream_id();
     const api::ProcessMessage first{
-            .process_id = stream.attachment.process_id,
-            .stream_id = std::to_string(stream.attachment.id)};
+            .process_id = stream.attachment.process_id, .stream_id = session->stream_id};
     const auto line = base::json::encode(first) + "\n";
+    const base::FdRef socket = stream.socket;
+    const bool gone = abandoned_;
+    {
+        // Known before the client can ask for it.
+        const std::lock_guard lock(inbox_->mutex);
+        if (inbox_->stopping || gone) return;  // closes without an exit status
+        inbox_->outputs.emplace(
+                session->stream_id,
+                Inbox::Outputs{.handle = stream.handle, .attachment = stream.attachment.id});
+    }
     // 7.2: at once, before any output connection exists. An empty socket takes a hundred bytes.
-    (void)::send(stream.socket.get(), line.data(), line.size(), MSG_NOSIGNAL);
-    set_non_blocking(stream.socket);
+    (void)::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL);
+    set_non_blocking(socket);
     if (stream.attachment.input) set_non_blocking(stream.attachment.input);
     session->stream = std::move(stream);
-    ++open_;
     const std::lock_guard lock(inbox_->mutex);
+    if (inbox_->stopping) return;
+    ++open_;
     inbox_->arrivals.push_back(std::move(session));
     inbox_->ring();
 }
 
 void Streams::connect(
-        const Handle& handle, std::uint64_t attachment, bool is_stderr, const base::Fd& socket) {
-    if (!engine_.connect_output(handle, attachment, is_stderr, socket)) {
+        const Handle& handle,
+        const std::string& stream_id,
+        bool is_stderr,
+        const base::Fd& socket) {
+    const unsigned bit = is_stderr ? 2U : 1U;
+    std::uint64_t attachment = 0;
+    {
+        const std::lock_guard lock(inbox_->mutex);
+        const auto it = inbox_->outputs.find(stream_id);
+        if (it != inbox_->outputs.end() && it->second.handle == handle &&
+            (it->second.asked & bit) == 0) {
+            it->second.asked |= bit;
+            attachment = it->second.attachment;
+        }
+    }
+    if (attachment == 0 || !engine_.connect_output(handle, attachment, is_stderr, socket)) {
         (void)::shutdown(socket.get(), SHUT_WR);  // 7.3: an unknown stream is an empty one
         return;
     }
     const std::lock_guard lock(inbox_->mutex);
-    const auto it = inbox_->connected.find({handle, attachment});
-    if (it != inbox_->connected.end()) it->second |= is_stderr ? 2U : 1U;
+    const auto it = inbox_->outputs.find(stream_id);
+    if (it != inbox_->outputs.end()) it->second.connected |= bit;
 }
 
 void Streams::run() {
@@ -195,8 +179,7 @@ void Streams::take_news() {
     for (const auto id : controls) {
         const auto it = sessions_.find(id);
         if (it == sessions_.end()) continue;
-        it->second->control_busy = false;
-        next_control(*it->second);
+        --it->second->controls;
         take_messages(*it->second);  // may have stopped for want of room
     }
     for (const auto& exit : exits) {
@@ -211,10 +194,6 @@ void Streams::admit(std::unique_ptr<Session> made) {
     auto& session = *made;
     session.id = next_id_++;
     sessions_.emplace(session.id, std::move(made));
-    {
-        const std::lock_guard lock(inbox_->mutex);
-        inbox_->connected.try_emplace({session.stream.handle, session.stream.attachment.id}, 0U);
-    }
     watch(session);
     wait_for(session);
     (void)session.splitter.feed(session.stream.leftover);  // bounded by the header limit
@@ -248,12 +227,12 @@ void Streams::wait_for(Session& session) {
 void Streams::watch(Session& session) {
     const std::uint32_t wanted =
             session.congested() && !session.finished ? 0U : static_cast<std::uint32_t>(EPOLLIN);
+    if (session.watched && session.watched_for == wanted) return;
     epoll_event event{.events = wanted, .data = {.u64 = socket_key(session.id)}};
-    const int action = session.watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-    const std::uint32_t mark = wanted | 0x8000'0000U;  // "known to epoll"
-    if (session.watched == mark) return;
+    const int action = session.watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
     (void)::epoll_ctl(epoll_.get(), action, session.stream.socket.get(), &event);
-    session.watched = mark;
+    session.watched = true;
+    session.watched_for = wanted;
 }
 
 void Streams::on_socket(Session& session) {
@@ -266,105 +245,6 @@ void Streams::on_socket(Session& session) {
     if (!session.splitter.feed(std::string_view(piece.data(), static_cast<std::size_t>(count))))
         return close(session, false);
     take_messages(session);
-}
-
-void Streams::take_messages(Session& session) {
-    while (!session.finished && !session.congested()) {
-        const auto text = session.splitter.next();
-        if (!text) break;
-        take_message(session, *text);
-    }
-    flush_input(session);
-    watch(session);
-}
-
-void Streams::take_message(Session& session, std::string_view text) {
-    auto message = base::json::decode<api::ProcessMessage>(
-            text, base::json::Rest::reject,
-            {.bytes = kMaxMessageBytes, .depth = base::json::kMaxDepth});
-    if (!message) return;  // 7.2: unknown messages are ignored, the connection goes on
-    const auto handle = session.stream.handle;
-    const auto process = session.stream.attachment.process_id;
-    if (message->tty) {
-        if (!message->tty->window_size) return;
-        const auto size = to_window(*message->tty->window_size);
-        if (size)
-            control(session, [this, handle, process, window = *size] {
-                (void)engine_.resize(handle, process, window);
-            });
-    } else if (message->source) {
-        if (!message->data) {
-            session.input_ends = true;
-        } else if (session.stream.attachment.input && !session.input_ends) {
-            session.input.append(*message->data);
-        }
-    } else if (message->signal) {
-        // 10.7: an exited process is fine; other numbers mean nothing.
-        if (*message->signal != 0 && *message->signal != 1) return;
-        const int number = *message->signal == 0 ? SIGTERM : SIGKILL;
-        control(session,
-                [this, handle, process, number] { (void)engine_.signal(handle, process, number); });
-    }
-}
-
-void Streams::on_input(Session& session) {
-    flush_input(session);
-    take_messages(session);
-}
-
-void Streams::flush_input(Session& session) {
-    auto& input = session.stream.attachment.input;
-    while (input && session.pending() > 0) {
-        const auto count =
-                ::write(input.get(), session.input.data() + session.input_at, session.pending());
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0 && errno == EAGAIN) break;
-        if (count < 0)
-            return drop_input(session);  // 7.4, rule 5: the process does not read any more
-        session.input_at += static_cast<std::size_t>(count);
-    }
-    if (session.pending() == 0) {
-        session.input.clear();
-        session.input_at = 0;
-        if (session.input_ends) return drop_input(session);
-    }
-    const bool wanted = input && session.pending() > 0;
-    if (wanted == session.input_watched) return;
-    epoll_event event{.events = EPOLLOUT, .data = {.u64 = input_key(session.id)}};
-    (void)::epoll_ctl(epoll_.get(), wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, input.get(), &event);
-    session.input_watched = wanted;
-}
-
-void Streams::drop_input(Session& session) {
-    auto& input = session.stream.attachment.input;
-    session.input = {};
-    session.input_at = 0;
-    if (!input) return;
-    // Other copies of the same open file exist in the shim: closing alone would leave it watched.
-    if (session.input_watched) (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, input.get(), nullptr);
-    session.input_watched = false;
-    input.reset();
-    control(session, [this, handle = session.stream.handle, id = session.stream.attachment.id] {
-        (void)engine_.close_input(handle, id);
-    });
-}
-
-// What blocks runs on the pool, one at a time and in order for each stream.
-void Streams::control(Session& session, std::function<void()> action) {
-    session.controls.push_back(std::move(action));
-    next_control(session);
-}
-
-void Streams::next_control(Session& session) {
-    if (session.control_busy || session.controls.empty()) return;
-    auto job = [action = std::move(session.controls.front()), inbox = inbox_, id = session.id] {
-        action();
-        const std::lock_guard lock(inbox->mutex);
-        inbox->controls_done.push_back(id);
-        inbox->ring();
-    };
-    session.controls.pop_front();
-    session.control_busy = pool_.submit(std::move(job)).has_value();
 }
 
 void Streams::finish(Session& session, const base::Result<std::int32_t>& code) {
@@ -391,38 +271,40 @@ void Streams::finish(Session& session, const base::Result<std::int32_t>& code) {
 }
 
 void Streams::close(Session& session, bool late_output) {
-    const auto handle = session.stream.handle;
-    const auto id = session.stream.attachment.id;
+    const auto stream_id = session.stream_id;
     late_output = late_output || session.finished;
     bool all_connected = false;
     {
         const std::lock_guard lock(inbox_->mutex);
-        const auto it = inbox_->waiting.find({handle, session.stream.attachment.process_id});
+        const auto it =
+                inbox_->waiting.find({session.stream.handle, session.stream.attachment.process_id});
         if (it != inbox_->waiting.end()) it->second->sessions.erase(session.id);
-        const auto outputs = inbox_->connected.find({handle, id});
-        all_connected = outputs != inbox_->connected.end() && outputs->second == 3U;
-        inbox_->connected.erase({handle, id});
+        const auto outputs = inbox_->outputs.find(stream_id);
+        all_connected = outputs != inbox_->outputs.end() && outputs->second.connected == 3U;
     }
-    if (session.stream.attachment.input && session.input_watched) {
-        (void)::epoll_ctl(
-                epoll_.get(), EPOLL_CTL_DEL, session.stream.attachment.input.get(), nullptr);
-    }
-    // A signal sent right before the connection ended still counts.
-    if (!session.controls.empty()) {
-        (void)pool_.submit([rest = std::move(session.controls)] {
-            for (const auto& action : rest) action();
-        });
-    }
+    auto& input = session.stream.attachment.input;
+    if (input && session.input_watched)
+        (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, input.get(), nullptr);
     sessions_.erase(session.id);
     --open_;
     // 7.3: output that nobody has fetched yet waits for late connections, but only after the end of
-    // the process.
-    if (!late_output || all_connected) return detach(handle, id);
-    timers_.emplace(Clock::now() + times_.late_output, [this, handle, id] { detach(handle, id); });
+    // the process. The lane keeps the order: a signal sent right before still counts.
+    if (!late_output || all_connected) return forget(stream_id);
+    timers_.emplace(Clock::now() + times_.late_output, [this, stream_id] { forget(stream_id); });
 }
 
-void Streams::detach(const Handle& handle, std::uint64_t attachment) {
-    (void)pool_.submit([this, handle, attachment] { (void)engine_.detach(handle, attachment); });
+void Streams::forget(const std::string& stream_id) {
+    Inbox::Outputs outputs;
+    {
+        const std::lock_guard lock(inbox_->mutex);
+        const auto it = inbox_->outputs.find(stream_id);
+        if (it == inbox_->outputs.end()) return;
+        outputs = it->second;
+        inbox_->outputs.erase(it);
+    }
+    lanes_.submit(outputs.handle, [this, outputs] {
+        (void)engine_.detach(outputs.handle, outputs.attachment);
+    });
 }
 
 int Streams::next_timeout() {

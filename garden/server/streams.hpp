@@ -1,25 +1,26 @@
 // The main connections of Run and Attach after the hijack: one thread waits for all of them, so a
 // waiting client holds no worker (garden-api §7). Output does not pass here: the shim writes it to
 // the client's own sockets.
+//
+//   worker ── add ──► inbox ──► thread: epoll over sockets and stdins ── blocking calls ──► lanes
+//   engine ── exit ──►   │                                                                 │
+//   worker ── connect ───┴── stream id → attachment          "done" ◄──────────────────────┘
 #pragma once
 
 #include "base/fd.hpp"
-#include "base/json.hpp"
 #include "base/result.hpp"
-#include "base/worker_pool.hpp"
 #include "garden/engine/engine.hpp"
+#include "garden/server/lanes.hpp"
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
-#include <vector>
 
 namespace garden::server {
 
@@ -47,22 +48,29 @@ class Streams {
     };
 
     static base::Result<std::unique_ptr<Streams>> start(Engine& engine, Times times);
-    ~Streams();  // closes every connection without an exit status; processes keep running
+    ~Streams();
     Streams(const Streams&) = delete;
     Streams& operator=(const Streams&) = delete;
 
     // Sends the first message and serves the connection from then on.
     void add(Stream stream);
-    // An output connection of an attachment: gives `socket` to the shim. Unknown ids close it (an
-    // empty output).
+    // An output connection: gives `socket` to the shim. A stream id is good for one connection to
+    // each output, by the handle it was given for (API-09); everything else gets an empty output.
     void connect(
-            const Handle& handle, std::uint64_t attachment, bool is_stderr, const base::Fd& socket);
+            const Handle& handle,
+            const std::string& stream_id,
+            bool is_stderr,
+            const base::Fd& socket);
+
+    // Closes every connection without an exit status; processes keep running (7.4, rule 7). From
+    // then on new connections are closed as well. Idempotent, safe from any thread.
+    void abandon();
 
     std::size_t size() const { return open_; }
 
     bool full() const { return open_ >= kMaxStreams; }
 
-    base::WorkerPool::Figures pool_figures() const { return pool_.figures(); }
+    base::WorkerPool::Figures pool_figures() const { return lanes_.figures(); }
 
   private:
     struct Session;
@@ -78,18 +86,19 @@ class Streams {
     void wait_for(Session& session);
     void on_socket(Session& session);
     void on_input(Session& session);
+    void watch(Session& session);
+    void finish(Session& session, const base::Result<std::int32_t>& code);
+    void close(Session& session, bool late_output);
+    void forget(const std::string& stream_id);
+    int next_timeout();
+    void expire();
+
+    // stream_input.cpp
     void take_messages(Session& session);
     void take_message(Session& session, std::string_view text);
     void flush_input(Session& session);
     void drop_input(Session& session);
     void control(Session& session, std::function<void()> action);
-    void next_control(Session& session);
-    void finish(Session& session, const base::Result<std::int32_t>& code);
-    void watch(Session& session);
-    void close(Session& session, bool late_output);
-    void detach(const Handle& handle, std::uint64_t attachment);
-    int next_timeout();
-    void expire();
 
     Engine& engine_;
     const Times times_;
@@ -97,7 +106,8 @@ class Streams {
     base::Fd wake_;
     std::shared_ptr<Inbox> inbox_;
     std::atomic<std::size_t> open_{0};
-    base::WorkerPool pool_{{.name = "streams", .threads = 16, .queue = 4096}};
+    std::atomic<bool> abandoned_{false};
+    Lanes lanes_{2 * kMaxStreams, 64};
     // The thread's own from here on.
     Sessions sessions_;
     std::uint64_t next_id_ = 1;

@@ -206,7 +206,7 @@ TEST_CASE("a full queue answers 503 and does not grow") {
     for (int i = 0; i < 100 && refused.empty(); ++i) {
         RawConnection third(server.endpoint());
         third.send("GET / HTTP/1.1\r\n\r\n");
-        refused = third.read_until("wait already", 20ms);
+        refused = third.read_until("jobs wait", 20ms);
     }
     CHECK(refused.starts_with("HTTP/1.1 503 "));
     {
