@@ -12,7 +12,7 @@ namespace garden::server {
 
 Shares Shares::of(std::size_t workers) {
     const Shares full;
-    workers = std::max<std::size_t>(workers, 32);
+    workers = std::max<std::size_t>(workers, 16);
     const auto part = [&](std::size_t of_full) {
         return std::max<std::size_t>(1, of_full * workers / full.workers);
     };

@@ -22,7 +22,7 @@ namespace garden::server {
 // everybody else.
 struct Shares {
     std::size_t workers = 704;  // of base::http::Server; made when needed
-    std::size_t creates = 432;
+    std::size_t creates = 384;
     std::size_t creates_per_source = 192;
     std::size_t operations = 160;
     std::size_t operations_per_container = 16;
@@ -34,7 +34,8 @@ struct Shares {
     std::size_t queries = 12;  // doctor, plan, prune, …: what may wait for a disk
     std::size_t queries_per_route = 4;
     // What is left answers ping, list and the like, which wait for nobody.
-    // The same proportions for another number of workers, at least 32.
+    // The same proportions for another number of workers, at least 16; there is always one
+    // worker without a share.
     static Shares of(std::size_t workers);
 };
 
