@@ -85,7 +85,7 @@ TEST_CASE("an image is pulled with progress, listed, inspected, in use, removed 
     INFO(pulled.body);
     REQUIRE(events.size() >= 2);
     const std::regex progress(
-            R"(\{"step":"(resolving|downloading|unpacking|verifying|done)","layer":"[^"]*",)"
+            R"re(\{"step":"(resolving|downloading|unpacking|verifying|done)","layer":"[^"]*",)re"
             R"("current":\d+,"total":\d+\})");
     for (std::size_t i = 0; i + 1 < events.size(); ++i) {
         CHECK(events[i].first == "progress");
@@ -95,7 +95,7 @@ TEST_CASE("an image is pulled with progress, listed, inspected, in use, removed 
     std::smatch image;
     REQUIRE(std::regex_match(
             events.back().second, image,
-            std::regex(R"(\{"reference":"([^"]+)","digest":"(sha256:[0-9a-f]{64})","layers":\[)"
+            std::regex(R"re(\{"reference":"([^"]+)","digest":"(sha256:[0-9a-f]{64})","layers":\[)re"
                        R"("sha256:[0-9a-f]{64}"\],"size":\d+,"config":\{"env":\["A=B"\],)"
                        R"("user":"alice","working_dir":"/w","entrypoint":\[\],"cmd":\["x"\],)"
                        R"("stop_signal":""\}\})")));
@@ -136,7 +136,7 @@ TEST_CASE("a pull that fails ends with an error event; a request that is wrong h
     CHECK(events.back().first == "error");
     CHECK(std::regex_match(
             events.back().second,
-            std::regex(R"(\{"kind":"not_found","message":"[^"]*does/not/exist.*"\})")));
+            std::regex(R"re(\{"kind":"not_found","message":"[^"]*does/not/exist.*"\})re")));
     CHECK(call(at, "POST", "/cloche/v1/images/pull", "{}").body.find("uri: missing") !=
           std::string::npos);
     CHECK(call(at, "POST", "/cloche/v1/images/pull", "").status == 400);
