@@ -166,7 +166,8 @@ struct Response {
             int status, std::string body, std::string type = "text/plain; charset=utf-8");
     static Response json(std::string body, int status = 200);
     // Reads `source` (pipe, file) to its end; then `finish`, whose error breaks off. `source` is
-    // closed on early client close.
+    // closed on early client close; `finish` is called once, even for a client that is gone before
+    // the answer.
     static Response from_fd(Fd source, std::string type, std::function<Result<void>()> finish = {});
     static Response events(std::function<Result<void>(EventWriter&)> run);
     static Response hijack(

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include <nlohmann/json.hpp>
 
 namespace base::http {
@@ -38,6 +40,24 @@ Result<void> copy_source(FdRef source, Writer& writer) {
     }
 }
 
+// Ends once, also when the client was gone before its answer began.
+struct Source {
+    Fd fd;
+    std::function<Result<void>()> finish;
+
+    Source() = default;
+    Source(const Source&) = delete;
+    Source& operator=(const Source&) = delete;
+
+    ~Source() { (void)end(); }
+
+    Result<void> end() {
+        fd.reset();  // a producer that still writes gets EPIPE now
+        const auto last = std::exchange(finish, {});
+        return last ? last() : Result<void>();
+    }
+};
+
 }  // namespace
 
 Response Response::text(int status, std::string body, std::string type) {
@@ -59,15 +79,13 @@ Response Response::json(std::string body, int status) {
 Response Response::from_fd(Fd source, std::string type, std::function<Result<void>()> finish) {
     Response response = text(200, "", std::move(type));
     // std::function wants to be copied; the one owner is the response.
-    auto shared = std::make_shared<Fd>(std::move(source));
-    response.stream = [shared, finish = std::move(finish)](Writer& writer) -> Result<void> {
-        auto copied = copy_source(*shared, writer);
-        shared->reset();  // a producer that still writes gets EPIPE now
-        if (finish) {
-            auto finished = finish();
-            if (copied && !finished) return finished;
-        }
-        return copied;
+    auto shared = std::make_shared<Source>();
+    shared->fd = std::move(source);
+    shared->finish = std::move(finish);
+    response.stream = [shared](Writer& writer) -> Result<void> {
+        auto copied = copy_source(shared->fd, writer);
+        auto finished = shared->end();
+        return copied ? std::move(finished) : std::move(copied);
     };
     return response;
 }

@@ -130,10 +130,10 @@ Response Service::pull(Request& request) {
         pull->changed.notify_all();
     });
     if (!submitted) return refuse(request, submitted.error());
-    return Response::events([this, pull](EventWriter& events) {
-        auto followed = follow(events, *pull, config_.pull_check);
-        if (!followed) pull->cancelled = true;
-        return followed;
+    // Whoever has gone, before the answer or during it, wants no image any more.
+    auto follower = std::shared_ptr<Pull>(pull.get(), [pull](Pull* of) { of->cancelled = true; });
+    return Response::events([this, follower](EventWriter& events) {
+        return follow(events, *follower, config_.pull_check);
     });
 }
 

@@ -2,6 +2,8 @@
 #include "garden/server/answer.hpp"
 #include "garden/server/service.hpp"
 
+#include <utility>
+
 namespace garden::server {
 
 using base::Errc;
@@ -18,16 +20,42 @@ void Service::add_process_routes() {
     add("GET", "/containers/:handle/processes/:pid", &Service::attach, Touch::yes);
 }
 
+namespace {
+
+// An attachment on its way to a connection; when the client has gone meanwhile, it is let go, or
+// the process would wait for its input for ever.
+class Carried {
+  public:
+    Carried(Streams& streams, Handle handle, Attachment attachment)
+        : streams_(streams), handle_(std::move(handle)), attachment_(std::move(attachment)) {}
+
+    Carried(const Carried&) = delete;
+    Carried& operator=(const Carried&) = delete;
+
+    ~Carried() {
+        if (attachment_.id != 0) streams_.drop(handle_, attachment_.id);
+    }
+
+    Attachment take() { return std::exchange(attachment_, {}); }
+
+  private:
+    Streams& streams_;
+    Handle handle_;
+    Attachment attachment_;
+};
+
+}  // namespace
+
 Response Service::stream(int status, const Handle& handle, Attachment attachment) {
     // The takeover is copied around; what it carries has one owner at a time.
-    auto carried = std::make_shared<Attachment>(std::move(attachment));
+    auto carried = std::make_shared<Carried>(*streams_, handle, std::move(attachment));
     return Response::hijack(
             status, [this, handle, carried, touch = engine_.touch(handle)](Hijacked connection) {
                 streams_->add(
                         {.socket = std::move(connection.socket),
                          .leftover = std::move(connection.leftover),
                          .handle = handle,
-                         .attachment = std::move(*carried),
+                         .attachment = carried->take(),
                          .touch = touch});
             });
 }

@@ -302,9 +302,11 @@ void Streams::forget(const std::string& stream_id) {
         outputs = it->second;
         inbox_->outputs.erase(it);
     }
-    lanes_.submit(outputs.handle, [this, outputs] {
-        (void)engine_.detach(outputs.handle, outputs.attachment);
-    });
+    drop(outputs.handle, outputs.attachment);
+}
+
+void Streams::drop(const Handle& handle, std::uint64_t attachment) {
+    lanes_.submit(handle, [this, handle, attachment] { (void)engine_.detach(handle, attachment); });
 }
 
 int Streams::next_timeout() {

@@ -62,6 +62,9 @@ class Streams {
             bool is_stderr,
             const base::Fd& socket);
 
+    // Lets go of an attachment that no connection has taken.
+    void drop(const Handle& handle, std::uint64_t attachment);
+
     // Closes every connection without an exit status; processes keep running (7.4, rule 7). From
     // then on new connections are closed as well. Idempotent, safe from any thread.
     void abandon();

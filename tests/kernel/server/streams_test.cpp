@@ -2,6 +2,7 @@
 #include "server_fixture.hpp"
 #include "tests/support/needs.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <regex>
 #include <thread>
@@ -178,6 +179,23 @@ TEST_CASE("a client that leaves takes its input along, and the process stays") {
     CHECK(other.main.rest() == exit_message("stays", 137));
 }
 
+TEST_CASE("a client that is gone before its answer leaves no process waiting for its input") {
+    NEEDS(root, userns, nft);
+    ServerFixture fixture;
+    fixture.create("c");
+    for (int i = 0; i < 5; ++i) {
+        Wire wire(fixture.endpoint());
+        wire.send(go_hijack("POST", "/containers/c/processes", spec({"cat"})));
+        if (i % 2 == 0) std::this_thread::sleep_for(1ms * i);
+    }
+    CHECK(eventually([&] {
+        const auto rows = fixture.engine().processes(garden::Handle("c")).value();
+        return rows.size() == 5 && std::all_of(rows.begin(), rows.end(), [](const auto& row) {
+                   return row.exited && row.exit_code == 0;
+               });
+    }));
+}
+
 TEST_CASE("six clients of one process see one exit status and the output from their attach on") {
     NEEDS(root, userns, nft);
     ServerFixture fixture;
@@ -318,13 +336,13 @@ TEST_CASE("the server that stops closes streams without a status, and the proces
     NEEDS(root, userns, nft);
     ServerFixture fixture;
     fixture.create("c");
-    auto process = run(fixture, {"sh", "-c", "sleep 2; exit 9"}, "survivor");
+    auto process = run(fixture, {"sh", "-c", "sleep 3; echo still here; exit 9"}, "survivor");
     auto out = open_output(fixture.endpoint(), "c", process, false);
     fixture.stop();
     CHECK(process.main.rest() == "");
-    CHECK(out.rest() == "");
     fixture.start();
     CHECK(attach(fixture, "survivor").main.rest() == exit_message("survivor", 9));
+    CHECK(out.rest() == "still here\n");  // its shim writes it
 }
 
 TEST_CASE("run and attach at the moment of an abandon are closed, not served and not a crash") {
