@@ -68,9 +68,9 @@ ServerFixture::ServerFixture(ServerOptions options) : options_(std::move(options
     config_.state_directory = directory_ + "/state";
     config_.store_directory = directory_ + "/store";
     config_.program_directory = std::string(CLOCHE_BINARY_DIR) + "/bin";
-    // Two characters of the pid, so that two test programs do not meet in one cgroup parent.
-    config_.tag = std::string{
-            static_cast<char>('a' + ::getpid() / 7 % 26), static_cast<char>('a' + ::getpid() % 26)};
+    // No other test program has digits in its tag; two of this one rarely meet in one cgroup
+    // parent.
+    config_.tag = "v" + std::to_string(::getpid() % 10);
     config_.default_rootfs = rootfs_;
     config_.external_ip = "192.0.2.1";
     config_.pool_size = 2;
