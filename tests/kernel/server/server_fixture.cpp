@@ -89,7 +89,8 @@ ServerFixture::~ServerFixture() {
             CHECK((destroyed ? std::string() : destroyed.error().text) == "");
         }
         std::string findings;
-        for (const auto& orphan : engine_->doctor().value())
+        const auto orphans = engine_->doctor().value();
+        for (const auto& orphan : orphans)
             findings += orphan.kind + " " + orphan.name + ": " + orphan.reason + "\n";
         CHECK(findings == "");
     }
