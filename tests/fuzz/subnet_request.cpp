@@ -38,7 +38,7 @@ void check(const Pool& pool, const Placement& granted, std::set<Address>& addres
 // Lines; each is one request.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     fuzz::Input input(data, size);
-    Pool pool = Pool::make("10.254.0.0/26", "fd00::/48").value();
+    Pool pool = Pool::make("10.254.0.0/26", "fd00::/116").value();
     std::set<Address> addresses;
     std::vector<Placement> granted;
     for (int lines = 0; !input.empty() && lines < 64; ++lines) {
@@ -48,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         granted.push_back(*placement);
     }
     // A daemon that starts again takes over what its containers have.
-    Pool restarted = Pool::make("10.254.0.0/26", "fd00::/48").value();
+    Pool restarted = Pool::make("10.254.0.0/26", "fd00::/116").value();
     for (const Placement& placement : granted)
         fuzz::require(restarted.adopt(placement).has_value(), "what was granted can be adopted");
     fuzz::require(restarted.free() == pool.free(), "a restarted pool knows what is taken");
