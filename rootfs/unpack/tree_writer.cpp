@@ -139,8 +139,10 @@ Result<void> TreeWriter::remove_what_is_there(const Place& place) {
     TRY(remove_tree(place.parent, place.name));
     erase_below(times_, place.path);
     erase_below(opaque_, place.path);
-    // The cached parent is above the removed tree while we are here, so only an unrelated one can
-    // be stale.
+    // A cached parent in the removed tree is a directory without a name now: nothing can be made in
+    // it, and `place.parent`, which is above, is another one.
+    if (cached_path_ == place.path || cached_path_.starts_with(place.path + "/"))
+        cached_ = base::Fd();
     return base::ok;
 }
 

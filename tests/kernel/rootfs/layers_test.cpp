@@ -222,12 +222,18 @@ TEST_CASE("later entries replace earlier ones without following them", "[root]")
                                                 .directory("k/", 0700)
                                                 .file("k/stays")
                                                 .directory("k/", 0711)
+                                                .file("g/h/old")
+                                                .file("g", "file for a moment")
+                                                .directory("g/")
+                                                .file("g/h/new")
                                                 .end());
     CHECK(test::read_file(tree + "/a") == "second");
     CHECK(test::read_file(tree + "/d/passwd") == "mine");
     CHECK(test::read_file(tree + "/t") == "file now");
     CHECK(test::read_file(tree + "/k/stays") == "x");
     CHECK(stat_of(tree + "/k").st_mode == (S_IFDIR | 0711));
+    CHECK(test::read_file(tree + "/g/h/new") == "x");
+    CHECK_FALSE(std::filesystem::exists(tree + "/g/h/old"));
 }
 
 TEST_CASE("gzip, many-member gzip, zstd and plain layers have one diff id", "[root]") {
