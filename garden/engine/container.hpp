@@ -14,6 +14,7 @@
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace garden {
 
@@ -25,6 +26,7 @@ struct Container {
 
     // Until then only the creating thread touches what follows.
     std::atomic<bool> ready{false};
+    std::vector<base::Fd> bind_sources;  // during create only
     // False while its shim has not answered since gardend started: it is listed and can be
     // destroyed, other operations say `join_error`. What join() fills in is read after this only.
     std::atomic<bool> joined{true};

@@ -44,15 +44,33 @@ void add_server_properties(ContainerRecord& record) {
     properties["garden.network.mapped-ports"] = "[]";
 }
 
+// A source may be on a file system that hangs, so it is opened once, early, while nothing is held
+// that others wait for.
+base::Result<std::vector<base::Fd>> open_bind_sources(const ContainerSpec& spec) {
+    std::vector<base::Fd> sources;
+    for (std::size_t i = 0; i < spec.bind_mounts.size(); ++i) {
+        const auto& path = spec.bind_mounts[i].source;
+        auto source = base::sys::open_host(path, O_PATH);
+        if (!source) {
+            return std::move(source.error())
+                    .context(base::format("bind_mounts[{}].src_path {}", i, path));
+        }
+        sources.push_back(std::move(*source));
+    }
+    return sources;
+}
+
+base::Result<std::vector<bool>> are_files(const std::vector<base::Fd>& sources) {
+    std::vector<bool> answers;
+    for (const auto& source : sources)
+        answers.push_back(!S_ISDIR(TRY(base::sys::stat_fd(source)).st_mode));
+    return answers;
+}
+
 // The source's mount flags stay, ours are added; what is mounted below the source stays out
 // (garden-behaviours D.3).
-base::Result<base::Fd> clone_bind_source(const BindMountSpec& bind, std::size_t index) {
-    auto source = base::sys::open_host(bind.source, O_PATH);
-    if (!source) {
-        return std::move(source.error())
-                .context(base::format("bind_mounts[{}].src_path {}", index, bind.source));
-    }
-    auto tree = TRY(base::sys::clone_tree(*source, "", false));
+base::Result<base::Fd> clone_bind_source(base::FdRef source, const BindMountSpec& bind) {
+    auto tree = TRY(base::sys::clone_tree(source, "", false));
     TRY(base::sys::set_mount_private(tree));
     const std::uint64_t attributes =
             MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (bind.writable ? 0 : MOUNT_ATTR_RDONLY);
@@ -98,19 +116,6 @@ base::Result<plan::ContainerFacts> Gardener::facts_of(
     return facts;
 }
 
-base::Result<void> Gardener::look_at_binds(const ContainerSpec& spec, plan::ContainerFacts& facts) {
-    for (std::size_t i = 0; i < spec.bind_mounts.size(); ++i) {
-        auto source = base::sys::open_host(spec.bind_mounts[i].source, O_PATH);
-        if (!source) {
-            return std::move(source.error())
-                    .context(base::format(
-                            "bind_mounts[{}].src_path {}", i, spec.bind_mounts[i].source));
-        }
-        facts.bind_source_is_file.push_back(!S_ISDIR(TRY(base::sys::stat_fd(*source)).st_mode));
-    }
-    return base::ok;
-}
-
 base::Result<Handle> Gardener::create(
         ContainerSpec spec, const std::function<void(const rootfs::Progress&)>& progress) {
     TRY(complete_spec(spec));
@@ -125,7 +130,9 @@ base::Result<Handle> Gardener::create(
     spec.image.username.clear();
     spec.image.password.clear();
 
-    // After the image: a slow registry must not hold a place that others wait for.
+    container->bind_sources = TRY(open_bind_sources(spec));
+    container->facts.bind_source_is_file = TRY(are_files(container->bind_sources));
+    // After these: a slow registry or a hung source must not hold a place that others wait for.
     // The limit is there for speed only: creates that hang in the kernel (a bind mount of a dead
     // server) must not keep it from others.
     const bool in_turn = creating_.try_acquire_for(kTurn);
@@ -143,6 +150,7 @@ base::Result<Handle> Gardener::create(
     record.properties = record.spec.properties;
     std::optional<Seat> seat;
     auto built = build(container, image, seat);
+    container->bind_sources.clear();
     if (!built) {
         // The seat's own parts are in the container from the moment it was taken.
         if (auto undone = take_down(*container); !undone) {
@@ -166,8 +174,9 @@ base::Result<void> Gardener::build(
     auto& record = container->record;
     TRY(Depot::save(container->bundle, record));
     TRY(take_seat(container, seat));
+    auto is_file = std::move(container->facts.bind_source_is_file);
     container->facts = TRY(facts_of(record.spec, record.range));
-    TRY(look_at_binds(record.spec, container->facts));
+    container->facts.bind_source_is_file = std::move(is_file);
     container->no_new_privileges =
             record.spec.no_new_privileges ||
             (parts_.config.no_new_privileges &&
@@ -282,8 +291,11 @@ base::Result<std::vector<base::Fd>> Gardener::open_needs(
                 fds.push_back(TRY(parts_.nodes.clone(need.name)));
                 break;
             case plan::FdKind::bind_mount:
-                fds.push_back(TRY(clone_bind_source(
-                        container.record.spec.bind_mounts.at(need.index), need.index)));
+                fds.push_back(TRY(
+                        clone_bind_source(
+                                container.bind_sources.at(need.index),
+                                container.record.spec.bind_mounts.at(need.index))
+                                .context(base::format("bind_mounts[{}].src_path", need.index))));
                 break;
             case plan::FdKind::hosts:
                 fds.push_back(TRY(etc_file("hosts")));
@@ -327,7 +339,7 @@ base::Result<std::string> Gardener::plan_json(ContainerSpec spec) {
     const security::IdRange example{
             .base = security::kIdRangeFirst, .length = security::kIdRangeLength};
     auto facts = TRY(facts_of(spec, example));
-    TRY(look_at_binds(spec, facts));
+    facts.bind_source_is_file = TRY(are_files(TRY(open_bind_sources(spec))));
     return plan::to_json(plan::plan_container(spec, parts_.facts, facts), facts);
 }
 

@@ -1,6 +1,7 @@
 #include "garden/engine/depot.hpp"
 
 #include "base/fail.hpp"
+#include "base/rollback.hpp"
 #include "base/sys/file.hpp"
 
 #include <fcntl.h>
@@ -35,8 +36,12 @@ base::Result<std::vector<Handle>> Depot::list() const {
 
 base::Result<base::Fd> Depot::create_bundle(const Handle& handle) const {
     TRY(base::sys::make_directory_at(fd_, handle.get(), 0700));
+    // A full disk may refuse the second one: then the first goes as well.
+    base::Rollback rollback;
+    rollback.add([this, &handle] { (void)remove(handle); });
     auto bundle = TRY(open_bundle(handle));
     TRY(base::sys::make_directory_at(bundle, kProcesses, 0700));
+    rollback.commit();
     return bundle;
 }
 

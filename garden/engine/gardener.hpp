@@ -125,7 +125,6 @@ class Gardener final : public Engine {
             Container& container, const plan::LaunchPlan& plan, base::Fd& root);
     base::Result<plan::ContainerFacts> facts_of(
             const ContainerSpec& spec, const security::IdRange& range);
-    base::Result<void> look_at_binds(const ContainerSpec& spec, plan::ContainerFacts& facts);
     void listen(const ContainerPtr& container);
 
     // destroy.cpp

@@ -60,7 +60,12 @@ base::Result<void> Gardener::recover() {
     for (const auto& container : recovery.doomed) {
         registry_.adopt(container);
         container->ready = true;
-        if (take_down(*container)) registry_.remove(container->handle);
+        if (take_down(*container)) {
+            registry_.remove(container->handle);
+        } else {
+            const std::lock_guard lock(container->mutex);
+            container->record.dead = true;  // listed, so that destroy can be tried again
+        }
     }
     sweep();
     return base::ok;
