@@ -27,6 +27,9 @@ namespace sys = base::sys;
 
 namespace {
 
+// As a shell says it of a program that could not be executed.
+constexpr std::int32_t kNotStarted = 126;
+
 // What the child said: a failed step, or the one byte of a child that is ready (or sends its
 // terminal).
 base::Result<Report> to_report(std::string_view data) {
@@ -242,13 +245,19 @@ void ShimLoop::executed(std::uint64_t serial) {
         process.failed = true;
         // Gone at once: its id can be used again when the caller has the answer.
         const std::uint64_t request = process.request;
+        const std::string id = process.id;
         (void)sys::raw::pidfd_send_signal(process.pidfd.get(), SIGKILL);
         siginfo_t info = {};
         (void)::waitid(
                 static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(process.pidfd.get()), &info,
                 WEXITED);
         forget(serial);
-        if (mine) reply(request, base::Result<Outcome>(error));
+        if (mine) {
+            reply(request, base::Result<Outcome>(error));
+        } else {
+            // The gardend that asked is gone, and its successor has been told of a process.
+            send(MessageKind::exited, 0, to_bytes(Exit{.id = id, .code = kNotStarted}));
+        }
         return;
     }
     // The channel closed by the exec itself.
@@ -301,6 +310,12 @@ base::Result<Process*> ShimLoop::by_attachment(std::uint64_t attachment, std::ui
     return &processes_.at(place->second);
 }
 
+// Not a process yet for the gardend that waits for it. Its successor sees it as one: nobody else
+// could tell it how the start ended.
+bool ShimLoop::is_starting(const Process& process) const {
+    return process.channel && process.connection == connection_;
+}
+
 ShimState ShimLoop::state() const {
     ShimState out{
             .created = created_,
@@ -308,7 +323,7 @@ ShimState ShimLoop::state() const {
             .init_pid = init_pid_,
             .processes = {}};
     for (const auto& [serial, process] : processes_) {
-        if (process.channel || process.id.empty()) continue;  // not a process yet, or forgotten
+        if (is_starting(process) || process.id.empty()) continue;  // or forgotten
         out.processes.push_back(
                 {.id = process.id,
                  .exited = process.exited,
@@ -359,7 +374,7 @@ base::Result<Outcome> ShimLoop::small(const Frame& frame, Fds& fds) {
         return outcome;
     }
     Process* process = find(arguments.process_id, &serial);
-    if (process == nullptr || process->channel) {
+    if (process == nullptr || is_starting(*process)) {
         if (frame.kind == MessageKind::forget) return outcome;  // idempotent
         return sys::plain_error(base::Errc::not_found, "no process '" + arguments.process_id + "'");
     }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ namespace {
 
 constexpr milliseconds kTick{50};                        // while an exit waits for its output
 constexpr milliseconds kBufferIdle{1000};                // then the read buffer is given back
+constexpr milliseconds kAbandonedLook{1000};             // of a dead container without a gardend
 constexpr timeval kPatience{.tv_sec = 5, .tv_usec = 0};  // a gardend that does not read is dropped
 
 bool is_root_peer(base::FdRef socket) {
@@ -94,10 +96,20 @@ void ShimLoop::handle(std::uint64_t key) {
 
 int ShimLoop::timeout() const {
     if (!ending_.empty() || (destroying_ && init_dead_)) return static_cast<int>(kTick.count());
+    if (created_ && init_dead_ && !control_) return static_cast<int>(kAbandonedLook.count());
     return buffer_ ? static_cast<int>(kBufferIdle.count()) : -1;
 }
 
+// A gardend that was killed right before it recorded the container as made is followed by one that
+// takes it down by its group and its name: perhaps before we listened, so nobody says goodbye.
+bool ShimLoop::is_abandoned() const {
+    if (control_ || !created_ || !init_dead_) return false;
+    struct stat info = {};
+    return ::fstat(bundle_.get(), &info) == 0 && info.st_nlink == 0;
+}
+
 void ShimLoop::tick() {
+    if (is_abandoned()) finished_ = true;
     if (ending_.empty() && !buffer_ && !destroying_) return;
     const auto now = Clock::now();
     // tell_if_done() takes entries out of the set.

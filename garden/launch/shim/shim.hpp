@@ -47,6 +47,7 @@ class ShimLoop {
     void accept_gardend();
     void read_control();
     void lose_gardend();
+    bool is_abandoned() const;
     void send(
             MessageKind kind,
             std::uint64_t id,
@@ -70,6 +71,7 @@ class ShimLoop {
     Process* find(const std::string& id, std::uint64_t* serial = nullptr);
     base::Result<Process*> by_attachment(std::uint64_t attachment, std::uint64_t* serial = nullptr);
     void started(std::uint64_t request, Process& process, std::uint64_t attachment);
+    bool is_starting(const Process& process) const;
     ShimState state() const;
 
     // Output and exits (streams.cpp)
