@@ -185,5 +185,5 @@ TEST_CASE("a terminal survives a kill of gardend, with its size and its echo") {
     CHECK(reader.wait_end(patience(milliseconds(5'000))));
     CHECK(reader.text().find("11 99\r\n") != std::string::npos);
     CHECK(reader.text().find("got words\r\n") != std::string::npos);
-    CHECK(before.text().find("got words\r\n") != std::string::npos);
+    CHECK(before.wait_for("got words\r\n", patience(milliseconds(5'000))));
 }

@@ -226,7 +226,7 @@ void Actor::set_property(const std::string& handle, Box& box) {
     box.properties[name] = value;
 }
 
-void Actor::destroy(const std::string& handle) {
+void Actor::destroy(std::string handle) {
     --figures_.operations_left;
     ++figures_.destroys;
     for (const auto& [id, pid] : boxes_[handle].running) pulse_.release(pid);

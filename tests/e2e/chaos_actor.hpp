@@ -77,7 +77,7 @@ class Actor {
     void run_long(const std::string& handle, Box& box);
     void kill_long(const std::string& handle, Box& box);
     void set_property(const std::string& handle, Box& box);
-    void destroy(const std::string& handle);
+    void destroy(std::string handle);
     void look(const std::string& handle, const Box& box);
 
     // The stream of a process that surely runs or ran; nothing after a complaint.

@@ -1,5 +1,6 @@
 // (a): gardend killed again and again while eight clients work. Nothing that was promised is lost,
 // nothing that was not promised stays.
+#include "base/parse.hpp"
 #include "tests/e2e/chaos_actor.hpp"
 #include "tests/support/needs.hpp"
 
@@ -21,13 +22,13 @@ namespace {
 
 unsigned seed_of_this_run() {
     const char* given = std::getenv("CLOCHE_E2E_SEED");
-    return given != nullptr ? static_cast<unsigned>(std::strtoul(given, nullptr, 10))
+    return given != nullptr ? base::parse_number<unsigned>(given, "seed").value()
                             : std::random_device{}();
 }
 
 int operations_of_this_run() {
-    const char* full = std::getenv("CLOCHE_E2E_FULL");
-    return full != nullptr && std::string(full) == "1" ? 1000 : 200;
+    const char* given = std::getenv("CLOCHE_E2E_OPERATIONS");
+    return given != nullptr ? base::parse_number<int>(given, "operations").value() : 1000;
 }
 
 // Kills and restarts until no operations are left; returns how often.

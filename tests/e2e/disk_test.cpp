@@ -156,7 +156,8 @@ TEST_CASE("a store that fills up in the middle of creates leaves no half of any"
           static_cast<std::size_t>(made));
     CHECK(daemon.findings() == std::vector<std::string>{});
     daemon.restart();
-    for (const auto& handle : daemon.client().list().value())
+    const auto handles = daemon.client().list().value();
+    for (const auto& handle : handles)
         CHECK(daemon.client().destroy(handle));
     daemon.create("again");
 }

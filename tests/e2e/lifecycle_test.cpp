@@ -128,7 +128,8 @@ TEST_CASE("50 containers at once: created, used and destroyed in parallel") {
     const auto handles = daemon.client().list().value();
     CHECK(handles.size() == 50);
     std::set<std::string> addresses;
-    for (const auto& [handle, entry] : daemon.client().bulk_info(handles).value())
+    const auto infos = daemon.client().bulk_info(handles).value();
+    for (const auto& [handle, entry] : infos)
         addresses.insert(entry.info.container_ip);
     CHECK(addresses.size() == 50);
     daemon.restart();

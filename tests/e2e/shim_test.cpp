@@ -24,7 +24,8 @@ namespace {
 const char* const kTicker = "i=0; while true; do echo line $i; i=$((i+1)); usleep 50000; done";
 
 pid_t host_pid(Daemon& daemon, const std::string& handle, const std::string& id) {
-    for (const auto& row : daemon.client().processes(handle).value()) {
+    const auto rows = daemon.client().processes(handle).value();
+    for (const auto& row : rows) {
         if (row.id == id) return row.host_pid;
     }
     return 0;
@@ -195,7 +196,8 @@ TEST_CASE("random shims killed during creates, runs and destroys: clear answers,
     for (std::size_t i = 0; i < lines.size(); ++i) REQUIRE(lines[i] == "line " + std::to_string(i));
     CHECK(output.longest_gap() < patience(milliseconds(1'500)));
     // A failed create may stay listed for another try of its destroy, but only then.
-    for (const auto& handle : daemon.client().list({{"garden.state", "all"}}).value()) {
+    const auto handles = daemon.client().list({{"garden.state", "all"}}).value();
+    for (const auto& handle : handles) {
         if (handle != "bystander") CHECK(daemon.client().destroy(handle));
     }
     CHECK(daemon.findings() == std::vector<std::string>{});
