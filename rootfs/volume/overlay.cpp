@@ -5,6 +5,7 @@
 #include "base/sys/mount.hpp"
 #include "base/sys/without_capability.hpp"
 #include "rootfs/store/tree.hpp"
+#include "rootfs/volume/remembered.hpp"
 
 #include <fcntl.h>
 
@@ -130,6 +131,12 @@ Result<void> clear(const std::string& scratch) {
     return base::ok;
 }
 
+constexpr const char* kWayFile = "overlay-way";
+
+std::string to_text(OverlayWay way) {
+    return base::format("{}{}", to_string(way.api), way.attach ? ", attached" : "");
+}
+
 // One real mount decides: version numbers lie on kernels with backports.
 Result<void> try_way(Overlays& overlays, const std::string& directory) {
     const Fd root = TRY(sys::open_host(directory, O_RDONLY | O_DIRECTORY));
@@ -168,14 +175,19 @@ std::string_view to_string(OverlayApi api) {
 Result<std::unique_ptr<Overlays>> Overlays::open(const std::string& directory) {
     const std::string scratch = directory + "/scratch";
     TRY(clear(scratch));
+    const Fd root = TRY(sys::open_host(directory, O_RDONLY | O_DIRECTORY));
+    const auto before = remembered(root, kWayFile);
     base::Error last;
     for (const OverlayApi api :
          {OverlayApi::descriptors, OverlayApi::strings, OverlayApi::option_string}) {
         for (const bool attach : {false, true}) {
-            auto overlays =
-                    std::make_unique<Overlays>(scratch, OverlayWay{.api = api, .attach = attach});
+            const OverlayWay way{.api = api, .attach = attach};
+            auto overlays = std::make_unique<Overlays>(scratch, way);
             auto works = try_way(*overlays, directory);
-            if (works) return overlays;
+            if (works) remember(root, kWayFile, to_text(way));
+            // A full disk must not keep gardend from the containers that it has.
+            const bool full = !works && works.error().kind == base::Errc::exhausted;
+            if (works || (full && before == to_text(way))) return overlays;
             last = std::move(works).error();
         }
     }

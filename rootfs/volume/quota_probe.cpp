@@ -3,6 +3,7 @@
 #include "base/sys/btrfs.hpp"
 #include "base/sys/file.hpp"
 #include "rootfs/volume/quota.hpp"
+#include "rootfs/volume/remembered.hpp"
 
 #include <fcntl.h>
 
@@ -21,6 +22,7 @@ namespace sys = base::sys;
 namespace {
 
 constexpr const char* kProbe = "probe-quota";
+constexpr const char* kDriverFile = "quota-driver";
 constexpr std::uint64_t kProbeLimit = 1 << 20;
 constexpr std::array kBestFirst = {QuotaDriver::xfs, QuotaDriver::btrfs, QuotaDriver::loop};
 constexpr const char* kRefused = "no disk quota: containers that ask for a disk limit are refused";
@@ -59,6 +61,16 @@ std::string sentence(QuotaDriver driver) {
     return "";
 }
 
+// A disk that is too full to try is taken for what it was.
+Result<void> try_or_remember(QuotaDriver driver, FdRef directory) {
+    auto works = try_quota(driver, directory);
+    if (works) remember(directory, kDriverFile, to_string(driver));
+    if (!works && works.error().kind == Errc::exhausted &&
+        remembered(directory, kDriverFile) == to_string(driver))
+        return base::ok;
+    return works;
+}
+
 Result<QuotaProbe> use(QuotaDriver driver, const std::string& directory) {
     if (driver != QuotaDriver::none) {
         const Fd opened = TRY(sys::open_host(directory, O_RDONLY | O_DIRECTORY));
@@ -66,7 +78,7 @@ Result<QuotaProbe> use(QuotaDriver driver, const std::string& directory) {
             // Fails where it is not btrfs, which the trial tells better.
             (void)sys::btrfs::enable_quotas(opened);
         }
-        TRY(try_quota(driver, opened)
+        TRY(try_or_remember(driver, opened)
                     .context(base::format(
                             "quota_driver {} does not work on {}", to_string(driver), directory)));
     }
@@ -92,7 +104,7 @@ QuotaProbe probe_quota(const std::string& directory) {
     }
     std::string others;
     for (const QuotaDriver driver : kBestFirst) {
-        auto works = try_quota(driver, *opened);
+        auto works = try_or_remember(driver, *opened);
         if (works) return {.driver = driver, .why = sentence(driver) + others};
         others += base::format("; not {}: {}", to_string(driver), works.error().text);
     }
