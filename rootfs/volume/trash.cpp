@@ -20,6 +20,7 @@ namespace {
 
 // The mounts of a destroyed container go a moment after its last process.
 constexpr std::chrono::milliseconds kFirstRetry(10);
+constexpr std::chrono::milliseconds kLastRetry(2'000);
 constexpr std::chrono::milliseconds kRetryAfter(30'000);
 
 std::uint64_t random_start() {
@@ -117,7 +118,7 @@ void Trash::work() {
         if (!in_use) {
             pause = kRetryAfter;
         } else {
-            pause = pause == kRetryAfter ? kFirstRetry : std::min(2 * pause, kRetryAfter / 2);
+            pause = pause == kRetryAfter ? kFirstRetry : std::min(2 * pause, kLastRetry);
         }
     }
     idle_.notify_all();

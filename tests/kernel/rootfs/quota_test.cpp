@@ -144,7 +144,7 @@ void check_restart(const test::Kind& kind) {
 void check_many(const test::Kind& kind) {
     QuotaWorld world(kind);
     if (world.skip()) return;
-    for (int round = 0; round < 3; ++round) {
+    for (int round = 0; round < 2; ++round) {
         std::vector<base::Fd> roots;
         for (unsigned i = 0; i < 12; ++i) {
             auto root = world.volumes->create(
