@@ -191,8 +191,10 @@ base::Error to_error(const Report& report, const Process* process) {
     const bool missing = report.error == ENOENT || report.error == ENOTDIR;
     std::string detail(report.detail, ::strnlen(report.detail, sizeof report.detail));
     if (report.step == Step::execute && missing && process != nullptr) {
-        std::string text = "exec: \"" + process->program + "\": ";
-        text += process->slashed ? "no such file or directory"
+        // garden-api §3: consumers compare these texts.
+        std::string text =
+                "unable to start container process: exec: \"" + process->program + "\": ";
+        text += process->slashed ? "stat " + process->program + ": no such file or directory"
                                  : "executable file not found in $PATH";
         return base::Error{
                 .kind = base::Errc::not_found,
