@@ -49,7 +49,7 @@ Response Service::list(Request& request) {
 
 Response Service::create(Request& request) {
     auto wire = json_body<api::ContainerSpec>(request);
-    if (!wire) return refuse(request, wire.error());
+    if (!wire) return refuse_body(request, wire.error());
     auto spec = to_spec(std::move(*wire));
     if (!spec) return refuse(request, spec.error());
     const auto pass = creates_.enter(image_source(spec->image.uri));
@@ -67,7 +67,7 @@ Response Service::destroy(Request& request, const Handle& handle) {
 
 Response Service::stop(Request& request, const Handle& handle) {
     const auto body = json_body<api::StopRequest>(request);
-    if (!body) return refuse(request, body.error());
+    if (!body) return refuse_body(request, body.error());
     const auto done = engine_.stop(handle, body->kill);
     if (!done) return refuse(request, done.error());
     return none();
@@ -115,7 +115,7 @@ Response Service::memory(Request& request, const Handle& handle) {
 
 Response Service::net_in(Request& request, const Handle& handle) {
     const auto body = json_body<api::NetInRequest>(request);
-    if (!body) return refuse(request, body.error());
+    if (!body) return refuse_body(request, body.error());
     const auto known = engine_.properties(handle);
     if (!known) return refuse(request, known.error());
     return refuse(request, base::fail(Errc::unsupported, "net_in: not supported yet"));
@@ -127,20 +127,20 @@ Response Service::net_out(Request& request, const Handle& handle) {
     if (request.route.ends_with("/bulk")) {
         std::optional<std::vector<api::NetOutRule>> rules;
         const auto text = request.read_body();
-        if (!text) return refuse(request, text.error());
+        if (!text) return refuse_body(request, text.error());
         const auto read = base::json::decode<std::optional<std::vector<api::NetOutRule>>>(
                 *text, base::json::Rest::ignore);
-        if (!read) return refuse(request, read.error());
+        if (!read) return refuse_body(request, read.error());
         if (!*read || (*read)->empty()) return none();  // null and [] are no-ops
     } else if (const auto rule = json_body<api::NetOutRule>(request); !rule) {
-        return refuse(request, rule.error());
+        return refuse_body(request, rule.error());
     }
     return refuse(request, base::fail(Errc::unsupported, "net_out: not supported yet"));
 }
 
 Response Service::set_grace_time(Request& request, const Handle& handle) {
     const auto nanoseconds = json_body<std::int64_t>(request);
-    if (!nanoseconds) return refuse(request, nanoseconds.error());
+    if (!nanoseconds) return refuse_body(request, nanoseconds.error());
     const auto done = engine_.set_grace_time(handle, std::chrono::nanoseconds(*nanoseconds));
     if (!done) return refuse(request, done.error());
     return none();
@@ -160,7 +160,7 @@ Response Service::property(Request& request, const Handle& handle) {
 
 Response Service::set_property(Request& request, const Handle& handle) {
     const auto body = json_body<api::PropertyValue>(request);
-    if (!body) return refuse(request, body.error());
+    if (!body) return refuse_body(request, body.error());
     const auto done = engine_.set_property(handle, std::string(request.param("key")), body->value);
     if (!done) return refuse(request, done.error());
     return none();

@@ -106,7 +106,7 @@ base::Result<void> follow(EventWriter& events, Pull& pull, std::chrono::millisec
 
 Response Service::pull(Request& request) {
     auto ref = json_body<api::ImageRef>(request);
-    if (!ref) return refuse(request, ref.error());
+    if (!ref) return refuse_body(request, ref.error());
     if (ref->uri.empty()) return refuse(request, base::fail(Errc::invalid, "uri: missing"));
     auto pass = pulls_.enter(image_source(ref->uri));
     if (!pass) return refuse(request, pass.error());
@@ -139,7 +139,7 @@ Response Service::pull(Request& request) {
 
 Response Service::plan(Request& request) {
     auto wire = json_body<api::ContainerSpec>(request);
-    if (!wire) return refuse(request, wire.error());
+    if (!wire) return refuse_body(request, wire.error());
     auto spec = to_spec(std::move(*wire));
     if (!spec) return refuse(request, spec.error());
     auto text = engine_.plan_json(std::move(*spec));

@@ -62,7 +62,7 @@ Response Service::stream(int status, const Handle& handle, Attachment attachment
 
 Response Service::run(Request& request, const Handle& handle) {
     auto wire = json_body<api::ProcessSpec>(request);
-    if (!wire) return refuse(request, wire.error());
+    if (!wire) return refuse_body(request, wire.error());
     auto spec = to_spec(std::move(*wire));
     if (!spec) return refuse(request, spec.error());
     if (streams_->full()) {

@@ -136,6 +136,13 @@ base::http::Response Service::refuse(
     return response;
 }
 
+// What is over a limit here is the request, not a resource of ours.
+base::http::Response Service::refuse_body(const Request& request, const base::Error& error) {
+    auto response = refuse(request, error);
+    if (error.kind == base::Errc::exhausted) response.status = 413;
+    return response;
+}
+
 base::http::Response Service::none() {
     return Response::json("{}\n");
 }

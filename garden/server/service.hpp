@@ -87,6 +87,7 @@ class Service {
 
     Response refuse(
             const Request& request, const base::Error& error, std::string_view process_id = {});
+    Response refuse_body(const Request& request, const base::Error& error);
     Response none();  // {}
 
     Response ping(Request& request);

@@ -161,7 +161,7 @@ TEST_CASE("when every worker is taken and the queue is full, the refusal is type
         const auto text = wire.peek(200ms);
         if (text.empty()) return false;
         answer = parse_answer(text);
-        return true;
+        return answer.status == 503;  // before both workers are taken it is 404
     }));
     CHECK(answer.status == 503);
     CHECK(answer.head ==

@@ -139,7 +139,7 @@ TEST_CASE("a body that is wrong is refused with the path of what is wrong") {
     CHECK(create(R"({"limits":{"memory_limits":{"limit_in_bytes":"5"}}})").line() ==
           plain(400,
                 "limits.memory_limits.limit_in_bytes: "
-                "expected an integer, got \\\"5\\\""));
+                "expected an unsigned integer, got \\\"5\\\""));
     CHECK(create(R"({"limits":{"memory_limits":{"limit_in_bytes":1.0}}})").status == 400);
     CHECK(create(R"({"bind_mounts":[{},{"mode":7}]})").body.find("bind_mounts[1].mode: ") !=
           std::string::npos);
