@@ -372,7 +372,8 @@ std::string header_of(const Entry& entry) {
     if (entry.size >= kSmallSize) add_record(records, "size", std::to_string(entry.size));
     if (entry.uid >= kSmall) add_record(records, "uid", std::to_string(entry.uid));
     if (entry.gid >= kSmall) add_record(records, "gid", std::to_string(entry.gid));
-    if (entry.mtime < 0) add_record(records, "mtime", std::to_string(entry.mtime));
+    if (entry.mtime < 0 || static_cast<std::uint64_t>(entry.mtime) >= kSmallSize)
+        add_record(records, "mtime", std::to_string(entry.mtime));
     for (const auto& [name, value] : entry.xattrs)
         add_record(records, "SCHILY.xattr." + name, value);
     std::string out;

@@ -33,8 +33,8 @@ tar::Entry some_file(std::string name, std::uint64_t size) {
     entry.name = std::move(name);
     entry.size = size;
     entry.mode = 04755;
-    entry.uid = 3'000'000;  // more than seven octal digits
-    entry.mtime = 12345;
+    entry.uid = 3'000'000;         // more than seven octal digits
+    entry.mtime = 20'000'000'000;  // more than eleven
     return entry;
 }
 
@@ -56,7 +56,7 @@ TEST_CASE("an entry that was written is read back") {
     CHECK((*first)->name == entry.name);
     CHECK((*first)->uid == entry.uid);
     CHECK((*first)->mode == 04755);
-    CHECK((*first)->mtime == 12345);
+    CHECK((*first)->mtime == entry.mtime);
     CHECK((*first)->xattrs == entry.xattrs);
     char buffer[16];
     CHECK(*reader.data(buffer, sizeof buffer) == "hello");
