@@ -54,6 +54,13 @@ void Sink::append(std::string_view data) {
         data_.erase(0, data_.size() - kAttachmentBytes);
 }
 
+bool Sink::awaited() const {
+    // One more read must fit.
+    return !once_connected_ && !dropped_ && !ended_ &&
+           data_.size() + kReadBytes > kAttachmentBytes &&
+           std::chrono::steady_clock::now() - born_ < kConnectPatience;
+}
+
 void Sink::end() {
     ended_ = true;
     if (connected() && !pending()) close();

@@ -5,11 +5,14 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace garden::launch {
+
+inline constexpr std::size_t kReadBytes = 64U << 10;  // of a source at once
 
 // The last kTailBytes of a stream; grows as it is used.
 class Tail {
@@ -28,6 +31,9 @@ class Sink {
     // A connected sink above this holds the process back (kernel pipe), so that memory stays
     // bounded.
     static constexpr std::size_t kHigh = 256U << 10;
+    // A client connects its outputs right after it has heard of the process (garden-api 7.2). So
+    // long a full sink holds the process back before output is dropped.
+    static constexpr std::chrono::milliseconds kConnectPatience{1000};
 
     void append(std::string_view data);
     void end();  // nothing follows; the socket is closed once all is written
@@ -41,7 +47,10 @@ class Sink {
 
     bool pending() const { return connected() && head_ < data_.size(); }
 
-    bool full() const { return connected() && data_.size() - head_ >= kHigh; }
+    bool full() const { return connected() ? data_.size() - head_ >= kHigh : awaited(); }
+
+    // Not connected yet, full, and a client may still come.
+    bool awaited() const;
 
     base::FdRef fd() const { return fd_; }
 
@@ -58,6 +67,7 @@ class Sink {
     bool once_connected_ = false;
     bool ended_ = false;
     bool dropped_ = false;
+    const std::chrono::steady_clock::time_point born_ = std::chrono::steady_clock::now();
     std::string data_;  // from head_ on
     std::size_t head_ = 0;
 };

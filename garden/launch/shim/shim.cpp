@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace garden::launch {
 
@@ -95,7 +96,8 @@ void ShimLoop::handle(std::uint64_t key) {
 }
 
 int ShimLoop::timeout() const {
-    if (!ending_.empty() || (destroying_ && init_dead_)) return static_cast<int>(kTick.count());
+    if (!ending_.empty() || !awaiting_.empty() || (destroying_ && init_dead_))
+        return static_cast<int>(kTick.count());
     if (created_ && init_dead_ && !control_) return static_cast<int>(kAbandonedLook.count());
     return buffer_ ? static_cast<int>(kBufferIdle.count()) : -1;
 }
@@ -110,8 +112,10 @@ bool ShimLoop::is_abandoned() const {
 
 void ShimLoop::tick() {
     if (is_abandoned()) finished_ = true;
-    if (ending_.empty() && !buffer_ && !destroying_) return;
+    if (ending_.empty() && awaiting_.empty() && !buffer_ && !destroying_) return;
     const auto now = Clock::now();
+    for (const auto serial : std::exchange(awaiting_, {}))
+        if (processes_.contains(serial)) settle(serial);
     // tell_if_done() takes entries out of the set.
     const std::vector<std::uint64_t> ending(ending_.begin(), ending_.end());
     for (const auto serial : ending) (void)tell_if_done(serial, now);

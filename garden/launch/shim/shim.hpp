@@ -113,8 +113,9 @@ class ShimLoop {
     std::map<std::uint64_t, std::uint64_t> attachments_;  // to the serial of the process
     std::uint64_t next_serial_ = 1;
     std::uint64_t next_attachment_ = 1;
-    std::set<std::uint64_t> ending_;  // exited, not told
-    std::unique_ptr<char[]> buffer_;  // only while output flows
+    std::set<std::uint64_t> ending_;    // exited, not told
+    std::set<std::uint64_t> awaiting_;  // held back until a client connects, or does not
+    std::unique_ptr<char[]> buffer_;    // only while output flows
     Clock::time_point buffer_used_;
 
     std::uint64_t destroy_request_ = 0;

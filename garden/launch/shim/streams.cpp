@@ -17,7 +17,6 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr std::size_t kReadBytes = 64U << 10;
 constexpr int kReadsPerTurn = 16;  // then others get their turn
 // After the exit: background children may hold the pipes open; this much silence ends the wait
 // (garden-api 7.4).
@@ -93,11 +92,13 @@ void ShimLoop::flush_sink(std::uint64_t attachment, int stream) {
 
 void ShimLoop::settle(std::uint64_t serial) {
     auto& process = processes_.at(serial);
+    awaiting_.erase(serial);
     for (int stream = 0; stream < 2; ++stream) {
         bool full = false;
         for (auto& [id, attachment] : process.attachments) {
             auto& sink = attachment.sinks[stream];
             full = full || sink.full();
+            if (sink.awaited()) awaiting_.insert(serial);
             if (!sink.connected()) {
                 sink.watched = false;  // closing took it out of the set
                 continue;
@@ -116,8 +117,10 @@ void ShimLoop::settle(std::uint64_t serial) {
         if (!source.fd) continue;
         // Taken out, not muted: a hang-up would wake us without end.
         if (full && source.watched) unwatch(source.fd);
-        if (!full && !source.watched)
+        if (!full && !source.watched) {
             (void)watch(source.fd, key(stream == 0 ? Watched::out : Watched::err, serial), EPOLLIN);
+            process.progress = Clock::now();  // what was held back is still to be read
+        }
         source.watched = !full;
     }
 }
@@ -161,7 +164,8 @@ bool ShimLoop::tell_if_done(std::uint64_t serial, Clock::time_point now) {
     for (int stream = 0; stream < 2; ++stream) {
         open = open || process.sources[stream].fd;
         for (const auto& [id, attachment] : process.attachments)
-            waiting = waiting || attachment.sinks[stream].pending();
+            waiting = waiting || attachment.sinks[stream].pending() ||
+                      attachment.sinks[stream].awaited();
     }
     const auto quiet = now - process.progress;
     const bool silent = !waiting && quiet >= kSilence;

@@ -183,6 +183,22 @@ TEST_CASE("output that nobody reads does not hold the process") {
     CHECK(box.shim->tail("flood", OutputStream::out)->ends_with("end\n"));
 }
 
+TEST_CASE("a client that connects late by a moment gets everything") {
+    NEEDS(root, userns);
+    Box box;
+    box.must_create();
+    auto started = box.shim->run(
+            box.process(
+                    "burst",
+                    {"/bin/sh", "-c", "dd if=/dev/zero bs=64k count=50 2>/dev/null; echo end"}),
+            {});
+    REQUIRE(started);
+    std::this_thread::sleep_for(400ms);  // longer than the silence that ends a process's output
+    const auto output = test::collect(*box.shim, started->attachment);
+    CHECK(output.out.size() == 50 * (64U << 10) + 4);
+    CHECK(box.heard->exit_of("burst") == 0);
+}
+
 TEST_CASE("a slow client holds the process back and memory stays bounded") {
     NEEDS(root, userns);
     Box box;
