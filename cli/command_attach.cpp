@@ -17,6 +17,7 @@ base::Result<int> run_command(Context& context, const AttachOptions& options) {
             .input = options.no_stdin ? SessionOptions::Input::none : SessionOptions::Input::pass,
             .tty = options.tty,
             .forward_signals = !options.no_stdin,
+            .name = options.handle + " " + id,
             .already_out = {},
             .already_err = {}};
     if (options.tty) {
@@ -38,7 +39,10 @@ base::Result<int> run_command(Context& context, const LogsOptions& options) {
     auto stream = options.follow ? std::optional(TRY(context.client.attach(options.handle, id)))
                                  : std::nullopt;
     SessionOptions session{
-            .input = SessionOptions::Input::none, .tty = false, .forward_signals = false};
+            .input = SessionOptions::Input::none,
+            .tty = false,
+            .forward_signals = false,
+            .name = options.handle + " " + id};
     session.already_out = TRY(context.client.logs(options.handle, id, false));
     session.already_err = TRY(context.client.logs(options.handle, id, true));
     TRY(print(session.already_out));

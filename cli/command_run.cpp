@@ -23,10 +23,11 @@ base::Result<int> not_started(const base::Error& error) {
     return start_exit_code(error);
 }
 
-SessionOptions session_options(const ProcessOptions& process) {
+SessionOptions session_options(const ProcessOptions& process, std::string name) {
     return {.input = process.interactive ? SessionOptions::Input::pass : SessionOptions::Input::end,
             .tty = process.tty,
             .forward_signals = true,
+            .name = std::move(name),
             .already_out = {},
             .already_err = {}};
 }
@@ -41,8 +42,12 @@ base::Result<int> leave_running(
 }
 
 base::Result<SessionEnd> watch(
-        garden::api::ProcessStream& stream, const ProcessOptions& process, SignalGate& signals) {
-    const auto end = TRY(run_session(stream, session_options(process), signals));
+        garden::api::ProcessStream& stream,
+        const ProcessOptions& process,
+        const std::string& handle,
+        SignalGate& signals) {
+    const auto options = session_options(process, handle + " " + stream.process_id());
+    const auto end = TRY(run_session(stream, options, signals));
     if (end.detached) say("detached; the process keeps running");
     return end;
 }
@@ -67,9 +72,11 @@ base::Result<int> run_in(
         return not_started(stream.error());
     }
     if (options.process.detach) return leave_running(*stream, options.process.interactive, handle);
-    const auto end = watch(*stream, options.process, signals);
-    // Who left by the detach keys wants the process to go on, --rm or not.
-    if (options.remove && !(end && end->detached)) destroy_quietly(context, handle);
+    const auto end = watch(*stream, options.process, handle, signals);
+    // Who left by the detach keys wants the process to go on, --rm or not; and so it does when the
+    // daemon is gone.
+    const bool goes_on = end ? end->detached : end.error().kind == base::Errc::unavailable;
+    if (options.remove && !goes_on) destroy_quietly(context, handle);
     return static_cast<int>(TRY(end).code);
 }
 
@@ -97,7 +104,7 @@ base::Result<int> run_command(Context& context, const ExecOptions& options) {
     if (!stream) return not_started(stream.error());
     if (options.process.detach)
         return leave_running(*stream, options.process.interactive, stream->process_id());
-    return static_cast<int>(TRY(watch(*stream, options.process, signals)).code);
+    return static_cast<int>(TRY(watch(*stream, options.process, options.handle, signals)).code);
 }
 
 }  // namespace cli

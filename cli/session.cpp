@@ -261,7 +261,11 @@ int SignalGate::next() {
 
 base::Result<SessionEnd> run_session(
         garden::api::ProcessStream& stream, const SessionOptions& options, SignalGate& signals) {
-    return Session(stream, options, signals).run();
+    auto end = Session(stream, options, signals).run();
+    if (end || end.error().kind != base::Errc::unavailable) return end;
+    auto error = std::move(end).error();
+    error.text += "\nhint: processes outlive the daemon; look with: cloche attach " + options.name;
+    return error;
 }
 
 }  // namespace cli

@@ -41,6 +41,7 @@ struct SessionOptions {
     Input input = Input::end;
     bool tty = false;             // raw terminal, detach keys, stderr is not opened
     bool forward_signals = true;  // else a signal ends the session
+    std::string name;             // HANDLE PROCESS, as attach finds it again
     std::string already_out,
             already_err;  // the tail that was printed before: an overlap is not printed twice
 };

@@ -81,7 +81,10 @@ class Machine:
     def start(self):
         config = {"Env": ["PATH=/bin", "FROM=image"], "Cmd": ["echo", "the image's command"]}
         self.registry = Registry(self.rootfs, config, pause=0.1)
-        self.log = open(os.path.join(self.home, "gardend.log"), "wb")
+        self.log = open(os.path.join(self.home, "gardend.log"), "ab")
+        self.serve()
+
+    def serve(self):
         self.daemon = subprocess.Popen(
             self.gardend("server"), stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL
         )
@@ -96,18 +99,22 @@ class Machine:
         with open(os.path.join(self.home, "gardend.log"), errors="replace") as text:
             return text.read()[-8000:]
 
+    def end_daemon(self):
+        """Containers stay."""
+        self.daemon.terminate()
+        try:
+            self.daemon.wait(WAIT)
+        except subprocess.TimeoutExpired:
+            self.daemon.kill()
+            self.daemon.wait()
+
     def stop(self):
         """Ends the daemon and takes down what it made on this host."""
         if self.registry is not None:
             self.registry.stop()
         cleaned = 0
         if self.daemon is not None:
-            self.daemon.terminate()
-            try:
-                self.daemon.wait(WAIT)
-            except subprocess.TimeoutExpired:
-                self.daemon.kill()
-                self.daemon.wait()
+            self.end_daemon()
             cleaned = subprocess.run(
                 self.gardend("cleanup"), stdout=self.log, stderr=self.log, timeout=WAIT
             ).returncode
