@@ -125,7 +125,8 @@ Result<void> clear(const std::string& scratch) {
     constexpr int kMost = 1000;  // stacked on one place: far more than crashes of ours
     const Fd directory = TRY(sys::open_host(scratch, O_RDONLY | O_DIRECTORY));
     for (const auto& name : TRY(sys::list_directory(directory))) {
-        for (int i = 0; i < kMost && sys::detach_mount(scratch + "/" + name); ++i) {
+        const std::string place = base::format("{}/{}", scratch, name);
+        for (int i = 0; i < kMost && sys::detach_mount(place); ++i) {
         }
     }
     return base::ok;

@@ -11,7 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <thread>
 
 using base::Errc;
@@ -230,4 +232,38 @@ TEST_CASE("a limit costs little", "[.bench][root][quota]") {
                  << " us");
         }
     }
+}
+
+TEST_CASE("a project of its own costs a volume less than a millisecond", "[.bench][root][quota]") {
+    NEEDS(root);
+    QuotaWorld world(test::kXfs);
+    if (world.skip()) return;
+    REQUIRE(base::sys::ensure_directory(world.files / "plain", 0700));
+    auto plain = rootfs::Volumes::open({.directory = world.files / "plain"}, world.images);
+    REQUIRE(plain);
+    using Clock = std::chrono::steady_clock;
+    std::vector<Clock::duration> with;
+    std::vector<Clock::duration> without;
+    std::vector<base::Fd> roots;
+    // By turns on one file system, and the middle of each: a busy machine says nothing then.
+    for (int i = 0; i < 150; ++i) {
+        for (const bool limited : {false, true}) {
+            auto& volumes = limited ? world.volumes : *plain;
+            const auto request = world.request("v" + std::to_string(i), limited ? 10 * kMiB : 0);
+            const auto start = Clock::now();
+            auto root = volumes->create(request);
+            (limited ? with : without).push_back(Clock::now() - start);
+            REQUIRE(root);
+            roots.push_back(std::move(*root));
+        }
+    }
+    const auto middle = [](std::vector<Clock::duration>& times) {
+        std::sort(times.begin(), times.end());
+        return std::chrono::duration_cast<std::chrono::microseconds>(times[times.size() / 2]);
+    };
+    const auto none = middle(without);
+    const auto xfs = middle(with);
+    WARN("create: none " << none.count() << " us, with a project " << xfs.count() << " us");
+    // An emulated processor takes some ten times as long.
+    CHECK((xfs - none).count() < (std::getenv("VM_GUEST") != nullptr ? 10'000 : 1'000));
 }
