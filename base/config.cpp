@@ -249,17 +249,11 @@ void declare_ignored(
     }
 }
 
-}  // namespace
-
-Result<Loaded> Schema::load(
-        const std::vector<std::string>& arguments,
-        const std::map<std::string, std::string>& environment) {
-    CLI::App app(options_.about, options_.program);
-    Collected collected;
-    bool version = false;
+void declare_common(
+        CLI::App& app, const Schema::Options& options, Collected& collected, bool& version) {
     app.add_option(
                "--config", collected.file,
-               fmt::format("Configuration file, TOML or JSON [{}]", options_.default_file))
+               fmt::format("Configuration file, TOML or JSON [{}]", options.default_file))
             ->type_name("FILE");
     app.add_flag(
             "--check-config", collected.check,
@@ -268,6 +262,17 @@ Result<Loaded> Schema::load(
             "--print-config", collected.print,
             "Print the settings in force and where each comes from, exit");
     app.add_flag("--version", version, "Print the version, exit");
+}
+
+}  // namespace
+
+Result<Loaded> Schema::load(
+        const std::vector<std::string>& arguments,
+        const std::map<std::string, std::string>& environment) {
+    CLI::App app(options_.about, options_.program);
+    Collected collected;
+    bool version = false;
+    declare_common(app, options_, collected, version);
     declare(app, items_, *this, collected);
     declare_ignored(app, ignored_, collected);
     for (const auto& [name, help] : commands_) app.add_subcommand(name, help)->fallthrough();

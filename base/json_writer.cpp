@@ -31,44 +31,45 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
     return length;
 }
 
+// Appends the character that begins at `at`; how many bytes of the text it was.
+std::size_t append_escaped_at(std::string& out, std::string_view text, std::size_t at) {
+    const char c = text[at];
+    switch (c) {
+        case '"':
+            out += "\\\"";
+            return 1;
+        case '\\':
+            out += "\\\\";
+            return 1;
+        case '\n':
+            out += "\\n";
+            return 1;
+        case '\r':
+            out += "\\r";
+            return 1;
+        case '\t':
+            out += "\\t";
+            return 1;
+        default:  // a char, not an enum: everything else
+            break;
+    }
+    if (static_cast<unsigned char>(c) < 0x20) {
+        fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+        return 1;
+    }
+    const std::size_t length = sequence_length(text, at);
+    if (length == 0) {
+        out += "\xEF\xBF\xBD";
+        return 1;
+    }
+    out.append(text, at, length);
+    return length;
+}
+
 }  // namespace
 
 void append_escaped(std::string& out, std::string_view text) {
-    for (std::size_t at = 0; at < text.size();) {
-        const char c = text[at];
-        switch (c) {
-            case '"':
-                out += "\\\"";
-                break;
-            case '\\':
-                out += "\\\\";
-                break;
-            case '\n':
-                out += "\\n";
-                break;
-            case '\r':
-                out += "\\r";
-                break;
-            case '\t':
-                out += "\\t";
-                break;
-            default: {  // a char, not an enum: everything else
-                if (static_cast<unsigned char>(c) < 0x20) {
-                    fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-                    break;
-                }
-                const std::size_t length = sequence_length(text, at);
-                if (length == 0) {
-                    out += "\xEF\xBF\xBD";
-                    break;
-                }
-                out.append(text, at, length);
-                at += length;
-                continue;
-            }
-        }
-        ++at;
-    }
+    for (std::size_t at = 0; at < text.size();) at += append_escaped_at(out, text, at);
 }
 
 void Writer::separate() {

@@ -141,7 +141,7 @@ Result<std::string> form_decode(std::string_view text) {
 }
 
 std::string percent_encode(std::string_view text) {
-    constexpr std::string_view digits = "0123456789ABCDEF";
+    constexpr std::string_view kDigits = "0123456789ABCDEF";
     std::string out;
     for (const char c : text) {
         if (is_unreserved(c)) {
@@ -150,8 +150,8 @@ std::string percent_encode(std::string_view text) {
         }
         const auto byte = static_cast<unsigned char>(c);
         out.push_back('%');
-        out.push_back(digits[byte >> 4]);
-        out.push_back(digits[byte & 15]);
+        out.push_back(kDigits[byte >> 4]);
+        out.push_back(kDigits[byte & 15]);
     }
     return out;
 }
@@ -224,9 +224,9 @@ bool is_header_value(std::string_view text) {
 }
 
 bool is_token(std::string_view text) {
-    constexpr std::string_view extra = "!#$%&'*+-.^_`|~";
+    constexpr std::string_view kExtra = "!#$%&'*+-.^_`|~";
     return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-        return (is_unreserved(c)) || extra.find(c) != std::string_view::npos;
+        return (is_unreserved(c)) || kExtra.find(c) != std::string_view::npos;
     });
 }
 

@@ -72,7 +72,8 @@ Result<void> Acceptor::admit(sys::Accepted accepted) {
     core_.sessions.insert(session);
     ++core_.open;
     asio::co_spawn(
-            core_.io, Session::run(session), [core = &core_, session](std::exception_ptr error) {
+            core_.io, Session::run(session),
+            [core = &core_, session](const std::exception_ptr& error) {
                 // A coroutine of ours does not throw: what arrives here is a bug or an empty
                 // memory, both end the program.
                 if (error) std::rethrow_exception(error);
@@ -216,7 +217,7 @@ Result<std::unique_ptr<Server>> Server::start(ServerConfig config, Handler handl
     core.paused = paused;
     for (auto& acceptor : impl->acceptors) {
         ++core.acceptors;
-        asio::co_spawn(core.io, Acceptor::run(*acceptor), [&core](std::exception_ptr error) {
+        asio::co_spawn(core.io, Acceptor::run(*acceptor), [&core](const std::exception_ptr& error) {
             if (error) std::rethrow_exception(error);
             {
                 const std::lock_guard lock(core.stop_mutex);

@@ -295,12 +295,14 @@ TEST_CASE("stop lets a running request finish and closes idle connections") {
     RawConnection idle(server.endpoint()), busy(server.endpoint());
     busy.send("GET / HTTP/1.1\r\n\r\n");
     while (!entered) std::this_thread::yield();
-    std::thread stopper([&] { CHECK(server.server().stop(5s)); });
+    std::atomic<bool> stopped = false;
+    std::thread stopper([&] { stopped = server.server().stop(5s); });
     CHECK(idle.read_to_end().empty());
     CHECK(idle.ended());
     go = true;
     CHECK(busy.read_to_end().find("late answer") != std::string::npos);
     stopper.join();
+    CHECK(stopped);
 }
 
 TEST_CASE("stop cuts off what is not over at the deadline") {
