@@ -157,7 +157,6 @@ TEST_CASE("a store that fills up in the middle of creates leaves no half of any"
     CHECK(daemon.findings() == std::vector<std::string>{});
     daemon.restart();
     const auto handles = daemon.client().list().value();
-    for (const auto& handle : handles)
-        CHECK(daemon.client().destroy(handle));
+    for (const auto& handle : handles) CHECK(daemon.client().destroy(handle));
     daemon.create("again");
 }

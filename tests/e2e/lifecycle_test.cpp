@@ -129,8 +129,7 @@ TEST_CASE("50 containers at once: created, used and destroyed in parallel") {
     CHECK(handles.size() == 50);
     std::set<std::string> addresses;
     const auto infos = daemon.client().bulk_info(handles).value();
-    for (const auto& [handle, entry] : infos)
-        addresses.insert(entry.info.container_ip);
+    for (const auto& [handle, entry] : infos) addresses.insert(entry.info.container_ip);
     CHECK(addresses.size() == 50);
     daemon.restart();
     CHECK(daemon.client().list().value().size() == 50);
