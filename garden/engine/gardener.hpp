@@ -46,6 +46,8 @@ class Gardener final : public Engine {
     };
 
     explicit Gardener(Parts parts);
+    Gardener(const Gardener&) = delete;
+    Gardener& operator=(const Gardener&) = delete;
     ~Gardener() override;
     base::Result<void> recover();  // once, before the first operation
     void begin();                  // fills the pool
@@ -137,6 +139,7 @@ class Gardener final : public Engine {
     // recover.cpp
     struct Recovery;
     base::Result<void> adopt(const Handle& handle, Recovery& recovery);
+    void resume(const ContainerPtr& container);
     base::Result<void> join(Container& container, std::chrono::milliseconds deadline);
     bool join_late(const std::weak_ptr<Container>& weak);
     void join_processes(Container& container, const launch::ShimState& state);

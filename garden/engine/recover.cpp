@@ -102,6 +102,12 @@ base::Result<void> Gardener::adopt(const Handle& handle, Recovery& recovery) {
         recovery.doomed.push_back(std::move(container));
         return base::ok;
     }
+    resume(container);
+    return base::ok;
+}
+
+void Gardener::resume(const ContainerPtr& container) {
+    const auto& record = container->record;
     for (auto& process : Depot::load_processes(container->bundle)) {
         container->processes.adopt(
                 {.id = process.id,
@@ -114,15 +120,23 @@ base::Result<void> Gardener::adopt(const Handle& handle, Recovery& recovery) {
     }
     container->ready = true;
     registry_.adopt(container);
-    timers_->arm(handle, record.spec.grace_time);
+    timers_->arm(container->handle, record.spec.grace_time);
     if (!container->shim) {
+        // What it wrote down before it was killed; whatever has no code there was killed with it.
+        if (const auto exits = launch::read_exits(container->bundle)) {
+            for (const auto& exit : *exits) {
+                if (container->processes.contains(exit.id))
+                    container->processes.exited(exit.id, exit.exit_code);
+            }
+        }
         bury(container, "garden-shim is gone");
-        return base::ok;
+        container->processes.end_all(kKilledExitCode);  // also when it was buried before
+        return;
     }
     listen(container);
     if (!record.dead) watch_oom(container);
     const auto joined = join(*container, kFirstAnswer);
-    if (joined) return base::ok;
+    if (joined) return;
     {
         const std::lock_guard lock(container->mutex);
         container->join_error = joined.error().text;
@@ -130,7 +144,6 @@ base::Result<void> Gardener::adopt(const Handle& handle, Recovery& recovery) {
     container->joined = false;
     latecomers_->add(
             [this, weak = std::weak_ptr<Container>(container)] { return join_late(weak); });
-    return base::ok;
 }
 
 bool Gardener::join_late(const std::weak_ptr<Container>& weak) {

@@ -128,6 +128,29 @@ TEST_CASE(
     fixture.engine().destroy(handle).value();
 }
 
+TEST_CASE("exit codes outlive a killed shim, and a restart after that") {
+    NEEDS(root, userns, nft);
+    EngineFixture fixture;
+    const auto handle = fixture.create("noted");
+    auto spec = EngineFixture::process({"sh", "-c", "exit 9"});
+    spec.id = "told";
+    fixture.engine().run(handle, spec).value();
+    CHECK(fixture.wait(handle, "told") == 9);
+    const auto shim = shim_of(fixture, handle);
+    std::string running;
+    const auto rows = fixture.engine().processes(handle).value();
+    for (const auto& row : rows) {
+        if (row.id != "told") running = row.id;
+    }
+    REQUIRE(::kill(shim, SIGKILL) == 0);
+    for (int restarts = 0; restarts < 2; ++restarts) {
+        fixture.restart();
+        CHECK(fixture.wait(handle, "told") == 9);
+        CHECK(fixture.wait(handle, running) == 137);
+    }
+    fixture.engine().destroy(handle).value();
+}
+
 TEST_CASE("a half-made container of a killed gardend is taken down at start") {
     NEEDS(root, userns, nft);
     EngineFixture fixture;
