@@ -159,6 +159,26 @@ std::string plain_header(const Entry& entry, char type) {
     return block;
 }
 
+// The fields that every header has, but for the size and the type.
+base::Result<void> read_fields(const char* header, Entry& entry) {
+    const char type = header[kTypeAt];
+    const bool ustar = text_of(header, {kMagic.at, 5}) == "ustar";
+    const bool gnu = std::string_view(header + kMagic.at, 8) == std::string_view("ustar  \0", 8);
+    entry.name = text_of(header, kName);
+    const auto prefix = text_of(header, kPrefix);
+    if (ustar && !gnu && !prefix.empty()) entry.name = std::string(prefix) + "/" + entry.name;
+    entry.link = text_of(header, kLinkName);
+    entry.mode = static_cast<std::uint32_t>(TRY(size_of(header, kMode)) & 07777U);
+    entry.uid = TRY(size_of(header, kUid));
+    entry.gid = TRY(size_of(header, kGid));
+    entry.mtime = TRY(number_of(header, kMtime));
+    if (type == '3' || type == '4') {
+        entry.major = static_cast<std::uint32_t>(TRY(size_of(header, kMajor)));
+        entry.minor = static_cast<std::uint32_t>(TRY(size_of(header, kMinor)));
+    }
+    return base::ok;
+}
+
 }  // namespace
 
 base::Result<bool> Reader::block(Block& to) {
@@ -216,7 +236,9 @@ base::Result<std::optional<Entry>> Reader::next() {
         Entry entry;
         entry.size = TRY(size_of(header.data(), kSize));
         const char type = header[kTypeAt];
-        const auto without_end = [](std::string text) { return text.substr(0, text.find('\0')); };
+        const auto without_end = [](const std::string& text) {
+            return text.substr(0, text.find('\0'));
+        };
         switch (type) {
             case 'x':
                 records = TRY(records_of(TRY(extension(entry.size))));
@@ -233,23 +255,9 @@ base::Result<std::optional<Entry>> Reader::next() {
             default:
                 break;  // a character of the archive, not an enumerator of ours
         }
-        const bool ustar = text_of(header.data(), {kMagic.at, 5}) == "ustar";
-        const bool gnu =
-                std::string_view(header.data() + kMagic.at, 8) == std::string_view("ustar  \0", 8);
-        entry.name = text_of(header.data(), kName);
-        const auto prefix = text_of(header.data(), kPrefix);
-        if (ustar && !gnu && !prefix.empty()) entry.name = std::string(prefix) + "/" + entry.name;
-        entry.link = text_of(header.data(), kLinkName);
+        TRY(read_fields(header.data(), entry));
         if (!long_name.empty()) entry.name = long_name;
         if (!long_link.empty()) entry.link = long_link;
-        entry.mode = static_cast<std::uint32_t>(TRY(size_of(header.data(), kMode)) & 07777U);
-        entry.uid = TRY(size_of(header.data(), kUid));
-        entry.gid = TRY(size_of(header.data(), kGid));
-        entry.mtime = TRY(number_of(header.data(), kMtime));
-        if (type == '3' || type == '4') {
-            entry.major = static_cast<std::uint32_t>(TRY(size_of(header.data(), kMajor)));
-            entry.minor = static_cast<std::uint32_t>(TRY(size_of(header.data(), kMinor)));
-        }
         if (type >= '0' && type <= '6')
             entry.type = static_cast<Type>(type);
         else if (type == '\0' || type == '7' || type == 'S')
@@ -261,7 +269,7 @@ base::Result<std::optional<Entry>> Reader::next() {
         // Before POSIX a directory was a file whose name ends in a slash.
         if (entry.type == Type::file && type == '\0' && entry.name.ends_with('/'))
             entry.type = Type::directory;
-        TRY(apply(entry, std::move(records)));
+        TRY(apply(entry, records));
         if (entry.type != Type::file)
             entry.size = 0;  // a link's size is that of its target, nothing follows
         if (entry.name.size() > kMaxName || entry.link.size() > kMaxName)
@@ -276,9 +284,9 @@ base::Result<std::optional<Entry>> Reader::next() {
     }
 }
 
-base::Result<void> Reader::apply(Entry& entry, std::map<std::string, std::string> records) {
+base::Result<void> Reader::apply(Entry& entry, const std::map<std::string, std::string>& records) {
     constexpr std::string_view kXattr = "SCHILY.xattr.";
-    for (auto& [key, value] : records) {
+    for (const auto& [key, value] : records) {
         if (key == "path" && !records.contains("GNU.sparse.name"))
             entry.name = value;
         else if (key == "GNU.sparse.name")
@@ -294,7 +302,7 @@ base::Result<void> Reader::apply(Entry& entry, std::map<std::string, std::string
         else if (key == "mtime")
             TRY(apply_time(entry, value));
         else if (key.starts_with(kXattr))
-            entry.xattrs[key.substr(kXattr.size())] = std::move(value);
+            entry.xattrs[key.substr(kXattr.size())] = value;
         else if (key == "GNU.sparse.major" && value == "1")
             entry.sparse = true;
         else if (key == "GNU.sparse.realsize")

@@ -71,7 +71,7 @@ class Reader {
     base::Result<bool> block(Block& to);  // false: orderly end
     base::Result<void> skip();
     base::Result<std::string> extension(std::uint64_t size);
-    base::Result<void> apply(Entry& entry, std::map<std::string, std::string> records);
+    base::Result<void> apply(Entry& entry, const std::map<std::string, std::string>& records);
     base::Result<void> old_sparse(Entry& entry, const Block& header);
     base::Result<void> new_sparse(Entry& entry);
 

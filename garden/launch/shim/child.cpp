@@ -20,6 +20,7 @@
 
 namespace garden::launch {
 
+// NOLINTNEXTLINE(readability-function-size): a table
 std::string_view to_string(Step step) {
     switch (step) {
         case Step::receive_plan:
@@ -184,8 +185,8 @@ void confine(const Child& child, const Confinement& confinement, const Ids& ids)
     // SC-07: without no_new_privs loading needs CAP_SYS_ADMIN, so it comes before the capabilities
     // fall.
     if (!confinement.no_new_privileges) load_filter(child, confinement);
-    static const std::vector<std::uint32_t> kNone;
-    const auto& groups = ids.groups != nullptr ? *ids.groups : kNone;
+    const std::vector<std::uint32_t> none;
+    const auto& groups = ids.groups != nullptr ? *ids.groups : none;
     if (::setgroups(groups.size(), groups.data()) != 0) child.die(Step::groups);  // ID-09
     if (::setresgid(ids.gid, ids.gid, ids.gid) != 0)
         child.die(Step::ids, "gid " + std::to_string(ids.gid));

@@ -25,6 +25,18 @@ bool make(int parent, const std::string& name, bool file, const Making& making) 
     return ::fchownat(parent, name.c_str(), making.uid, making.gid, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+// Where the link `name` points to; empty with errno when it cannot be followed any further.
+std::string target_of(int parent, const std::string& name, int links) {
+    char target[PATH_MAX];
+    const ssize_t size = ::readlinkat(parent, name.c_str(), target, sizeof target);
+    if (size <= 0) return {};
+    if (static_cast<std::size_t>(size) == sizeof target || links == 0) {
+        errno = ELOOP;
+        return {};
+    }
+    return {target, static_cast<std::size_t>(size)};
+}
+
 base::Fd walk(int root, std::string_view rest, const Making& making, int links) {
     const std::uint64_t resolve = making.follow ? kFollowInRoot : kNoLinks;
     base::Fd parent(raw::openat2(root, ".", O_PATH | O_DIRECTORY, kFollowInRoot));
@@ -44,14 +56,8 @@ base::Fd walk(int root, std::string_view rest, const Making& making, int links) 
                 next = base::Fd(raw::openat2(parent.get(), name.c_str(), flags, kNoLinks));
             } else if (errno == EEXIST && making.follow) {
                 // A link to nothing: the target is made where it points to, inside the root.
-                char target[PATH_MAX];
-                const ssize_t size =
-                        ::readlinkat(parent.get(), name.c_str(), target, sizeof target);
-                if (size <= 0 || static_cast<std::size_t>(size) == sizeof target || links == 0) {
-                    if (size > 0) errno = ELOOP;
-                    return {};
-                }
-                std::string path(target, static_cast<std::size_t>(size));
+                auto path = target_of(parent.get(), name, links);
+                if (path.empty()) return {};
                 if (path.front() != '/') path = before + "/" + path;
                 if (!rest.empty()) path += "/" + std::string(rest);
                 return walk(root, path, making, links - 1);

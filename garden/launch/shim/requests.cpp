@@ -57,7 +57,7 @@ void ShimLoop::dispatch(Frame frame) {
             done = create(std::move(frame));
             break;
         case MessageKind::run:
-            done = run_process(std::move(frame));
+            done = run_process(frame);
             break;
         case MessageKind::destroy:
             done = destroy(frame);
@@ -181,7 +181,7 @@ base::Result<void> ShimLoop::check_alive() const {
     return base::ok;
 }
 
-base::Result<void> ShimLoop::run_process(Frame frame) {
+base::Result<void> ShimLoop::run_process(const Frame& frame) {
     const auto plan = TRY(decode_process_plan(frame.body, frame.fds.size()));
     TRY(check_alive());
     if (find(plan.id) != nullptr) {
@@ -334,6 +334,58 @@ ShimState ShimLoop::state() const {
     return out;
 }
 
+base::Result<void> ShimLoop::change_attachment(const Frame& frame, const Arguments& arguments) {
+    std::uint64_t serial = 0;
+    auto known = by_attachment(arguments.attachment, &serial);
+    if (!known) {
+        if (frame.kind == MessageKind::connect_output) return std::move(known).error();
+        return base::ok;  // closed or forgotten already
+    }
+    auto& process = **known;
+    auto& attachment = process.attachments.at(arguments.attachment);
+    if (frame.kind == MessageKind::connect_output) {
+        if (frame.fds.size() != 1)
+            return sys::plain_error(base::Errc::invalid, "connect: one descriptor is needed");
+        auto& sink = attachment.sinks[arguments.stream];
+        TRY(sink.connect(TRY(sys::duplicate(frame.fds.front()))));
+    } else {
+        attachment.holds_input = false;
+        release_input(process);
+        if (frame.kind == MessageKind::detach) {
+            for (auto& sink : attachment.sinks) {
+                if (!sink.once_connected()) sink.drop();
+            }
+            if (!attachment.sinks[0].connected() && !attachment.sinks[1].connected()) {
+                attachments_.erase(arguments.attachment);
+                process.attachments.erase(arguments.attachment);
+            }
+        }
+    }
+    settle(serial);
+    return base::ok;
+}
+
+base::Result<void> ShimLoop::attach(
+        Process& process, std::uint64_t serial, Outcome& outcome, Fds& fds) {
+    if (process.attachments.size() >= kMaxAttachments) {
+        return sys::plain_error(
+                base::Errc::exhausted,
+                "the process has " + std::to_string(kMaxAttachments) + " attachments");
+    }
+    outcome.pid = process.pid;
+    outcome.attachment = next_attachment_++;
+    auto& attachment = process.attachments.try_emplace(outcome.attachment).first->second;
+    attachments_.emplace(outcome.attachment, serial);
+    for (int i = 0; i < 2; ++i) {
+        if (!process.sources[i].fd || process.told) attachment.sinks[i].end();
+    }
+    if (process.input && !process.exited) {
+        outcome.input = true;
+        fds.push_back(TRY(sys::duplicate(process.input)));
+    }
+    return base::ok;
+}
+
 base::Result<Outcome> ShimLoop::small(const Frame& frame, Fds& fds) {
     auto arguments = TRY(from_bytes<Arguments>(frame.body, "request"));
     if (arguments.stream > 1)
@@ -343,61 +395,20 @@ base::Result<Outcome> ShimLoop::small(const Frame& frame, Fds& fds) {
         outcome.state = state();
         return outcome;
     }
-    std::uint64_t serial = 0;
     if (arguments.attachment != 0) {
-        auto known = by_attachment(arguments.attachment, &serial);
-        if (!known) {
-            if (frame.kind == MessageKind::connect_output) return std::move(known).error();
-            return outcome;  // closed or forgotten already
-        }
-        auto& process = **known;
-        auto& attachment = process.attachments.at(arguments.attachment);
-        if (frame.kind == MessageKind::connect_output) {
-            if (frame.fds.size() != 1)
-                return sys::plain_error(base::Errc::invalid, "connect: one descriptor is needed");
-            auto& sink = attachment.sinks[arguments.stream];
-            TRY(sink.connect(TRY(sys::duplicate(frame.fds.front()))));
-        } else {
-            attachment.holds_input = false;
-            release_input(process);
-            if (frame.kind == MessageKind::detach) {
-                for (auto& sink : attachment.sinks) {
-                    if (!sink.once_connected()) sink.drop();
-                }
-                if (!attachment.sinks[0].connected() && !attachment.sinks[1].connected()) {
-                    attachments_.erase(arguments.attachment);
-                    process.attachments.erase(arguments.attachment);
-                }
-            }
-        }
-        settle(serial);
+        TRY(change_attachment(frame, arguments));
         return outcome;
     }
+    std::uint64_t serial = 0;
     Process* process = find(arguments.process_id, &serial);
     if (process == nullptr || is_starting(*process)) {
         if (frame.kind == MessageKind::forget) return outcome;  // idempotent
         return sys::plain_error(base::Errc::not_found, "no process '" + arguments.process_id + "'");
     }
     switch (frame.kind) {
-        case MessageKind::attach: {
-            if (process->attachments.size() >= kMaxAttachments) {
-                return sys::plain_error(
-                        base::Errc::exhausted,
-                        "the process has " + std::to_string(kMaxAttachments) + " attachments");
-            }
-            outcome.pid = process->pid;
-            outcome.attachment = next_attachment_++;
-            auto& attachment = process->attachments.try_emplace(outcome.attachment).first->second;
-            attachments_.emplace(outcome.attachment, serial);
-            for (int i = 0; i < 2; ++i) {
-                if (!process->sources[i].fd || process->told) attachment.sinks[i].end();
-            }
-            if (process->input && !process->exited) {
-                outcome.input = true;
-                fds.push_back(TRY(sys::duplicate(process->input)));
-            }
+        case MessageKind::attach:
+            TRY(attach(*process, serial, outcome, fds));
             break;
-        }
         case MessageKind::tail:
             outcome.data = process->sources[arguments.stream].tail.text();
             break;

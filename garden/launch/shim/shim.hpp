@@ -63,9 +63,11 @@ class ShimLoop {
     base::Result<void> prepare(const Frame& frame);
     base::Result<void> create(Frame frame);
     void created();  // the first process is garden-init, or has failed
-    base::Result<void> run_process(Frame frame);
+    base::Result<void> run_process(const Frame& frame);
     void executed(std::uint64_t serial);  // a process has executed, failed, or sent its terminal
     base::Result<Outcome> small(const Frame& frame, Fds& fds);
+    base::Result<void> change_attachment(const Frame& frame, const Arguments& arguments);
+    base::Result<void> attach(Process& process, std::uint64_t serial, Outcome& outcome, Fds& fds);
     base::Result<void> destroy(const Frame& frame);
     base::Result<void> check_alive() const;
     Process* find(const std::string& id, std::uint64_t* serial = nullptr);
