@@ -17,8 +17,8 @@ struct TextAt {
     Where where;
 
     template <class S>
-    consteval TextAt(const S& s, Where at = Where::here())
-        : text(s), where(at) {}  // NOLINT: implicit by design
+    consteval TextAt(const S& s, Where at = Where::here())  // NOLINT: implicit by design
+        : text(s), where(at) {}
 };
 
 template <class... Args>

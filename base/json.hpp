@@ -72,7 +72,7 @@ class Node {
     std::string path_;
 };
 
-class Document {
+class Document {  // NOLINT(cppcoreguidelines-special-member-functions): only moves
   public:
     // Errc::invalid for bad text (with line and column), Errc::exhausted for a limit.
     static Result<Document> parse(

@@ -22,11 +22,11 @@ class [[nodiscard]] Result {
     template <class U = T>
 
     requires std::constructible_from<T, U&&> &&(!std::same_as<std::remove_cvref_t<U>, Error>)&&(
-            !std::same_as<std::remove_cvref_t<U>, Result>)Result(U&& value)
-        : state_(std::in_place_index<0>, std::forward<U>(value)) {}  // NOLINT: implicit by design
+            !std::same_as<std::remove_cvref_t<U>, Result>)Result(U&& value)  // NOLINT: implicit
+        : state_(std::in_place_index<0>, std::forward<U>(value)) {}
 
-    Result(Error error)
-        : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
+    Result(Error error)  // NOLINT(google-explicit-constructor): `return error;` reads well
+        : state_(std::in_place_index<1>, std::move(error)) {}
 
     bool has_value() const { return state_.index() == 0; }
 
@@ -91,8 +91,8 @@ class [[nodiscard]] Result<void> {
 
     Result() = default;
 
-    Result(Error error)
-        : error_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
+    Result(Error error)  // NOLINT(google-explicit-constructor): as above
+        : error_(std::in_place_index<1>, std::move(error)) {}
 
     bool has_value() const { return error_.index() == 0; }
 

@@ -49,7 +49,7 @@ struct ClientResponse {
 };
 
 // An answer whose body is read piece by piece. Closing it early closes the connection.
-class ClientStream {
+class ClientStream {  // NOLINT(cppcoreguidelines-special-member-functions): only moves
   public:
     ClientStream(ClientStream&&) noexcept;
     ClientStream& operator=(ClientStream&&) noexcept;
@@ -105,7 +105,7 @@ class EventReader {
 };
 
 // Safe from any thread; calls run in parallel, each on its own connection.
-class Client {
+class Client {  // NOLINT(cppcoreguidelines-special-member-functions): only moves
   public:
     explicit Client(ClientConfig config);
     Client(Client&&) noexcept;

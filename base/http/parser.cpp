@@ -50,7 +50,7 @@ Error framing_error(const ErrorCode& error) {
 
 }  // namespace
 
-template <bool is_request>
+template <bool is_request>  // NOLINT: as Beast names it
 struct ParserOf : Parser::Impl {
     beast::parser<is_request, beast::buffer_body> parser;
 

@@ -14,7 +14,7 @@
 
 namespace base::http {
 
-class Parser {
+class Parser {  // NOLINT(cppcoreguidelines-special-member-functions): only moves
   public:
     enum class Kind : std::uint8_t { request, response };
     Parser(Kind kind, std::size_t header_limit);

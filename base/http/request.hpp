@@ -69,7 +69,7 @@ class MemoryBody final : public BodySource {
 };
 
 // The request body as a pipe, filled by a thread of its own until the body or the reader ends.
-class BodyPipe {
+class BodyPipe {  // NOLINT(cppcoreguidelines-special-member-functions): only moves
   public:
     BodyPipe(BodyPipe&&) noexcept;
     BodyPipe& operator=(BodyPipe&&) = delete;

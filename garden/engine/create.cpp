@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace garden {
 
@@ -282,7 +283,7 @@ base::Result<std::vector<base::Fd>> Gardener::open_needs(
     for (const auto& need : plan.fds) {
         switch (need.kind) {
             case plan::FdKind::root:
-                fds.push_back(std::move(root));
+                fds.push_back(std::exchange(root, {}));  // a plan has one root
                 break;
             case plan::FdKind::cgroup:
                 fds.push_back(std::move(entrances.at(need.index)));

@@ -20,7 +20,7 @@ struct Address {
 
     bool is_v6() const { return length == 16; }
 
-    friend auto operator<=>(const Address&, const Address&) = default;
+    friend auto operator<=>(const Address&, const Address&) = default;  // NOLINT: clang-tidy 14
 };
 
 struct Cidr {

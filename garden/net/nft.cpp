@@ -192,12 +192,12 @@ void Batch::elements(
     }
 }
 
-void Batch::add_elements(const std::string& set, std::span<const Element> elements_) {
-    elements("add a set element", NFT_MSG_NEWSETELEM, set, elements_);
+void Batch::add_elements(const std::string& set, std::span<const Element> added) {
+    elements("add a set element", NFT_MSG_NEWSETELEM, set, added);
 }
 
-void Batch::delete_elements(const std::string& set, std::span<const Element> elements_) {
-    elements("delete a set element", NFT_MSG_DELSETELEM, set, elements_);
+void Batch::delete_elements(const std::string& set, std::span<const Element> deleted) {
+    elements("delete a set element", NFT_MSG_DELSETELEM, set, deleted);
 }
 
 base::Result<void> Batch::commit(Netlink& netfilter) {

@@ -93,8 +93,8 @@ Rule& Rule::conntrack_has(unsigned key, std::uint32_t bits) {
     return mask(bits).differs_u32(0);
 }
 
-Rule& Rule::masked_u32(std::uint32_t mask_, std::uint32_t value) {
-    return mask(mask_).equals_u32(value);
+Rule& Rule::masked_u32(std::uint32_t bits, std::uint32_t value) {
+    return mask(bits).equals_u32(value);
 }
 
 Rule& Rule::mask(std::uint32_t bits) {
