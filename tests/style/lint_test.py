@@ -102,6 +102,12 @@ class Rules(unittest.TestCase):
         self.passes({"base/sys/a.cpp": "void f() {\n    ::openat(a, b, 0);\n    ::read(a, b, 1);\n}\n"})
         self.passes({"low/a.cpp": "void f() {\n    file.open(a);\n    Store::open(a);\n    lease.system();\n    ::mkdirat(a, b, 0);\n}\n"})
 
+    def test_ranges(self):
+        self.fails("ranges", {"low/a.cpp": "void f() {\n    for (auto& x : list(a).value()) use(x);\n}\n"}, "a name")
+        self.fails("ranges", {"low/a.cpp": "void f() {\n    for (auto& x :\n         list().value()) {\n    }\n}\n"}, "a name")
+        self.passes({"low/a.cpp": "void f() {\n    for (auto& x : TRY(list())) use(x);\n    for (auto& t : k) out.push_back(g(t).value());\n"
+                                  "    for (auto& x : known.value()) use(x);\n}\n"})
+
     def test_headers(self):
         self.fails("headers", {"low/a.hpp": "#pragma once\n"}, "what this is")
         self.fails("headers", {"low/a.hpp": "// short\n#pragma once\n"}, "what this is")
@@ -119,6 +125,7 @@ class Rules(unittest.TestCase):
     def test_machine(self):
         self.fails("machine", {"docs/a.md": "see /tmp" + "/wt/x\n"})
         self.fails("machine", {"low/a.cpp": '// as in /work' + '/main/x\n'})
+        self.fails("machine", {"docs/a.md": "written with cl" + "aude\n"})
         self.passes({"docs/a.md": "bind /tmp/x and /srv/work/main, home /home/vcap\n"})
 
     def test_text(self):
