@@ -70,7 +70,11 @@ base::Result<Json> parse_json(std::string_view text, std::string_view what) {
     } catch (const StrictObserver::Refusal& refusal) {
         return base::fail(base::Errc::corrupt, "{} {}", what, refusal.text);
     } catch (const std::exception& broken) {
-        return base::fail(base::Errc::corrupt, "{} is not valid JSON: {}", what, broken.what());
+        // The parser shows all that it read last, which may be the whole document.
+        constexpr std::size_t kShown = 200;
+        return base::fail(
+                base::Errc::corrupt, "{} is not valid JSON: {}", what,
+                std::string_view(broken.what()).substr(0, kShown));
     }
 }
 
