@@ -1,3 +1,4 @@
+#include "base/clock.hpp"
 #include "base/defer.hpp"
 #include "base/fail.hpp"
 #include "base/sys/btrfs.hpp"
@@ -9,7 +10,6 @@
 
 #include <array>
 #include <chrono>
-#include <thread>
 
 namespace rootfs {
 
@@ -36,7 +36,7 @@ Result<void> remove_probe(Quota& quota, FdRef directory) {
         if (removed || removed.error().kind != Errc::conflict ||
             std::chrono::steady_clock::now() >= end)
             return removed;
-        std::this_thread::yield();
+        base::pause_for(std::chrono::milliseconds(1));  // an unmount tells nobody
     }
 }
 

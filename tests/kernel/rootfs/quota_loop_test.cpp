@@ -1,3 +1,4 @@
+#include "base/clock.hpp"
 #include "base/sys/file.hpp"
 #include "base/sys/project_quota.hpp"
 #include "rootfs/volumes.hpp"
@@ -14,7 +15,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <thread>
 
 using base::Errc;
 using rootfs::QuotaDriver;
@@ -30,7 +30,7 @@ bool soon(const std::function<bool()>& holds) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (!holds()) {
         if (std::chrono::steady_clock::now() >= end) return false;
-        std::this_thread::yield();
+        base::pause_for(std::chrono::milliseconds(1));
     }
     return true;
 }
@@ -65,7 +65,7 @@ TEST_CASE("a loop volume is deleted when its last mount is gone", "[root][quota]
     CHECK(test::loops_below(world.files / "volumes").size() == 1);
     REQUIRE(world.volumes->destroy("busy"));
     CHECK(world.volumes->list()->empty());
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    base::pause_for(std::chrono::milliseconds(100));
     CHECK(world.volumes->deleting("busy"));  // ID-03: its ids are still in use
     CHECK(world.volumes->strays()->empty());
     root = base::Fd();

@@ -1,5 +1,6 @@
 #include "tests/kernel/rootfs/quota_world.hpp"
 
+#include "base/clock.hpp"
 #include "base/sys/file.hpp"
 #include "base/sys/loop_device.hpp"
 #include "base/sys/mount.hpp"
@@ -15,7 +16,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
-#include <thread>
 
 #include <catch2/catch.hpp>
 
@@ -158,7 +158,7 @@ void QuotaWorld::wait_deleted(const std::string& name) const {
     const std::chrono::seconds patience(std::getenv("VM_GUEST") != nullptr ? 300 : 60);
     const auto end = std::chrono::steady_clock::now() + patience;
     while (volumes->deleting(name) && std::chrono::steady_clock::now() < end)
-        std::this_thread::yield();
+        base::pause_for(std::chrono::milliseconds(1));
     REQUIRE_FALSE(volumes->deleting(name));
 }
 

@@ -1,5 +1,6 @@
 #include "rootfs/volumes.hpp"
 
+#include "base/clock.hpp"
 #include "base/sys/file.hpp"
 #include "base/sys/xattr.hpp"
 #include "tests/kernel/rootfs/volumes_world.hpp"
@@ -12,7 +13,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <thread>
 
 using base::Errc;
 using rootfs::Image;
@@ -57,9 +57,9 @@ struct World {
     }
 
     void wait_deleted(const std::string& name) const {
-        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
         while (volumes->deleting(name) && std::chrono::steady_clock::now() < end)
-            std::this_thread::yield();
+            base::pause_for(std::chrono::milliseconds(1));
         REQUIRE_FALSE(volumes->deleting(name));
     }
 
