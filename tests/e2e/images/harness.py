@@ -156,13 +156,13 @@ class Garden:
         for key in ("username", "password"):
             if key in more:
                 image[key] = more.pop(key)
-        return self.call("POST", "/containers", dict(handle=handle, image=image, **more))["handle"]
+        return self.call("POST", "/containers", dict(handle=handle, image=image, **more))["Handle"]
 
     def destroy(self, handle):
         self.call("DELETE", "/containers/" + handle)
 
     def handles(self):
-        return self.call("GET", "/containers").get("handles") or []
+        return self.call("GET", "/containers").get("Handles") or []
 
     def doctor(self):
         return self.call("GET", "/cloche/v1/doctor").get("orphans") or []

@@ -10,6 +10,13 @@ from imagekit.layers import sha256
 from imagekit.layout import MANIFEST_TYPE
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A client that has heard enough hangs up; that is what we want of it."""
+
+
 class Hostile:
     def __init__(self):
         self.manifests, self.blobs, self.requests = {}, {}, []
@@ -35,8 +42,7 @@ class Hostile:
             def log_message(self, *_):
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.address = "127.0.0.1:%d" % self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()

@@ -29,6 +29,14 @@ class World:
 
     def __init__(self, build):
         self.tmp = harness.Directory()
+        self.ends = [self.tmp.remove]
+        try:
+            self.start(build)
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self, build):
         self.probe = os.path.join(build, "bin", "image-probe")
         self.outside = self.tmp("outside")
         os.mkdir(self.outside)
@@ -37,20 +45,21 @@ class World:
         self.layout = layout.Layout(self.tmp("layout"))
         samples.add_good(self.layout, self.probe)
         self.registry = harness.Registry(self.tmp("registry"))
+        self.ends.append(self.registry.daemon.stop)
         self.locked = harness.Registry(self.tmp("locked"), "keeper", "rose:thorn")
+        self.ends.append(self.locked.daemon.stop)
         self.hostile = Hostile()
+        self.ends.append(self.hostile.stop)
         for name in ("good", "plain"):
             self.registry.push(self.layout.directory, name)
         self.garden = harness.Garden(build, self.tmp("garden"), harness.new_tag(), [
             self.registry.address, self.locked.address, self.hostile.address])
+        self.ends.append(self.garden.cleanup)
         self.garden.start()
 
     def close(self):
-        self.garden.cleanup()
-        self.hostile.stop()
-        self.registry.daemon.stop()
-        self.locked.daemon.stop()
-        self.tmp.remove()
+        while self.ends:
+            self.ends.pop()()
 
     def walk(self, root):
         done = subprocess.run([self.probe, "walk", root], stdout=subprocess.PIPE, check=True)
@@ -140,11 +149,10 @@ class Fidelity(Case):
                 continue
             want = {field: expected[path][field] for field in fields}
             have = {field: found[path][field] for field in fields}
-            if want["type"] == "directory":  # link counts of directories are the file system's; mounts touch times
-                want["links"], want["size"] = have["links"], have["size"]
-                if path in ("etc", "bin"):
-                    want["mtime"], want["nanoseconds"] = have["mtime"], have["nanoseconds"]
-            with self.subTest(path=path):
+            if want["type"] == "directory":  # links and size are the file system's; umoci's times depend on the order
+                for field in ("links", "size", "mtime", "nanoseconds"):
+                    want[field] = have[field]
+            with self.subTest(path=path[:60]):
                 self.assertEqual(want, have)
 
     def test_suid_and_file_capabilities_work(self):
@@ -224,7 +232,7 @@ class Pulling(Case):
         self.world.locked.push(self.world.layout.directory, "plain", "keeper:rose:thorn")
         uri = self.world.locked.uri("plain")
         anonymous = self.refused(uri, "plain")
-        self.assertRegex(anonymous.text, "(?i)unauthorized|credentials|denied|login")
+        self.assertRegex(anonymous.text, "asks for a user name and password")
         with self.assertRaises(harness.Refused) as caught:
             self.garden.create("locked", uri, username="keeper", password="rose")
         self.assertNotIn("rose", caught.exception.text)
@@ -279,12 +287,12 @@ class Damage(Case):
         wrong = "sha256:" + "5" * 64
         cases = {
             "digest": (dict(digest=wrong), wrong),
-            "short": (dict(size=len(packed) + 10), "%d bytes" % len(packed)),
+            "short": (dict(size=len(packed) + 10), "ended after %d of %d bytes" % (len(packed), len(packed) + 10)),
             "long": (dict(size=len(packed) - 10), "more than the %d bytes" % (len(packed) - 10)),
             "diff-id": (dict(diff_id=wrong), wrong),
             "media": (dict(media="application/x-foreign"), "application/x-foreign"),
-            "not-gzip": (dict(blob=b"GARBAGE" * 100), "tar"),
-            "half-gzip": (dict(blob=packed[:len(packed) // 2]), ""),
+            "not-gzip": (dict(blob=b"GARBAGE" * 100), "gzip: not a valid stream"),
+            "half-gzip": (dict(blob=packed[:len(packed) // 2]), "gzip"),
             "gzip-and-more": (dict(blob=packed + b"trailing"), ""),
         }
         for name, (how, words) in cases.items():

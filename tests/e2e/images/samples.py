@@ -3,7 +3,7 @@
 import os
 
 from imagekit.images import RUN_BUSYBOX, busybox_layer
-from imagekit.layers import CAP_CHOWN, CAP_NET_BIND_SERVICE, Layer, file_capability
+from imagekit.layers import CAP_CHOWN, CAP_NET_BIND_SERVICE, FIXED_TIME, Layer, file_capability
 
 BINARY_VALUE = bytes(range(256))
 LONG = "long/" + "/".join("directory-%02d-%s" % (i, "x" * 40) for i in range(12))
@@ -100,7 +100,7 @@ PRESENCE = {
 DECLARED = {
     "data/replaced": {"type": "file", "size": 10},
     "data/becomes-file": {"type": "file", "size": 10},
-    "opt": {"xattrs": {"user.kind": b"directory".hex()}},
+    "opt": {"xattrs": {"user.kind": b"directory".hex()}, "mtime": FIXED_TIME, "nanoseconds": 0},
     "opt/probe-suid": {"mode": 0o4755, "uid": 0, "gid": 0},
     "opt/probe-suid-alice": {"mode": 0o4755, "uid": 1000, "gid": 1000},
     "opt/probe-sgid": {"mode": 0o2755, "uid": 0, "gid": 42},
