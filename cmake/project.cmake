@@ -129,5 +129,8 @@ function(project_test name)
     target_compile_definitions(${target} PRIVATE
         CLOCHE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" CLOCHE_BINARY_DIR="${PROJECT_BINARY_DIR}")
     add_test(NAME ${name} COMMAND ${target} --order rand --rng-seed time)
-    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600)
+    # Undefined behaviour ends the program, as every other finding of a sanitizer does; also in programs
+    # that a test starts.
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600
+        ENVIRONMENT "UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1")
 endfunction()

@@ -1,6 +1,7 @@
 """The peers of the benchmark: how each one runs a full container, as whole processes. Used by tests/bench/run."""
 
 import ctypes
+import itertools
 import json
 import os
 import resource
@@ -94,7 +95,7 @@ class OciPeer:
         self.work = f"{work}/{name}"
         self.program = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
         self.why = "" if self.program else "not installed (tools/packages.bench)"
-        self.count = 0
+        self.numbers = itertools.count(1)
         os.makedirs(f"{self.work}/state", exist_ok=True)
 
     def call(self, *arguments, check=True):
@@ -108,8 +109,7 @@ class OciPeer:
         return code
 
     def bundle(self, argv):
-        self.count += 1
-        name = f"bench-{self.name}-{os.getpid()}-{self.count}"
+        name = f"bench-{self.name}-{os.getpid()}-{next(self.numbers)}"   # called from several threads
         scratch = f"{self.work}/{name}"
         os.makedirs(scratch)
         with open(f"{scratch}/config.json", "w", encoding="utf-8") as file:
