@@ -25,10 +25,8 @@ bool sets(const std::vector<std::string>& env, std::string_view name) {
 }  // namespace
 
 base::Result<void> check_environment(const std::vector<std::string>& env, std::string_view field) {
-    std::size_t total = 0;
     for (std::size_t i = 0; i < env.size(); ++i) {
         const auto& entry = env[i];
-        total += entry.size() + 1;
         if (entry.size() > kEnvEntryBytes) {
             return base::fail(
                     base::Errc::invalid, "{}[{}]: {} bytes, at most {} are allowed", field, i,
@@ -48,6 +46,13 @@ base::Result<void> check_environment(const std::vector<std::string>& env, std::s
             return base::fail(base::Errc::invalid, "{}[{}]: white space in the name", field, i);
         }
     }
+    return check_environment_size(env, field);
+}
+
+base::Result<void> check_environment_size(
+        const std::vector<std::string>& env, std::string_view field) {
+    std::size_t total = 0;
+    for (const auto& entry : env) total += entry.size() + 1;
     if (total > kEnvTotalBytes) {
         return base::fail(
                 base::Errc::invalid, "{}: {} bytes in all, at most {} are allowed", field, total,

@@ -18,6 +18,10 @@ inline constexpr std::size_t kEnvTotalBytes = 1024 * 1024;  // PL-06
 // Refuses entries without a name, with NUL, or too long; `field` goes in front of the error.
 base::Result<void> check_environment(const std::vector<std::string>& env, std::string_view field);
 
+// Refuses more than kEnvTotalBytes in all: each source alone may be within bounds.
+base::Result<void> check_environment_size(
+        const std::vector<std::string>& env, std::string_view field);
+
 struct EnvironmentInput {
     const std::vector<std::string>* image = nullptr;
     const std::vector<std::string>* container = nullptr;

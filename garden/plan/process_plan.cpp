@@ -64,6 +64,7 @@ base::Result<launch::ProcessPlan> plan_process(
              .user = spec.user,
              .home = user.home,
              .root = user.uid == 0});
+    TRY(check_environment_size(plan.env, "env, merged from image, container and process"));
     plan.candidates = candidates_of(spec.path, environment_value(plan.env, "PATH"));
     plan.cwd = spec.dir.empty() ? user.home : spec.dir;
     if (!plan.cwd.starts_with('/')) plan.cwd.insert(0, "/");
