@@ -19,7 +19,7 @@ void Service::add_container_routes() {
     add("GET", "/containers/:handle/info", &Service::info, Touch::yes);
     add("GET", "/containers/bulk_info", &Service::bulk_info);
     add("GET", "/containers/bulk_metrics", &Service::bulk_metrics);
-    add("DELETE", "/containers/:handle", &Service::destroy, Touch::no);
+    add("DELETE", "/containers/:handle", &Service::destroy, Touch::last);
     add("PUT", "/containers/:handle/stop", &Service::stop, Touch::yes);
     add("PUT", "/containers/:handle/files", &Service::stream_in);
     add("GET", "/containers/:handle/files", &Service::stream_out);

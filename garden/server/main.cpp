@@ -1,5 +1,5 @@
 // The program gardend: settings in, one engine behind one API, until a signal says stop. Order
-// matters: listen, recover, serve; at the end first the requests, then the streams, then the engine
+// matters: listen, recover, serve; at the end first the streams, then the requests, then the engine
 // (garden-api §1). Containers stay in any case.
 #include "base/fail.hpp"
 #include "base/http/server.hpp"
@@ -132,6 +132,7 @@ base::Result<void> Daemon::start() {
     config.limits.header_timeout =
             std::chrono::duration_cast<std::chrono::milliseconds>(settings.read_header_timeout);
     config.on_served = [this](const base::http::Served& served) { service->served(served); };
+    config.busy = &garden::server::Service::busy;
     server = TRY(base::http::Server::start(
             std::move(config), [this](base::http::Request& r) { return service->handle(r); },
             true));
@@ -211,10 +212,10 @@ void Daemon::stop() {
     const Patience patience(log, settings.shutdown_grace + kShutdownPatience);
     debug_server.reset();
     if (engine) engine->cancel_pulls();
+    if (service) service->abandon_streams();  // at once; everything else may finish
     if (server)
         (void)server->stop(
                 std::chrono::duration_cast<std::chrono::milliseconds>(settings.shutdown_grace));
-    if (service) service->abandon_streams();
     server.reset();
     service.reset();
     engine.reset();

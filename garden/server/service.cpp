@@ -92,7 +92,9 @@ void Service::add(const char* method, const char* pattern, Method handler) {
 void Service::add(const char* method, const char* pattern, Operation handler, Touch touch) {
     router_.add(method, pattern, [this, handler, touch](Request& request) {
         const Handle handle{std::string(request.param("handle"))};
-        const auto pass = operations_.enter(handle.get());
+        // A container whose operations all hang must still be destroyable.
+        const auto pass =
+                operations_.enter(handle.get() + (touch == Touch::last ? "/destroy" : ""));
         if (!pass) return refuse(request, pass.error());
         const auto held = touch == Touch::yes ? engine_.touch(handle) : nullptr;  // garden-api §9
         return (this->*handler)(request, handle);

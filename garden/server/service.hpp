@@ -80,7 +80,7 @@ class Service {
     void add_metrics();
     void add(const char* method, const char* pattern, Method handler);
     // For routes about one container: takes its place in the gate and holds its grace time.
-    enum class Touch : std::uint8_t { yes, no };
+    enum class Touch : std::uint8_t { yes, no, last };  // last: destroy has a place of its own
     void add(const char* method, const char* pattern, Operation handler, Touch touch);
     // For routes about the whole server that may take their time.
     void add_query(const char* method, const char* pattern, Method handler);

@@ -46,6 +46,8 @@ class ServerFixture {
 
     const std::string& rootfs() const { return rootfs_; }
 
+    const std::string& tag() const { return config_.tag; }
+
     // A container with the busybox image, made through the API.
     std::string create(const std::string& handle);
     static garden::api::ProcessSpec process(

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <thread>
 
 #include <catch2/catch.hpp>
@@ -253,7 +254,50 @@ TEST_CASE("a shim that hangs holds its own container only") {
           200);
     for (auto& caller : callers) caller.join();
     CHECK(refused == 14);  // of 30 calls about one container 16 are at work
+    // Destroy has a place all the same; it says what hangs, and can be tried again.
+    const auto destroyed = call(fixture.endpoint(), "DELETE", "/containers/hung");
+    INFO(destroyed.body);
+    CHECK(destroyed.status == 504);
     REQUIRE(::kill(shim, SIGCONT) == 0);
-    for (auto& stream : streams)
-        CHECK(stream.main.rest(60s).find("\"exit_status\":143") != std::string::npos);
+    CHECK(eventually(
+            [&] { return call(fixture.endpoint(), "DELETE", "/containers/hung").status == 200; },
+            30s));
+    const std::regex killed("\\{\"process_id\":\"[^\"]+\",\"exit_status\":(137|143)\\}\n");
+    for (auto& stream : streams) CHECK(std::regex_match(stream.main.rest(60s), killed));
+}
+
+TEST_CASE("a process that cannot be killed holds the destroy of its own container only") {
+    NEEDS(root, userns, nft, cgroup1);
+    ServerFixture fixture;
+    fixture.create("frozen");
+    const auto alone = life(fixture, "alone");
+    const auto body = base::json::encode(ServerFixture::process({"sleep", "1000"}));
+    auto process = begin(fixture.endpoint(), "POST", "/containers/frozen/processes", body);
+    // Frozen by cgroup v1, a process does not take a SIGKILL, just as in uninterruptible sleep.
+    const auto freeze = [&](const char* state) {
+        std::ofstream("/sys/fs/cgroup/freezer/garden-" + fixture.tag() + "/frozen/freezer.state")
+                << state;
+    };
+    freeze("FROZEN");
+    const auto begun = Clock::now();
+    std::thread destroyer([&] {
+        const auto answer = call(fixture.endpoint(), "DELETE", "/containers/frozen");
+        CHECK(answer.status == 504);
+        CHECK(answer.body.find("frozen") != std::string::npos);
+        CHECK(Clock::now() - begun >= 5s);
+    });
+    int lives = 0;
+    while (Clock::now() - begun < 6s)
+        CHECK(life(fixture, "quick" + std::to_string(lives++)) < 4 * alone + 2s);
+    CHECK(call(fixture.endpoint(), "DELETE", "/containers/frozen").line() ==
+          "409 {\"Type\":\"\",\"Message\":\"container already being destroyed\",\"Handle\":\"\","
+          "\"ProcessID\":\"\",\"Binary\":\"\"}\n");
+    destroyer.join();
+    CHECK(call(fixture.endpoint(), "GET", "/containers?garden.state=all").body ==
+          "{\"Handles\":[\"frozen\"]}\n");
+    freeze("THAWED");
+    CHECK(eventually([&] {
+        return call(fixture.endpoint(), "DELETE", "/containers/frozen").status == 200;
+    }));
+    (void)process.main.rest();
 }
