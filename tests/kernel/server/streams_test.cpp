@@ -147,6 +147,61 @@ TEST_CASE("messages need no newline; unknown ones and odd signals change nothing
     CHECK(deaf.main.rest() == exit_message(deaf.process_id, 137));
 }
 
+TEST_CASE("messages may come together with the request, and in pieces of one byte") {
+    NEEDS(root, userns, nft);
+    ServerFixture fixture;
+    fixture.create("c");
+    const auto request = go_hijack("POST", "/containers/c/processes", spec({"cat"}, "early"));
+    Wire together(fixture.endpoint());
+    together.send(request + input("a\\n") + input("b\\n") + kInputEnd);
+    const auto all = together.rest();
+    CHECK(all.ends_with(exit_message("early", 0)));
+    CHECK(call(fixture.endpoint(), "GET", "/cloche/v1/containers/c/processes/early/logs").body ==
+          "a\nb\n");
+    Wire slow(fixture.endpoint());
+    for (const char c : go_hijack("POST", "/containers/c/processes", spec({"cat"}, "slow")))
+        slow.send(std::string_view(&c, 1));
+    (void)slow.until("stream_id");
+    for (const char c : input("c\\n") + kInputEnd) slow.send(std::string_view(&c, 1));
+    CHECK(slow.rest().ends_with(exit_message("slow", 0)));
+    CHECK(call(fixture.endpoint(), "GET", "/cloche/v1/containers/c/processes/slow/logs").body ==
+          "c\n");
+}
+
+TEST_CASE("one message may be as large as a whole file, and what is no JSON ends the connection") {
+    NEEDS(root, userns, nft);
+    ServerFixture fixture;
+    fixture.create("c");
+    auto process = run(fixture, {"wc", "-c"});
+    auto out = open_output(fixture.endpoint(), "c", process, false);
+    process.main.send(input(std::string(6 << 20, 'x')));
+    process.main.send(kInputEnd);
+    CHECK(process.main.rest(60s) == exit_message(process.process_id, 0));
+    CHECK(out.rest() == "6291456\n");
+    auto broken = run(fixture, {"cat"}, "broken");
+    broken.main.send("}");
+    CHECK(broken.main.rest() == "");
+    CHECK(attach(fixture, "broken").main.rest() == exit_message("broken", 0));
+}
+
+TEST_CASE("two hundred waiting clients hold no workers") {
+    NEEDS(root, userns, nft);
+    ServerFixture fixture;
+    fixture.create("c");
+    std::vector<RawProcess> clients;
+    clients.push_back(run(fixture, {"sh", "-c", "read line; exit 4"}, "watched"));
+    for (int i = 0; i < 200; ++i) clients.push_back(attach(fixture, "watched"));
+    CHECK(fixture.server().workers().threads < 16);
+    CHECK(eventually([&] { return fixture.server().workers().busy <= 1; }));
+    CHECK(fixture.service().metrics().text().find("gardend_streams 201\n") != std::string::npos);
+    clients[100].main.send(input("\\n"));
+    for (auto& client : clients) CHECK(client.main.until("\n") == exit_message("watched", 4));
+    clients.clear();
+    CHECK(eventually([&] {
+        return fixture.service().metrics().text().find("gardend_streams 0\n") != std::string::npos;
+    }));
+}
+
 TEST_CASE("nothing sent is no end of input") {
     NEEDS(root, userns, nft);
     ServerFixture fixture;
@@ -349,8 +404,10 @@ TEST_CASE("the server that stops closes streams without a status, and the proces
     NEEDS(root, userns, nft);
     ServerFixture fixture;
     fixture.create("c");
-    auto process = run(fixture, {"sh", "-c", "sleep 3; echo still here; exit 9"}, "survivor");
+    auto process =
+            run(fixture, {"sh", "-c", "echo ready; sleep 3; echo still here; exit 9"}, "survivor");
     auto out = open_output(fixture.endpoint(), "c", process, false);
+    CHECK(out.until("\n") == "ready\n");
     fixture.stop();
     CHECK(process.main.rest() == "");
     fixture.start();
