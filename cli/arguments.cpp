@@ -50,6 +50,11 @@ base::Result<VolumeOption> parse_volume(std::string_view text) {
     return volume;
 }
 
+void add_registry_flags(CLI::App& app, std::string& username, std::string& password_file) {
+    auto* user = app.add_option("--username", username, "User at the image's registry");
+    app.add_option("--password-file", password_file, "File with the user's password")->needs(user);
+}
+
 void add_container_flags(CLI::App& app, RawContainer& raw) {
     auto& options = raw.options;
     app.add_option("--name", options.name, "Handle of the container; a random one when left out");
@@ -77,6 +82,7 @@ void add_container_flags(CLI::App& app, RawContainer& raw) {
     app.add_option(
             "--seccomp", options.seccomp_file,
             "OCI seccomp profile (JSON file) in place of the default");
+    add_registry_flags(app, options.username, options.password_file);
     app.add_option(
                "--property", raw.properties, "KEY=VALUE kept with the container; may be repeated")
             ->allow_extra_args(false);

@@ -60,11 +60,12 @@ void add_image(CLI::App& app, Slots& slots) {
     image->require_subcommand(1);
     auto* pull = image->add_subcommand("pull", "Fetch, verify and unpack an image");
     pull->add_option("IMAGE", slots.pull.image, "Image")->required();
-    auto* username = pull->add_option("--username", slots.pull.username, "User at the registry");
+    add_registry_flags(*pull, slots.pull.username, slots.pull.password_file);
     pull->add_flag(
                 "--password-stdin", slots.pull.password_stdin,
                 "Read the password from standard input")
-            ->needs(username);
+            ->needs("--username")
+            ->excludes("--password-file");
     pull->callback([&slots] { slots.out.command = slots.pull; });
     auto* list = image->add_subcommand("list", "List images")->alias("ls");
     list->callback([&slots] { slots.out.command = ImageListOptions{}; });

@@ -40,6 +40,7 @@ void add_processes(CLI::App& app, Slots& slots);
 void add_image(CLI::App& app, Slots& slots);
 void add_host(CLI::App& app, Slots& slots);
 
+void add_registry_flags(CLI::App& app, std::string& username, std::string& password_file);
 void add_container_flags(CLI::App& app, RawContainer& raw);
 void add_process_flags(CLI::App& app, ProcessOptions& process);
 // Throws CLI::ValidationError with the text of the Result: CLI11 reports by exceptions,

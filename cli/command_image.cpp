@@ -1,13 +1,13 @@
 // `cloche image pull|list|inspect|remove|prune`.
 #include "base/fail.hpp"
 #include "base/json_writer.hpp"
-#include "base/sys/file.hpp"
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/human.hpp"
 #include "cli/image_name.hpp"
 #include "cli/progress.hpp"
 #include "cli/pull.hpp"
+#include "cli/spec.hpp"
 
 #include <unistd.h>
 
@@ -18,8 +18,6 @@
 namespace cli {
 
 namespace {
-
-constexpr std::size_t kMaxPassword = 64 * 1024;  // tokens are long, files are not passwords
 
 base::Result<std::string> uri_of(const std::string& name) {
     // A digest alone names an image of the store.
@@ -38,12 +36,10 @@ base::Result<void> print_image(const Context& context, const garden::api::Image&
 base::Result<int> run_command(Context& context, const ImagePullOptions& options) {
     garden::api::ImageRef image{
             .uri = TRY(uri_of(options.image)), .username = options.username, .password = {}};
-    if (options.password_stdin) {
-        image.password = TRY(base::sys::read_all(base::FdRef(STDIN_FILENO), kMaxPassword)
-                                     .context("--password-stdin"));
-        while (image.password.ends_with('\n') || image.password.ends_with('\r'))
-            image.password.pop_back();
-    }
+    if (options.password_stdin)
+        image.password = TRY(read_password(base::FdRef(STDIN_FILENO)).context("--password-stdin"));
+    if (!options.password_file.empty())
+        image.password = TRY(read_password_file(options.password_file));
     const auto pulled = TRY(pull_image(context, image));
     if (context.json()) TRY(print_image(context, pulled));
     if (!context.json()) TRY(print(pulled.digest + "\n"));

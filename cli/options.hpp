@@ -38,6 +38,7 @@ struct ContainerOptions {
     std::string network;
     std::string seccomp_file;
     std::string image;
+    std::string username, password_file;  // at the image's registry
     std::map<std::string, std::string> properties;
     std::uint64_t grace_seconds = 0;
 };
@@ -110,7 +111,7 @@ struct CopyOptions {
 };
 
 struct ImagePullOptions {
-    std::string image, username;
+    std::string image, username, password_file;
     bool password_stdin = false;
 };
 

@@ -5,6 +5,7 @@
 #include "cli/image_name.hpp"
 #include "cli/terminal.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +14,18 @@
 #include <filesystem>
 
 namespace cli {
+
+base::Result<std::string> read_password(base::FdRef file) {
+    constexpr std::size_t kMaxPassword = 64 * 1024;
+    auto text = TRY(base::sys::read_all(file, kMaxPassword));
+    text.resize(std::min(text.find_first_of("\r\n"), text.size()));
+    return text;
+}
+
+base::Result<std::string> read_password_file(const std::string& path) {
+    const auto file = TRY(base::sys::open_host(path, O_RDONLY).context("--password-file"));
+    return read_password(file).context("--password-file");
+}
 
 base::Result<garden::api::ContainerSpec> container_spec(const ContainerOptions& options) {
     garden::api::ContainerSpec spec;
@@ -25,6 +38,9 @@ base::Result<garden::api::ContainerSpec> container_spec(const ContainerOptions& 
         const auto here = std::filesystem::current_path(error).string();
         spec.image.uri = TRY(image_uri(options.image, here));
     }
+    spec.image.username = options.username;
+    if (!options.password_file.empty())
+        spec.image.password = TRY(read_password_file(options.password_file));
     for (const auto& volume : options.volumes)
         spec.bind_mounts.push_back(
                 {.src_path = volume.source,

@@ -14,7 +14,11 @@ namespace cli {
 
 inline constexpr const char* kMainProcess = "main";  // id of what `run` starts
 
-// Reads the seccomp file and resolves the image name against the working directory.
+// The first line of a file; tokens are long, files are not passwords.
+base::Result<std::string> read_password(base::FdRef file);
+base::Result<std::string> read_password_file(const std::string& path);  // of --password-file
+
+// Reads the seccomp and password files and resolves the image name against the working directory.
 base::Result<garden::api::ContainerSpec> container_spec(const ContainerOptions& options);
 
 struct TerminalWish {

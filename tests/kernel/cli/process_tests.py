@@ -116,6 +116,17 @@ class Pull(case.Case):
         self.assertEqual(person.wait(), 0)
         self.assertIn(case.machine.registry.digest, person.seen)
 
+    def test_a_private_image_needs_its_user_each_time(self):
+        image = f"{case.machine.registry.host}/private/box"
+        self.assertEqual(case.machine.cloche("image", "pull", image).returncode, 1)
+        self.ok("image", "pull", "--username", "alice", "--password-stdin", image, stdin="secret\n")
+        self.assertNotEqual(case.machine.cloche("run", image).returncode, 0)
+        with open(self.path("password"), "w") as out:
+            out.write("secret\n")
+        flags = ["--username", "alice", "--password-file", self.path("password")]
+        self.assertEqual(self.ok("run", "--rm", *flags, image), "the image's command\n")
+        self.assertEqual(self.handle_list(), [])
+
     def test_an_interrupted_pull_leaves_nothing(self):
         pull = subprocess.Popen(
             case.machine.command("image", "pull", f"{case.machine.registry.host}/team/box"),

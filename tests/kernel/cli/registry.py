@@ -1,5 +1,6 @@
 """A registry of one image over plain HTTP on loopback, as slow as the test wants. Used by cli_test.py."""
 
+import base64
 import gzip
 import hashlib
 import http.server
@@ -19,7 +20,10 @@ def digest_of(data):
 
 
 class Registry:
-    """Serves `team/box` with the tags `1` and `latest`; one layer of the given directory."""
+    """Serves `team/box` with the tags `1` and `latest`; one layer of the given directory.
+
+    `private/box` is the same for alice with the password `secret`.
+    """
 
     def __init__(self, rootfs, config, pause=0.0):
         self.pause = pause  # seconds between the pieces of a blob
@@ -49,6 +53,10 @@ class Registry:
         self.answers = {f"/v2/team/box/blobs/{name}": ("application/octet-stream", data) for name, data in blobs.items()}
         for name in ("1", "latest", self.digest):
             self.answers[f"/v2/team/box/manifests/{name}"] = (MANIFEST, manifest)
+        # The same, for those who say who they are.
+        self.login = "Basic " + base64.b64encode(b"alice:secret").decode()
+        for path, answer in list(self.answers.items()):
+            self.answers[path.replace("/team/", "/private/")] = answer
         self.answers["/v2/"] = ("application/json", b"{}")
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
@@ -69,6 +77,12 @@ class Registry:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
+                if "/private/" in self.path and self.headers["Authorization"] != registry.login:
+                    self.send_response(401)
+                    self.send_header("WWW-Authenticate", 'Basic realm="private"')
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 kind, data = registry.answers.get(self.path.partition("?")[0], (None, b""))
                 self.send_response(200 if kind else 404)
                 self.send_header("Content-Type", kind or "application/json")

@@ -95,6 +95,8 @@ TEST_CASE("usage errors name the flag and do not print the help") {
     CHECK(usage_error({"image", "frobnicate"}).find("'frobnicate'") != std::string::npos);
     CHECK(usage_error({"image", "pull", "--password-stdin", "x"}).find("--username") !=
           std::string::npos);
+    CHECK(usage_error({"run", "--password-file", "/f", "x"}).find("--username") !=
+          std::string::npos);
     CHECK(usage_error({}) != "no error");
 }
 
