@@ -126,8 +126,7 @@ base::Result<Handle> Gardener::create(
             .uri = spec.image.uri,
             .username = spec.image.username,
             .password = spec.image.password};
-    const auto image = TRY(
-            parts_.images->ensure(request, progress, stopping_).context("image " + spec.image.uri));
+    const auto image = TRY(parts_.images->ensure(request, progress, stopping_));  // names itself
     spec.image.username.clear();
     spec.image.password.clear();
 

@@ -192,6 +192,8 @@ class Garden:
             self.daemon.stop()
         subprocess.run([os.path.join(self.bin, "gardend"), "cleanup"] + self.flags(), check=False,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        if os.path.exists("/run/cloche/gardend-%s.lock" % self.tag):
+            os.unlink("/run/cloche/gardend-%s.lock" % self.tag)
 
 
 def new_tag():
