@@ -31,7 +31,10 @@ struct Container {
     // destroyed, other operations say `join_error`. What join() fills in is read after this only.
     std::atomic<bool> joined{true};
 
-    // Under `mutex`; the pointers do not change between `ready` and destroy.
+    // Held by who ends its processes, before `mutex`: bury and destroy never meet.
+    std::mutex ending;
+
+    // Under `mutex`; the pointers do not change once it is ready.
     std::mutex mutex;
     ContainerRecord record;
     base::Fd bundle;

@@ -4,6 +4,7 @@
 #include "base/rollback.hpp"
 #include "base/sys/file.hpp"
 
+#include <errno.h>
 #include <fcntl.h>
 
 namespace garden {
@@ -50,7 +51,12 @@ base::Result<base::Fd> Depot::open_bundle(const Handle& handle) const {
 }
 
 base::Result<void> Depot::remove(const Handle& handle) const {
-    return base::sys::remove_tree_at(fd_, handle.get());
+    // An operation that was already on its way may still write a record into it.
+    constexpr int kAttempts = 16;
+    auto removed = base::sys::remove_tree_at(fd_, handle.get());
+    for (int i = 1; i < kAttempts && !removed && removed.error().sys == ENOTEMPTY; ++i)
+        removed = base::sys::remove_tree_at(fd_, handle.get());
+    return removed;
 }
 
 base::Result<void> Depot::save(base::FdRef bundle, const ContainerRecord& record) {

@@ -37,7 +37,10 @@ base::Result<void> Gardener::destroy(const Handle& handle) {
                 container->record);  // with a full disk destroy must work all the same
     }
     timers_->disarm(handle);
-    auto done = take_down(*container);
+    auto done = [&] {
+        const std::lock_guard alone(container->ending);
+        return take_down(*container);
+    }();
     if (!done) {
         const std::lock_guard lock(container->mutex);
         container->destroying = false;
@@ -53,29 +56,26 @@ base::Result<void> Gardener::end_processes(Container& container) {
         // A dead shim has taken its children with it; what is left is in the group.
         if (!ended && ended.error().kind == base::Errc::timeout) return ended;
     }
-    if (!container.group) {
-        auto group = parts_.cgroups->open(container.handle.get());
-        if (!group && group.error().kind == base::Errc::not_found) return base::ok;
-        container.group = TRY(std::move(group));
+    auto group = container.group;
+    if (!group) {
+        auto opened = parts_.cgroups->open(container.handle.get());
+        if (!opened && opened.error().kind == base::Errc::not_found) return base::ok;
+        group = TRY(std::move(opened));
     }
-    if (!container.shim) TRY(container.group->kill());
-    return container.group->remove();
+    if (!container.shim) TRY(group->kill());
+    return group->remove();
 }
 
 base::Result<void> Gardener::take_down(Container& container) {
     TRY(end_processes(container));
     container.processes.end_all(kKilledExitCode);
-    container.init.reset();
     const auto& record = container.record;
     if (record.lease) TRY(parts_.network->disconnect(*record.lease, false));
     TRY(parts_.volumes->destroy(container.handle.get()));
     TRY(parts_.images->release(container.handle.get()));
     release_later(record);
-    TRY(parts_.depot.remove(container.handle));
-    container.shim.reset();
-    container.group.reset();
-    container.bundle.reset();
-    return base::ok;
+    // Shim, group and descriptors go with the last operation that still holds the container.
+    return parts_.depot.remove(container.handle);
 }
 
 void Gardener::release_later(const ContainerRecord& record) {
@@ -127,6 +127,8 @@ void Gardener::bury_later(const std::weak_ptr<Container>& weak, const std::strin
 void Gardener::bury(const ContainerPtr& container, const std::string& reason) {
     // What the kernel still runs of it is ended and its group removed; the container stays listed,
     // as dead, until its owner destroys it: it is never dropped behind the owner's back.
+    // Groups go by name: after a destroy that name may be another container's.
+    const std::lock_guard alone(container->ending);
     {
         const std::lock_guard lock(container->mutex);
         auto& record = container->record;

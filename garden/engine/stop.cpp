@@ -59,6 +59,12 @@ base::Result<void> Gardener::stop(const Handle& handle, bool kill) {
     const auto rounds = [&](int number) -> base::Result<bool> {
         const auto deadline = std::chrono::steady_clock::now() + kTermTime;
         while (std::chrono::steady_clock::now() < deadline) {
+            {
+                // Groups go by name: after a destroy that name may be another container's.
+                const std::lock_guard lock(container->mutex);
+                if (container->destroying)
+                    return base::fail(base::Errc::conflict, "container already being destroyed");
+            }
             if (!TRY(signal_all(group, init, number))) return true;
             if (TRY(wait_alone(group, init, kRepeat))) return true;
         }
