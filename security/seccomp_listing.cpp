@@ -24,7 +24,7 @@ int permissiveness(std::uint32_t action) {
 }
 
 std::string condition_text(const Condition& c) {
-    const auto argument = base::format("arg{}{}", c.argument, c.narrow ? ":32" : "");
+    auto argument = base::format("arg{}{}", c.argument, c.narrow ? ":32" : "");
     switch (c.compare) {
         case Compare::equal:
             return base::format("{} == {:#x}", argument, c.value);

@@ -39,7 +39,7 @@ struct Condition {
     std::uint64_t mask = ~std::uint64_t{0};  // masked_equal only
     bool narrow = false;  // the kernel reads the low 32 bits only, and so do we (SC-06)
 
-    friend auto operator<=>(const Condition&, const Condition&) = default;
+    friend auto operator<=>(const Condition&, const Condition&) = default;  // NOLINT
 };
 
 struct Rule {

@@ -96,12 +96,12 @@ std::string bulk_target(std::string_view path, const std::vector<std::string>& h
 
 // A query is a header line of bounded size, so many handles are asked for in several calls.
 std::vector<std::vector<std::string>> batches(const std::vector<std::string>& handles) {
-    constexpr std::size_t limit = base::http::kMaxTargetBytes / 4;
+    constexpr std::size_t kLimit = base::http::kMaxTargetBytes / 4;
     std::vector<std::vector<std::string>> out;
-    std::size_t used = limit;
+    std::size_t used = kLimit;
     for (const auto& handle : handles) {
         const auto size = percent_encode(handle).size() + 3;
-        if (used + size > limit) {
+        if (used + size > kLimit) {
             out.emplace_back();
             used = 0;
         }

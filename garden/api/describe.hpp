@@ -48,6 +48,7 @@ class WriteVisitor {
 }  // namespace garden::api
 
 // The only macro of this folder: two functions that differ in nothing but the type.
+// NOLINTBEGIN(bugprone-macro-parentheses): a type has none
 #define GARDEN_API_JSON(T)                                                \
     void to_json(base::json::Writer& w, const T& v) {                     \
         w.begin_object();                                                 \
@@ -60,3 +61,4 @@ class WriteVisitor {
         describe(visitor, v);                                             \
         return visitor.finish();                                          \
     }
+// NOLINTEND(bugprone-macro-parentheses)

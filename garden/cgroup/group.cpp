@@ -19,6 +19,9 @@ class ForestGroup final : public Group {
     ForestGroup(std::shared_ptr<Forest> forest, std::string name, bool fresh)
         : forest_(std::move(forest)), name_(std::move(name)), fresh_(fresh) {}
 
+    ForestGroup(const ForestGroup&) = delete;
+    ForestGroup& operator=(const ForestGroup&) = delete;
+
     ~ForestGroup() override { unwatch(); }
 
     base::Result<std::vector<base::Fd>> entrances() override;

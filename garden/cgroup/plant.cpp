@@ -8,6 +8,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <functional>
 
 namespace garden::cgroup {
 
@@ -157,7 +158,7 @@ base::Result<std::unique_ptr<Forest>> plant(std::string_view parent) {
     }
     // v2 is entered first and killed first: whoever is in any group of a container is reached by
     // cgroup.kill.
-    std::ranges::stable_partition(forest->trees, &Tree::unified);
+    std::stable_partition(forest->trees.begin(), forest->trees.end(), std::mem_fn(&Tree::unified));
     if (const auto* memory = forest->with("memory"); memory != nullptr && !memory->unified) {
         forest->memsw = TRY(sys::exists_at(memory->parent, "memory.memsw.limit_in_bytes"));
     }

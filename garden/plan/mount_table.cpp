@@ -45,10 +45,10 @@ std::vector<std::string> split_controllers(const std::string& hierarchy) {
 // have none (§3): with real root a writable hierarchy would be an escape, and Garden shows none
 // either.
 void add_cgroups(std::vector<Mount>& mounts, const HostFacts& host) {
-    constexpr std::uint64_t attributes = kReadOnly | kNoSuid | kNoDev | kNoExec;
+    constexpr std::uint64_t kAttributes = kReadOnly | kNoSuid | kNoDev | kNoExec;
     const auto& names = host.cgroup_hierarchies;
     if (names.size() == 1 && names.front() == "unified") {
-        mounts.push_back(kernel_mount(MountKind::cgroup2, "/sys/fs/cgroup", attributes));
+        mounts.push_back(kernel_mount(MountKind::cgroup2, "/sys/fs/cgroup", kAttributes));
         return;
     }
     mounts.push_back(kernel_mount(
@@ -57,12 +57,12 @@ void add_cgroups(std::vector<Mount>& mounts, const HostFacts& host) {
     for (const auto& name : names) {
         if (name == "unified") {
             mounts.push_back(
-                    kernel_mount(MountKind::cgroup2, "/sys/fs/cgroup/unified", attributes));
+                    kernel_mount(MountKind::cgroup2, "/sys/fs/cgroup/unified", kAttributes));
             continue;
         }
         const auto directory = name.starts_with("name=") ? name.substr(5) : name;
         mounts.push_back(kernel_mount(
-                MountKind::cgroup1, "/sys/fs/cgroup/" + directory, attributes,
+                MountKind::cgroup1, "/sys/fs/cgroup/" + directory, kAttributes,
                 split_controllers(name)));
     }
 }

@@ -21,7 +21,7 @@ base::Result<Digest> parse_digest(std::string_view text);
 std::string_view algorithm_of(const Digest& digest);  // "sha256"
 std::string_view hex_of(const Digest& digest);
 
-class Hasher {
+class Hasher {  // NOLINT(cppcoreguidelines-special-member-functions): only moves
   public:
     // Of the algorithm that `digest` uses; SHA-256 when it is empty.
     explicit Hasher(const Digest& digest = Digest{});

@@ -42,37 +42,37 @@ std::string to_text(const ReferenceRecord& record) {
 }
 
 base::Result<ImageRecord> parse_image_record(std::string_view text) {
-    constexpr const char* what = "image record";
-    const auto json = TRY(parse_json(text, what));
+    constexpr const char* kWhat = "image record";
+    const auto json = TRY(parse_json(text, kWhat));
     ImageRecord record;
     auto& image = record.image;
-    image.reference = TRY(text_member(json, "reference", what));
-    image.digest = TRY(text_member(json, "digest", what));
+    image.reference = TRY(text_member(json, "reference", kWhat));
+    image.digest = TRY(text_member(json, "digest", kWhat));
     (void)TRY(parse_digest(image.digest));
-    image.layers = TRY(texts_member(json, "layers", what));
+    image.layers = TRY(texts_member(json, "layers", kWhat));
     for (const auto& layer : image.layers) (void)TRY(parse_digest(layer));
     if (image.layers.empty()) return base::fail(base::Errc::corrupt, "image record has no layers");
-    image.size = TRY(size_member(json, "size", what));
-    record.created_at = static_cast<std::int64_t>(TRY(size_member(json, "created_at", what)));
-    image.config.env = TRY(texts_member(json, "env", what));
-    image.config.user = TRY(text_member(json, "user", what));
-    image.config.working_dir = TRY(text_member(json, "working_dir", what));
-    image.config.entrypoint = TRY(texts_member(json, "entrypoint", what));
-    image.config.cmd = TRY(texts_member(json, "cmd", what));
-    image.config.stop_signal = TRY(text_member(json, "stop_signal", what));
+    image.size = TRY(size_member(json, "size", kWhat));
+    record.created_at = static_cast<std::int64_t>(TRY(size_member(json, "created_at", kWhat)));
+    image.config.env = TRY(texts_member(json, "env", kWhat));
+    image.config.user = TRY(text_member(json, "user", kWhat));
+    image.config.working_dir = TRY(text_member(json, "working_dir", kWhat));
+    image.config.entrypoint = TRY(texts_member(json, "entrypoint", kWhat));
+    image.config.cmd = TRY(texts_member(json, "cmd", kWhat));
+    image.config.stop_signal = TRY(text_member(json, "stop_signal", kWhat));
     return record;
 }
 
 base::Result<ReferenceRecord> parse_reference_record(std::string_view text) {
-    constexpr const char* what = "reference record";
-    const auto json = TRY(parse_json(text, what));
+    constexpr const char* kWhat = "reference record";
+    const auto json = TRY(parse_json(text, kWhat));
     ReferenceRecord record;
-    record.name = TRY(text_member(json, "name", what));
-    record.asked = TRY(text_member(json, "asked", what));
-    record.digest = TRY(text_member(json, "digest", what));
-    record.stamp = TRY(text_member(json, "stamp", what));
-    record.access = TRY(texts_member(json, "access", what));
-    record.resolved_at = static_cast<std::int64_t>(TRY(size_member(json, "resolved_at", what)));
+    record.name = TRY(text_member(json, "name", kWhat));
+    record.asked = TRY(text_member(json, "asked", kWhat));
+    record.digest = TRY(text_member(json, "digest", kWhat));
+    record.stamp = TRY(text_member(json, "stamp", kWhat));
+    record.access = TRY(texts_member(json, "access", kWhat));
+    record.resolved_at = static_cast<std::int64_t>(TRY(size_member(json, "resolved_at", kWhat)));
     if (record.name.empty()) return base::fail(base::Errc::corrupt, "reference record has no name");
     return record;
 }

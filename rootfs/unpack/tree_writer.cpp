@@ -114,23 +114,28 @@ Result<Fd> TreeWriter::make_parents(const std::string& directory) {
         const std::string name = directory.substr(at, end - at);
         at = end + 1;
         walked += walked.empty() ? name : "/" + name;
-        if (::mkdirat(current.get(), name.c_str(), kImplicitDirectory) != 0) {
-            if (errno != EEXIST) return base::fail_errno("make directory {}", printable(walked));
-            const auto status = TRY(sys::stat_at(current, name));
-            if (is_whiteout(status)) {  // removed below and made anew here: the new one shows
-                                        // nothing of the old
-                TRY(sys::remove_at(current, name));
-                TRY(sys::make_directory_at(current, name, kImplicitDirectory));
-                opaque_.insert(walked);
-            } else if (!S_ISDIR(status.st_mode)) {
-                return base::fail(
-                        Errc::invalid, "its directory {} is {}", printable(walked),
-                        S_ISLNK(status.st_mode) ? "a symbolic link" : "not a directory");
-            }
-        }
+        TRY(make_parent(current, name, walked));
         current = TRY(open_directory(current, name));
     }
     return current;
+}
+
+Result<void> TreeWriter::make_parent(
+        FdRef parent, const std::string& name, const std::string& path) {
+    if (::mkdirat(parent.get(), name.c_str(), kImplicitDirectory) == 0) return base::ok;
+    if (errno != EEXIST) return base::fail_errno("make directory {}", printable(path));
+    const auto status = TRY(sys::stat_at(parent, name));
+    if (is_whiteout(status)) {
+        // Removed below and made anew here: the new one shows nothing of the old.
+        TRY(sys::remove_at(parent, name));
+        TRY(sys::make_directory_at(parent, name, kImplicitDirectory));
+        opaque_.insert(path);
+        return base::ok;
+    }
+    if (S_ISDIR(status.st_mode)) return base::ok;
+    return base::fail(
+            Errc::invalid, "its directory {} is {}", printable(path),
+            S_ISLNK(status.st_mode) ? "a symbolic link" : "not a directory");
 }
 
 Result<void> TreeWriter::remove_what_is_there(const Place& place) {

@@ -76,6 +76,8 @@ class TreeWriter {
 
     base::Result<base::FdRef> parent_of(const std::string& directory);
     base::Result<base::Fd> make_parents(const std::string& directory);
+    base::Result<void> make_parent(
+            base::FdRef parent, const std::string& name, const std::string& path);
 
     base::FdRef root_;
     UnpackLimits limits_;

@@ -222,9 +222,10 @@ Result<Usage> VolumesOnDisk::usage(std::string_view name) {
     TRY(check_volume_name(name));
     const std::string text(name);
     auto opened = sys::open_at(places_.volumes, text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!opened && opened.error().sys == ENOENT)
+    if (!opened) {
+        if (opened.error().sys != ENOENT) return std::move(opened).error();
         return base::fail(Errc::not_found, "volume {}: unknown", text);
-    if (!opened) return std::move(opened).error();
+    }
     VolumeRecord record;
     auto written = sys::read_file_at(*opened, "record", kMaxRecord);
     // A volume that is being made, or was being made when the power went, has no whole record: its
