@@ -92,7 +92,8 @@ base::Result<int> run_command(Context& context, const PsOptions& options) {
         for (const auto& row : *rows)
             table.add(
                     {handle, row.id,
-                     row.exited || row.host_pid == 0 ? "" : std::to_string(row.host_pid), row.user,
+                     row.exited || row.host_pid == 0 ? "" : std::to_string(row.host_pid),
+                     row.user.empty() ? "root" : row.user,
                      row.exited ? "exited " + std::to_string(row.exit_code) : "running",
                      joined(row.argv)});
     }

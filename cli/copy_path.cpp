@@ -16,9 +16,14 @@ base::Result<CopyPath> parse_copy_path(std::string_view text) {
         return base::fail(
                 base::Errc::invalid, "copy path '{}': no path behind ':'. hint: write HANDLE:/path",
                 text);
-    return CopyPath{
+    CopyPath path{
             .handle = std::string(text.substr(0, colon)),
             .path = std::string(text.substr(colon + 1))};
+    // "dir/." is docker's way to say "what is in it"; Garden's is "dir/".
+    if (path.path == ".") path.path = "./";
+    if (path.path.ends_with("/.")) path.path.pop_back();
+    while (path.path.ends_with("//")) path.path.pop_back();
+    return path;
 }
 
 }  // namespace cli

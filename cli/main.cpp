@@ -1,10 +1,12 @@
 // The program `cloche`: arguments in, one command, exit code out.
 #include "base/fail.hpp"
+#include "base/sys/file.hpp"
 #include "cli/arguments.hpp"
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/terminal.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -60,9 +62,20 @@ base::Result<int> run(const cli::Arguments& arguments) {
             arguments.command);
 }
 
+// Started with a standard descriptor closed, we would give its number to a connection and print
+// into that. What is put there can be read (an end) and not be written.
+void fill_standard_descriptors() {
+    for (;;) {
+        auto fd = base::sys::open_host("/dev/null", O_RDONLY);
+        if (!fd || fd->get() > STDERR_FILENO) return;
+        (void)fd->release();  // until the program ends
+    }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+    fill_standard_descriptors();
     // A reader that leaves is an error of write, handled where it happens.
     (void)::signal(SIGPIPE, SIG_IGN);
     auto parsed = cli::parse_arguments(

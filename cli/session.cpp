@@ -167,6 +167,8 @@ base::Result<void> Session::read_input() {
     // A terminal that hung up (EIO) is an end like any other.
     if (!count || **count == 0) {
         input_open_ = false;
+        // A terminal does not end with its input; the key that says so does it for our pipe.
+        if (options_.tty) stream_.send_input("\x04");
         stream_.send_input_end();
         return base::ok;
     }

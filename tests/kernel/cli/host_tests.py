@@ -3,9 +3,12 @@
 import io
 import json
 import os
+import shlex
+import subprocess
 import tarfile
 
 import case
+from machine import WAIT
 
 
 class Reads(case.Case):
@@ -116,6 +119,11 @@ class Copy(case.Case):
         self.assertEqual(os.readlink(self.path("back/link")), "inner/file")
         self.ok("cp", f"{name}:/tmp/tree/", self.path("content"))
         self.assertEqual(self.read("content/inner/file"), "deep")
+        self.ok("cp", f"{name}:/tmp/tree/.", self.path("content-too"))
+        self.assertEqual(self.read("content-too/inner/file"), "deep")
+        self.ok("cp", self.path("tree/."), f"{name}:/srv/of-tree")
+        self.ok("cp", self.path("tree/."), f"{name}:/srv")
+        self.ok("exec", name, "cmp", "/srv/of-tree/inner/file", "/srv/inner/file")
 
     def test_tars_go_through_pipes(self):
         name = self.container()
@@ -183,6 +191,13 @@ class Codes(case.Case):
             done = case.machine.cloche(*words, host=nowhere)
             self.assertEqual(done.returncode, 4, f"{words}: {done.stderr}")
             self.assertIn("hint:", done.stderr)
+
+    def test_output_that_cannot_be_written_is_1(self):
+        for closed in (">&-", ">/dev/full"):
+            words = shlex.join(case.machine.command("container", "list"))
+            done = subprocess.run(["sh", "-c", f"{words} {closed}"], capture_output=True, timeout=WAIT)
+            self.assertEqual(done.returncode, 1, closed)
+            self.assertIn(b"standard output", done.stderr)
 
     def test_a_handle_in_use_is_1(self):
         name = self.container()

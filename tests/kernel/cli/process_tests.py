@@ -161,6 +161,13 @@ class Terminals(case.Case):
         self.assertEqual(person.wait(), 5)
         self.assertTrue(person.settings_kept)
 
+    def test_a_terminal_without_one_here_ends_with_the_pipe(self):
+        done = case.machine.cloche(
+            "run", "--rm", "-it", case.machine.rootfs, "sh", stdin="echo $((6 * 7))\n"
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("42\r\n", done.stdout)
+
     def test_an_interrupt_key_reaches_the_process_and_not_us(self):
         person = case.machine.terminal("run", "--rm", "-it", case.machine.rootfs, "sh")
         person.expect("# ")
@@ -171,6 +178,7 @@ class Terminals(case.Case):
         person.expect("# ")
         person.type("echo code $?\r")
         person.expect("code 130")
+        person.expect("# ")  # the key is an end only while the shell reads
         person.type("\x04")
         person.wait()
         self.assertTrue(person.settings_kept)

@@ -49,6 +49,11 @@ TEST_CASE("copy paths are read as docker reads them") {
     CHECK(parse_copy_path("h:/a/b").value().handle == "h");
     CHECK(parse_copy_path("h:/a/b").value().path == "/a/b");
     CHECK(parse_copy_path("h:rel").value().path == "rel");
+    CHECK(parse_copy_path("h:/a/.").value().path == "/a/");
+    CHECK(parse_copy_path("h:/a//").value().path == "/a/");
+    CHECK(parse_copy_path("h:.").value().path == "./");
+    CHECK(parse_copy_path("h:/").value().path == "/");
+    CHECK(parse_copy_path("h:/.a.").value().path == "/.a.");
     CHECK(parse_copy_path("/a:b").value().local());
     CHECK(parse_copy_path("./h:b").value().path == "./h:b");
     CHECK(parse_copy_path("-").value().local());
