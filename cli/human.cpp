@@ -10,15 +10,15 @@
 namespace cli {
 
 std::string human_bytes(std::uint64_t bytes) {
-    constexpr std::array<const char*, 6> units{"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+    constexpr std::array<const char*, 6> kUnits{"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
     std::size_t unit = 0;
     auto value = static_cast<double>(bytes);
-    while (value >= 1024 && unit + 1 < units.size()) {
+    while (value >= 1024 && unit + 1 < kUnits.size()) {
         value /= 1024;
         ++unit;
     }
-    if (unit == 0 || value >= 10) return fmt::format("{:.0f} {}", value, units.at(unit));
-    return fmt::format("{:.1f} {}", value, units.at(unit));
+    if (unit == 0 || value >= 10) return fmt::format("{:.0f} {}", value, kUnits.at(unit));
+    return fmt::format("{:.1f} {}", value, kUnits.at(unit));
 }
 
 std::string human_age(std::chrono::nanoseconds age) {
@@ -44,8 +44,8 @@ base::Result<std::uint64_t> parse_bytes(std::string_view text, std::string_view 
     });
     if (unit.size() > 1 && unit.ends_with('b')) unit.pop_back();
     if (unit.size() > 1 && unit.ends_with('i')) unit.pop_back();
-    constexpr std::string_view known = "bkmgt";
-    const auto power = unit.empty() ? std::size_t{0} : known.find(unit);
+    constexpr std::string_view kKnown = "bkmgt";
+    const auto power = unit.empty() ? std::size_t{0} : kKnown.find(unit);
     if (unit.size() > 1 || power == std::string_view::npos) return bad("has an unknown unit");
     const double bytes = number * std::pow(1024.0, static_cast<double>(power));
     if (bytes < 1) return bad("is zero");

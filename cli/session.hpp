@@ -14,7 +14,7 @@
 namespace cli {
 
 // While this lives, signals that would end the program wait in a descriptor, and SIGWINCH too.
-class SignalGate {
+class SignalGate {  // NOLINT(cppcoreguidelines-special-member-functions): only moves
   public:
     static base::Result<SignalGate> open();
     SignalGate(SignalGate&&) noexcept = default;

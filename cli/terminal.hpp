@@ -23,7 +23,7 @@ std::optional<TerminalSize> terminal_size(base::FdRef fd);
 
 // Raw until the destructor. The program must not leave by _exit or an unhandled signal meanwhile:
 // sessions block the signals that would end it and read them as events.
-class RawTerminal {
+class RawTerminal {  // NOLINT(cppcoreguidelines-special-member-functions): only moves
   public:
     static base::Result<RawTerminal> enter(base::FdRef fd);
     RawTerminal(RawTerminal&& other) noexcept;

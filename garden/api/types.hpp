@@ -256,7 +256,7 @@ struct Metrics {
     std::uint64_t cpu_entitlement = 0;
 };
 
-struct Error;  // error.hpp
+struct Error;  // NOLINT(bugprone-forward-declaration-namespace): error.hpp
 
 void to_json(base::json::Writer& w, const ImageRef& v);
 void to_json(base::json::Writer& w, const BindMount& v);

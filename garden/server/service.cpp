@@ -174,7 +174,7 @@ void Service::served(const base::http::Served& served) {
 }
 
 void Service::add_metrics() {
-    const auto ask = [this](const char* name, const char* help, base::metrics::Labels labels,
+    const auto ask = [this](const char* name, const char* help, const base::metrics::Labels& labels,
                             auto value) {
         metrics_.ask(name, help, labels, false, [value] { return static_cast<double>(value()); });
     };

@@ -7,6 +7,7 @@ namespace garden::server {
 
 namespace {
 
+// NOLINTNEXTLINE(readability-function-size): a table
 void declare_server(base::config::Schema& schema, Settings& s) {
     schema.add(
             {.key = "server.bind_socket",
@@ -103,6 +104,7 @@ void declare_server(base::config::Schema& schema, Settings& s) {
             s.log_format);
 }
 
+// NOLINTNEXTLINE(readability-function-size): a table
 void declare_containers(base::config::Schema& schema, Settings& s) {
     schema.add(
             {.key = "engine.tag",
