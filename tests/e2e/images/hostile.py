@@ -1,8 +1,9 @@
-"""A registry that says what a test wants, right or wrong. Used by images_test.py.
+"""A registry that says what a test wants, right or wrong, behind a token if wanted. Used by images_test.py.
 
 docker-registry refuses to keep a malformed manifest; what a bad one on the network may send comes from here.
 """
 
+import base64
 import http.server
 import threading
 
@@ -20,14 +21,17 @@ class Server(http.server.ThreadingHTTPServer):
 class Hostile:
     def __init__(self):
         self.manifests, self.blobs, self.requests = {}, {}, []
+        self.manifests_by_digest = {}
+        self.locked = {}  # name: "user:password", asked for by a bearer token
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
-                outer.requests.append((self.command, self.path))
-                status, kind, body, headers = outer.answer(self.path)
+                proof = self.headers.get("Authorization", "")
+                outer.requests.append((self.command, self.path, proof))
+                status, kind, body, headers = outer.answer(self.path, proof)
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
@@ -47,13 +51,25 @@ class Hostile:
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
-    def answer(self, path):
+    def answer(self, path, proof):
         parts = path.split("/")  # "", "v2", "test", NAME, "manifests" or "blobs", REFERENCE
+        if path.startswith("/token?"):
+            for name, user in self.locked.items():
+                if proof == "Basic " + base64.b64encode(user.encode()).decode() and "test%2F" + name in path:
+                    return 200, "application/json", b'{"token": "opens-%s", "expires_in": 300}' % name.encode(), {}
+            return 401, "application/json", b"{}", {}
+        if len(parts) == 6 and parts[3] in self.locked and proof != "Bearer opens-" + parts[3]:
+            return 401, "application/json", b"{}", {"WWW-Authenticate": (
+                'Bearer realm="http://%s/token",service="%s",scope="repository:test/%s:pull"'
+                % (self.address, self.address, parts[3]))}
         if path == "/v2/":
             return 200, "application/json", b"{}", {}
-        if len(parts) == 6 and parts[4] == "manifests" and parts[3] in self.manifests:
+        if len(parts) == 6 and parts[4] == "manifests" and parts[3] in self.manifests and parts[5] == "1":
             kind, body = self.manifests[parts[3]]
             return 200, kind, body, {"Docker-Content-Digest": sha256(body)}
+        if len(parts) == 6 and parts[4] == "manifests" and parts[5] in self.manifests_by_digest:
+            body = self.manifests_by_digest[parts[5]]
+            return 200, MANIFEST_TYPE, body, {"Docker-Content-Digest": parts[5]}
         if len(parts) == 6 and parts[4] == "blobs" and parts[5] in self.blobs:
             return 200, "application/octet-stream", self.blobs[parts[5]], {}
         return 404, "application/json", b'{"errors":[{"code":"NAME_UNKNOWN","message":"unknown"}]}', {}
