@@ -192,6 +192,17 @@ class Codes(case.Case):
             self.assertEqual(done.returncode, 4, f"{words}: {done.stderr}")
             self.assertIn("hint:", done.stderr)
 
+    def test_the_daemon_is_reached_by_tls_with_certificates_of_both_sides(self):
+        machine = case.machine
+        flags = ["--tls-ca", machine.certificate, "--tls-cert", machine.certificate, "--tls-key", machine.key]
+        name = self.container()
+        done = machine.cloche(*flags, "container", "list", "-q", host=machine.tls_host)
+        self.assertEqual((done.returncode, done.stdout), (0, name + "\n"), done.stderr)
+        for bad in ([], flags[:2], flags[2:]):
+            done = machine.cloche(*bad, "container", "list", host=machine.tls_host)
+            self.assertNotEqual(done.returncode, 0, bad)
+            self.assertEqual(done.stdout, "")
+
     def test_output_that_cannot_be_written_is_1(self):
         for closed in (">&-", ">/dev/full"):
             words = shlex.join(case.machine.command("container", "list"))

@@ -10,6 +10,7 @@ import pty
 import select
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -49,6 +50,24 @@ def make_rootfs(path, busybox):
         out.write("root:x:0:\nalice:x:1000:\n")
 
 
+def make_certificate(directory):
+    """One for everybody: authority, daemon and client. Gives the paths of certificate and key."""
+    certificate, key = (os.path.join(directory, name) for name in ("tls.pem", "tls.key"))
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-days", "2", "-subj", "/CN=cloche test", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )
+    return certificate, key
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Machine:
     """The daemon, and ways to run the program against it."""
 
@@ -58,6 +77,8 @@ class Machine:
         os.chmod(self.home, 0o755)  # users of containers pass through it
         self.rootfs = os.path.join(self.home, "rootfs")
         make_rootfs(self.rootfs, busybox)
+        self.certificate, self.key = make_certificate(self.home)
+        self.tls_host = f"tls://127.0.0.1:{free_port()}"
         self.socket = os.path.join(self.home, "garden.sock")
         self.host = "unix://" + self.socket
         self.daemon = None
@@ -71,6 +92,10 @@ class Machine:
             "--depot", os.path.join(self.home, "state"),
             "--store", os.path.join(self.home, "store"),
             "--bind-socket", self.socket,
+            "--listen", self.tls_host,
+            "--tls-certificate", self.certificate,
+            "--tls-key", self.key,
+            "--tls-client-ca", self.certificate,
             "--default-rootfs", self.rootfs,
             "--insecure-docker-registry", self.registry.host,
         ]
