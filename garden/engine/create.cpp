@@ -282,6 +282,9 @@ base::Result<std::vector<base::Fd>> Gardener::open_needs(
     for (const auto& need : plan.fds) {
         switch (need.kind) {
             case plan::FdKind::root:
+                // FS-04: where systemd shares all mounts, this is a peer of the host's, and such a
+                // mount cannot become a root.
+                TRY(base::sys::set_mount_private(root));
                 fds.push_back(std::exchange(root, {}));  // a plan has one root
                 break;
             case plan::FdKind::cgroup:

@@ -59,7 +59,9 @@ void Streams::on_input(Session& session) {
 
 void Streams::flush_input(Session& session) {
     auto& input = session.stream.attachment.input;
-    while (input && session.pending() > 0) {
+    // What the client sent first acts first: a resize before the line that asks for the size.
+    const bool held = session.controls > 0;
+    while (!held && input && session.pending() > 0) {
         const auto count =
                 ::write(input.get(), session.input.data() + session.input_at, session.pending());
         if (count < 0 && errno == EINTR) continue;
@@ -68,12 +70,12 @@ void Streams::flush_input(Session& session) {
             return drop_input(session);  // 7.4, rule 5: the process does not read any more
         session.input_at += static_cast<std::size_t>(count);
     }
-    if (session.pending() == 0) {
+    if (!held && session.pending() == 0) {
         session.input.clear();
         session.input_at = 0;
         if (session.input_ends) return drop_input(session);
     }
-    const bool wanted = input && session.pending() > 0;
+    const bool wanted = !held && input && session.pending() > 0;
     if (wanted == session.input_watched) return;
     epoll_event event{.events = EPOLLOUT, .data = {.u64 = input_key(session.id)}};
     (void)::epoll_ctl(epoll_.get(), wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, input.get(), &event);
