@@ -45,7 +45,7 @@ TEST_CASE("an open output outlives three kills of gardend without losing a line"
     NEEDS(root, nft);
     Daemon daemon;
     daemon.create("c");
-    constexpr int kLines = 400;
+    const int kLines = test::scaled(400);
     auto stream = daemon.client().run("c", counter("p", kLines, 10'000, 7)).value();
     const Reader reader(stream.open_output(false).value());
     for (int round = 0; round < 3; ++round) {
@@ -72,7 +72,7 @@ TEST_CASE("a client that attaches right after the restart gets every later line 
     NEEDS(root, nft);
     Daemon daemon;
     daemon.create("c");
-    constexpr int kLines = 300;
+    const int kLines = test::scaled(300);
     // Its run is cut off before it opens an output: nobody reads while gardend is down.
     auto stream = daemon.client().run("c", counter("p", kLines, 10'000, 3)).value();
     std::this_thread::sleep_for(milliseconds(200));
@@ -89,14 +89,14 @@ TEST_CASE("a client that attaches right after the restart gets every later line 
     // Nothing that was printed meanwhile is lost either: it is in the tail.
     const auto tail = daemon.client().logs("c", "p", false).value();
     CHECK(tail.starts_with("line 0\n"));
-    CHECK(tail.ends_with("line 299\n"));
+    CHECK(tail.ends_with("line " + std::to_string(kLines - 1) + "\n"));
 }
 
 TEST_CASE("a process that ends while gardend is down: exit code, complete output, tail") {
     NEEDS(root, nft);
     Daemon daemon;
     daemon.create("c");
-    constexpr int kLines = 60;
+    const int kLines = test::scaled(60);
     auto stream = daemon.client().run("c", counter("p", kLines, 10'000, 9)).value();
     const Reader reader(stream.open_output(false).value());
     const auto rows = daemon.client().processes("c").value();
@@ -172,10 +172,12 @@ TEST_CASE("a terminal survives a kill of gardend, with its size and its echo") {
     NEEDS(root, nft);
     Daemon daemon;
     daemon.create("c");
-    auto spec = process({"sh", "-c", "read a; stty size; echo got $a; exit 6"}, "p");
+    auto spec = process({"sh", "-c", "echo ready; read a; stty size; echo got $a; exit 6"}, "p");
     spec.tty = garden::api::Tty{.window_size = garden::api::WindowSize{.columns = 123, .rows = 45}};
     auto stream = daemon.client().run("c", spec).value();
     const Reader before(stream.open_output(false).value());
+    // The answer comes before the shim has the connection: what was seen once goes on.
+    REQUIRE(before.wait_for("ready\r\n", patience(milliseconds(5'000))));
     daemon.restart();
     auto again = daemon.client().attach("c", "p").value();
     const Reader reader(again.open_output(false).value());

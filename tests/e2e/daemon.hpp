@@ -21,6 +21,8 @@ using std::chrono::milliseconds;
 
 // Times are for a quiet native machine; a sanitized build or an emulated guest gets more.
 milliseconds patience(milliseconds native);
+// How much of something a process must do to outlive a few restarts of gardend.
+int scaled(int native);
 
 struct DaemonOptions {
     std::vector<std::string> flags;  // added to the ones every Daemon has
