@@ -32,7 +32,7 @@ class Named {
 
     { return value_.empty(); }
 
-    friend auto operator<=>(const Named&, const Named&) = default;
+    friend auto operator<=>(const Named&, const Named&) = default;  // NOLINT: clang-tidy 14
     friend bool operator==(const Named&, const Named&) = default;
 
   private:

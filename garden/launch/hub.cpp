@@ -326,6 +326,7 @@ base::Result<base::Fd> seal_program(const char* name, const std::string& path) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): once in the life of a daemon
 base::Result<std::unique_ptr<ShimHub>> ShimHub::start(ShimPrograms programs) {
     auto shim = TRY(seal_program("garden-shim", programs.shim));
     auto init = TRY(seal_program("garden-init", programs.init));

@@ -218,6 +218,7 @@ base::Result<std::string> Reader::extension(std::uint64_t size) {
     return text;
 }
 
+// NOLINTNEXTLINE(readability-function-size): the cases of one format, in their order
 base::Result<std::optional<Entry>> Reader::next() {
     TRY(skip());
     std::map<std::string, std::string> records;

@@ -44,6 +44,16 @@ std::vector<base::FdRef> refs(const std::vector<base::Fd>& fds) {
     return {fds.begin(), fds.end()};
 }
 
+base::Result<void> resize(const Process& process, const Arguments& arguments) {
+    if (!process.terminal)
+        return sys::plain_error(base::Errc::invalid, "resize: the process has no terminal");
+    const winsize size = {
+            .ws_row = arguments.rows, .ws_col = arguments.columns, .ws_xpixel = 0, .ws_ypixel = 0};
+    if (process.input && ::ioctl(process.input.get(), TIOCSWINSZ, &size) != 0)
+        return sys::errno_error("resize");
+    return base::ok;
+}
+
 }  // namespace
 
 void ShimLoop::dispatch(Frame frame) {
@@ -419,18 +429,9 @@ base::Result<Outcome> ShimLoop::small(const Frame& frame, Fds& fds) {
                 return sys::errno_error("signal " + std::to_string(arguments.number));
             }
             break;
-        case MessageKind::resize: {
-            if (!process->terminal)
-                return sys::plain_error(base::Errc::invalid, "resize: the process has no terminal");
-            const winsize size = {
-                    .ws_row = arguments.rows,
-                    .ws_col = arguments.columns,
-                    .ws_xpixel = 0,
-                    .ws_ypixel = 0};
-            if (process->input && ::ioctl(process->input.get(), TIOCSWINSZ, &size) != 0)
-                return sys::errno_error("resize");
+        case MessageKind::resize:
+            TRY(resize(*process, arguments));
             break;
-        }
         case MessageKind::forget:
             if (!process->exited)
                 return sys::plain_error(

@@ -99,7 +99,7 @@ struct Fixture {
     Fixture& operator=(const Fixture&) = delete;
 
     std::string file(std::string_view text) const {
-        const auto path = directory + "/c.toml";
+        auto path = directory + "/c.toml";
         auto fd = base::sys::open_host(path, 01 | 0100 | 01000, 0600).value();
         REQUIRE(base::sys::write_all(fd, text));
         return path;
