@@ -219,19 +219,19 @@ TEST_CASE("a full queue answers 503 and does not grow") {
 
 TEST_CASE("two hundred connections at once are all served") {
     HttpServer server(echo);
-    constexpr std::size_t count = 200;
+    constexpr std::size_t kCount = 200;
     std::vector<RawConnection> all;
-    all.reserve(count);
-    for (std::size_t i = 0; i < count; ++i) all.emplace_back(server.endpoint());
-    for (std::size_t i = 0; i < count; ++i)
+    all.reserve(kCount);
+    for (std::size_t i = 0; i < kCount; ++i) all.emplace_back(server.endpoint());
+    for (std::size_t i = 0; i < kCount; ++i)
         all[i].send("GET /" + std::to_string(i) + "x HTTP/1.1\r\n\r\n");
     std::size_t good = 0;
-    for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t i = 0; i < kCount; ++i)
         good += all[i].read_until("GET /" + std::to_string(i) + "x ").starts_with("HTTP/1.1 200")
                         ? 1U
                         : 0U;
-    CHECK(good == count);
-    CHECK(server.server().connections() == count);
+    CHECK(good == kCount);
+    CHECK(server.server().connections() == kCount);
 }
 
 TEST_CASE("connections over the limit wait until one ends") {

@@ -115,7 +115,8 @@ TEST_CASE("origins are compared with their port, and a URL with a user name is r
 TEST_CASE("the members of a tar file are found under short, long and pax names") {
     const auto found =
             index(member("plain", '0', "12345") + member("x", 'x', pax("path", "long/pax")) +
-                  member("short", '0', "67") + member("././@LongLink", 'L', "long/gnu\0") +
+                  member("short", '0', "67") +
+                  member("././@LongLink", 'L', std::string("long/gnu\0", 9)) +
                   member("short", '0', "") + member("link", '2', "") + std::string(1024, '\0'));
     REQUIRE(found);
     CHECK(found->at("plain").offset == 512);
