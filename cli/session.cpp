@@ -27,6 +27,7 @@ using Clock = std::chrono::steady_clock;
 // After the exit status the server closes the outputs (garden-api 7.4); a server that does not is
 // not waited for.
 constexpr std::chrono::seconds kOutputEnd{10};
+constexpr int kEndKey = 500;      // ms: between two presses of ctrl-d
 constexpr int kEndOfTime = 1000;  // ms: how often the deadline above is looked at
 
 // One output of the process, copied to a descriptor of ours.
@@ -95,6 +96,7 @@ class Session {
     base::Result<void> open();
     base::Result<void> wait_for_events();
     base::Result<void> read_input();
+    void end_terminal();
     void take_signals();
 
     bool outputs_over() const { return !out_.open() && !err_.open(); }
@@ -110,6 +112,7 @@ class Session {
     std::optional<std::int32_t> code_;
     Clock::time_point code_time_;
     bool input_open_ = false;
+    bool terminal_ending_ = false;  // our input has ended, the process has a terminal
     bool asked_to_end_ = false;
     bool detached_ = false;
     bool connection_over_ = false;
@@ -141,8 +144,10 @@ base::Result<void> Session::wait_for_events() {
             watch(out_.socket(), out_.open()), watch(err_.socket(), err_.open()),
             watch(base::FdRef(STDIN_FILENO), input_open_ && !stream_.has_pending()),
             watch(signals_.fd(), true)};
-    const int count = ::poll(entries.data(), entries.size(), code_ ? kEndOfTime : -1);
+    const int patience = code_ ? kEndOfTime : terminal_ending_ ? kEndKey : -1;
+    const int count = ::poll(entries.data(), entries.size(), patience);
     if (count < 0 && errno != EINTR) return base::fail_errno("poll");
+    if (count == 0) end_terminal();
     if (count <= 0) return base::ok;
     if (entries[4].revents != 0) take_signals();
     if (entries[1].revents != 0) out_.copy();
@@ -160,6 +165,12 @@ base::Result<void> Session::wait_for_events() {
     return base::ok;
 }
 
+// A terminal does not end with its input; the key that says so does it for our pipe. A program that
+// changes the terminal's mode at that moment loses the key, so it is pressed until somebody ends.
+void Session::end_terminal() {
+    if (terminal_ending_ && !connection_over_ && !stream_.has_pending()) stream_.send_input("\x04");
+}
+
 base::Result<void> Session::read_input() {
     std::array<char, garden::api::kMaxInputChunk> piece{};
     const auto count = base::sys::read_some(base::FdRef(STDIN_FILENO), piece);
@@ -167,9 +178,12 @@ base::Result<void> Session::read_input() {
     // A terminal that hung up (EIO) is an end like any other.
     if (!count || **count == 0) {
         input_open_ = false;
-        // A terminal does not end with its input; the key that says so does it for our pipe.
-        if (options_.tty) stream_.send_input("\x04");
-        stream_.send_input_end();
+        if (options_.tty) {
+            terminal_ending_ = true;
+            end_terminal();
+        } else {
+            stream_.send_input_end();
+        }
         return base::ok;
     }
     const std::string_view data(piece.data(), **count);
