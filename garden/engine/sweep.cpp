@@ -37,9 +37,9 @@ void Gardener::sweep() {
         if (ranges.contains(owner)) continue;
         // The files of a range go before the range: volumes are deleted behind, in their own time.
         chores_->repeat(
-                [this, owner] {
+                [this, name = owner] {
                     if (parts_.volumes->deleting("")) return false;
-                    return parts_.ranges->release(owner).has_value();
+                    return parts_.ranges->release(name).has_value();
                 },
                 std::chrono::minutes(30), [] {});
     }
