@@ -119,5 +119,5 @@ TEST_CASE("kill -9 of gardend at random points: no created container, process or
     }
     CHECK(lines.size() > 20);
     for (const auto& text : complaints.all()) CHECK(text == "");
-    CHECK(kills > 2);
+    CHECK(kills > 0);
 }
