@@ -110,7 +110,11 @@ base::Result<Attachment> Gardener::run(const Handle& handle, ProcessSpec spec) {
                                 .terminal = spec.tty.has_value()});
     if (!saved) return undo(std::move(saved).error());
     auto started = container->shim->run(plan, {});
-    if (!started) return undo(std::move(started).error());
+    if (!started) {
+        const std::lock_guard lock(container->mutex);
+        if (!container->destroying) return undo(std::move(started).error());
+        return undo(base::fail(base::Errc::conflict, "container already being destroyed"));
+    }
     container->processes.started(spec.id, started->host_pid);
     return Attachment{
             .process_id = spec.id,
