@@ -25,10 +25,6 @@ namespace test {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-namespace {
-
-// The engine's nft table, addresses and forwarding stay in a namespace of the test; threads made
-// later inherit it. Loopback is for the registry of a test.
 void leave_the_host_network() {
     static const bool left = [] {
         if (::unshare(CLONE_NEWNET) != 0) return false;
@@ -40,6 +36,8 @@ void leave_the_host_network() {
     }();
     REQUIRE(left);
 }
+
+namespace {
 
 void make_rootfs(const fs::path& root) {
     for (const char* name : {"bin", "etc", "root", "home/alice", "tmp"})

@@ -16,6 +16,10 @@
 
 namespace test {
 
+// The engine's nft table, addresses and forwarding stay in a namespace of the test; threads made
+// later inherit it. Loopback is up, for the registry of a test; the first fixture calls it, too.
+void leave_the_host_network();
+
 struct ServerOptions {
     garden::server::Shares shares;
     std::size_t queued_requests = 1024;
