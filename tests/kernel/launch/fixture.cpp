@@ -163,6 +163,7 @@ launch::ContainerPlan Box::plan() {
     fds.clear();
     auto tree = sys::clone_tree(base::FdRef(AT_FDCWD), root, false);
     REQUIRE(tree);
+    REQUIRE(sys::set_mount_private(*tree));  // as the engine does
     if (user_namespace) REQUIRE(sys::idmap_mount(*tree, prepared.user_namespace, false));
     fds.push_back(std::move(*tree));
     constexpr std::uint64_t kHard = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
