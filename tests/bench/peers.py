@@ -95,13 +95,14 @@ class OciPeer:
         self.work = f"{work}/{name}"
         self.program = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
         self.why = "" if self.program else "not installed (tools/packages.bench)"
+        self.state = f"{work}/run/{name}"
         self.numbers = itertools.count(1)
-        os.makedirs(f"{self.work}/state", exist_ok=True)
+        os.makedirs(self.state, exist_ok=True)
 
     def call(self, *arguments, check=True):
         # To a file: a detached container keeps the descriptor, and a pipe would never end.
         with tempfile.TemporaryFile() as errors:
-            code = subprocess.run([self.program, "--root", f"{self.work}/state", *arguments], stdin=subprocess.DEVNULL,
+            code = subprocess.run([self.program, "--root", self.state, *arguments], stdin=subprocess.DEVNULL,
                                   stdout=subprocess.DEVNULL, stderr=errors, timeout=60, check=False).returncode
             if check and code != 0:
                 errors.seek(0)
