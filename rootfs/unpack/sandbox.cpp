@@ -45,8 +45,8 @@ Result<void> give_view(pid_t child, FdRef target, FdRef socket) {
     Fd user_namespace = TRY(sys::open_host(proc + "/ns/user", O_RDONLY));
     Fd view = TRY(sys::clone_tree(target, "", false));
     TRY(sys::idmap_mount(view, user_namespace, false));
-    // Where systemd shares all mounts the clone is a peer of the host's, and no such mount can become
-    // a root.
+    // Where systemd shares all mounts the clone is a peer of the host's, and no such mount can
+    // become a root.
     TRY(sys::set_mount_private(view));
     const std::array<FdRef, 1> fds{view};
     return sys::send_message(socket, "view", fds);
