@@ -418,7 +418,10 @@ TEST_CASE("a directory is taken over as a layer with all attributes", "[root]") 
     REQUIRE(::chown((source + "/file").c_str(), 70'000, 0) == 0);
     const auto refused = store.layers->import_directory(*directory, "sha256:def");
     REQUIRE_FALSE(refused);
-    CHECK(refused.error().text.find("file: owner 70000:0 is outside of 0 to 65535") !=
-          std::string::npos);
+    // Under the name that the file system lists first: "file" or its hard link.
+    CHECK_THAT(
+            refused.error().text,
+            Catch::Contains("owner 70000:0 is outside of 0 to 65535") &&
+                    (Catch::Contains("file: ") || Catch::Contains("sub/link: ")));
     CHECK(store.leftovers() == 0);
 }
