@@ -97,17 +97,33 @@ void Gardener::release_later(const ContainerRecord& record) {
                 });
     }
     if (!record.range_owner.empty()) {
-        // ID-03: not before every file of the range is gone.
-        const auto gone = [this, handle = record.handle.get()] {
-            return !parts_.volumes->deleting(handle);
-        };
-        chores_->repeat(
-                [this, gone, owner = record.range_owner] {
-                    if (!gone()) return false;
-                    return parts_.ranges->release(owner).has_value();
-                },
-                kVolumeDeadline, [] {});
+        release_range_later(record.range_owner, record.handle.get());
     }
+}
+
+void Gardener::release_range_later(const std::string& owner, const std::string& volume) {
+    {
+        const std::lock_guard lock(releasing_mutex_);
+        releasing_.insert(owner);
+    }
+    const auto forget = [this, owner] {
+        const std::lock_guard lock(releasing_mutex_);
+        releasing_.erase(owner);
+    };
+    // ID-03: not before every file of the range is gone.
+    chores_->repeat(
+            [this, owner, volume, forget] {
+                if (parts_.volumes->deleting(volume)) return false;
+                if (!parts_.ranges->release(owner)) return false;
+                forget();
+                return true;
+            },
+            kVolumeDeadline, forget);
+}
+
+std::set<std::string> Gardener::ranges_being_released() const {
+    const std::lock_guard lock(releasing_mutex_);
+    return releasing_;
 }
 
 void Gardener::bury_later(const std::weak_ptr<Container>& weak, const std::string& reason) {

@@ -19,7 +19,10 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <semaphore>
+#include <set>
+#include <string>
 
 namespace garden {
 
@@ -133,6 +136,9 @@ class Gardener final : public Engine {
     base::Result<void> take_down(Container& container);
     base::Result<void> end_processes(Container& container);
     void release_later(const ContainerRecord& record);
+    // Once no file of `volume` ("" = of any) is being deleted any more.
+    void release_range_later(const std::string& owner, const std::string& volume);
+    std::set<std::string> ranges_being_released() const;
     void bury_later(const std::weak_ptr<Container>& weak, const std::string& reason);
     void bury(const ContainerPtr& container, const std::string& reason);
 
@@ -179,6 +185,8 @@ class Gardener final : public Engine {
     std::counting_semaphore<1024> creating_;
     std::atomic<bool> stopping_{false};
     std::atomic<std::uint64_t> helpers_{1};
+    mutable std::mutex releasing_mutex_;
+    std::set<std::string> releasing_;  // owners of id ranges that wait for their files to be gone
     // Destroyed first, in this order: they call into everything above.
     std::unique_ptr<Chores> chores_;
     std::unique_ptr<GraceTimers> timers_;

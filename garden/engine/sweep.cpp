@@ -35,13 +35,8 @@ void Gardener::sweep() {
          [&](const std::string& name) { (void)parts_.images->release(name); });
     for (const auto& [owner, range] : parts_.ranges->list()) {
         if (ranges.contains(owner)) continue;
-        // The files of a range go before the range: volumes are deleted behind, in their own time.
-        chores_->repeat(
-                [this, name = owner] {
-                    if (parts_.volumes->deleting("")) return false;
-                    return parts_.ranges->release(name).has_value();
-                },
-                std::chrono::minutes(30), [] {});
+        // Whose volume it was is not known: all that are being deleted go first.
+        release_range_later(owner, "");
     }
 }
 
