@@ -93,9 +93,8 @@ std::vector<Orphan> Gardener::find_orphans() {
         if (!container->ready || container->record.dead) continue;
         const auto name = container->handle.get();
         const auto groups = parts_.cgroups->list();
-        if (groups && std::find(groups->begin(), groups->end(), name) == groups->end()) {
+        if (groups && std::find(groups->begin(), groups->end(), name) == groups->end())
             found.push_back({.kind = "container", .name = name, .reason = "has no cgroup"});
-        }
     }
     return found;
 }
