@@ -126,7 +126,7 @@ class Rules(unittest.TestCase):
         self.fails("machine", {"docs/a.md": "see /tmp" + "/wt/x\n"})
         self.fails("machine", {"low/a.cpp": '// as in /work' + '/main/x\n'})
         self.fails("machine", {"docs/a.md": "written with cl" + "aude\n"})
-        self.passes({"docs/a.md": "bind /tmp/x and /srv/work/main, home /home/vcap\n"})
+        self.passes({"docs/a.md": "bind /tmp/x and /srv/work" + "/main, home /home/vcap\n"})
 
     def test_text(self):
         self.fails("text", {"docs/a.md": "space \n"}, "trailing")

@@ -75,6 +75,11 @@ struct ::stat stat_of(base::FdRef root, const char* path) {
     return out;
 }
 
+// What the kernel leaves in the work directory of an overlay that is mounted `volatile`.
+std::string volatile_mark(World& world, const std::string& volume) {
+    return world.scratch / ("volumes/volumes/" + volume) + "/work" + "/work/incompat/volatile";
+}
+
 }  // namespace
 
 TEST_CASE("a privileged volume shows the layers in order and keeps them unchanged", "[root]") {
@@ -178,14 +183,10 @@ TEST_CASE("nosuid and survives_power_cut reach the mount", "[root]") {
     struct ::statvfs flags = {};
     REQUIRE(::fstatvfs(root->get(), &flags) == 0);
     CHECK((flags.f_flag & ST_NOSUID) != 0);
-    CHECK(::access(
-                  (world.scratch / "volumes/volumes/flags/work/work/incompat/volatile").c_str(),
-                  F_OK) != 0);
+    CHECK(::access(volatile_mark(world, "flags").c_str(), F_OK) != 0);
     auto other = world.volumes->create(world.request("volatile"));
     REQUIRE(other);
-    CHECK(::access(
-                  (world.scratch / "volumes/volumes/volatile/work/work/incompat/volatile").c_str(),
-                  F_OK) == 0);
+    CHECK(::access(volatile_mark(world, "volatile").c_str(), F_OK) == 0);
 }
 
 TEST_CASE("an image of 127 layers mounts", "[root]") {

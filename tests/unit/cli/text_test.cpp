@@ -63,7 +63,7 @@ TEST_CASE("copy paths are read as docker reads them") {
 }
 
 TEST_CASE("image names become URIs") {
-    const auto uri = [](std::string_view name) { return image_uri(name, "/work").value(); };
+    const auto uri = [](std::string_view name) { return image_uri(name, "/home/ana").value(); };
     CHECK(uri("busybox") == "docker:///busybox");
     CHECK(uri("busybox:1.36") == "docker:///busybox#1.36");
     CHECK(uri("team/app:v1") == "docker:///team/app#v1");
@@ -72,7 +72,7 @@ TEST_CASE("image names become URIs") {
     CHECK(uri("docker://x/y#z") == "docker://x/y#z");
     CHECK(uri("preloaded:cflinuxfs4") == "preloaded:cflinuxfs4");
     CHECK(uri("/rootfs.tar") == "/rootfs.tar");
-    CHECK(uri("./rootfs") == "/work/./rootfs");
+    CHECK(uri("./rootfs") == "/home/ana/./rootfs");
     CHECK_FALSE(image_uri("", "/"));
 }
 
