@@ -4,6 +4,8 @@
 #include "rootfs/image/digest.hpp"
 #include "rootfs/image/json.hpp"
 
+#include <utility>
+
 namespace rootfs {
 
 namespace {
@@ -11,6 +13,16 @@ namespace {
 // Image configs may hold bytes that are no UTF-8.
 std::string dump(const Json& document) {
     return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// Seconds since 1970. A time past what a record can hold would come back negative.
+base::Result<std::int64_t> time_member(const Json& from, const char* name, const char* what) {
+    const auto seconds = TRY(size_member(from, name, what));
+    if (!std::in_range<std::int64_t>(seconds)) {
+        return base::fail(
+                base::Errc::corrupt, "{}: member '{}' is {}, no time", what, name, seconds);
+    }
+    return static_cast<std::int64_t>(seconds);
 }
 
 }  // namespace
@@ -53,7 +65,7 @@ base::Result<ImageRecord> parse_image_record(std::string_view text) {
     for (const auto& layer : image.layers) (void)TRY(parse_digest(layer));
     if (image.layers.empty()) return base::fail(base::Errc::corrupt, "image record has no layers");
     image.size = TRY(size_member(json, "size", kWhat));
-    record.created_at = static_cast<std::int64_t>(TRY(size_member(json, "created_at", kWhat)));
+    record.created_at = TRY(time_member(json, "created_at", kWhat));
     image.config.env = TRY(texts_member(json, "env", kWhat));
     image.config.user = TRY(text_member(json, "user", kWhat));
     image.config.working_dir = TRY(text_member(json, "working_dir", kWhat));
@@ -72,7 +84,7 @@ base::Result<ReferenceRecord> parse_reference_record(std::string_view text) {
     record.digest = TRY(text_member(json, "digest", kWhat));
     record.stamp = TRY(text_member(json, "stamp", kWhat));
     record.access = TRY(texts_member(json, "access", kWhat));
-    record.resolved_at = static_cast<std::int64_t>(TRY(size_member(json, "resolved_at", kWhat)));
+    record.resolved_at = TRY(time_member(json, "resolved_at", kWhat));
     if (record.name.empty()) return base::fail(base::Errc::corrupt, "reference record has no name");
     return record;
 }
