@@ -78,7 +78,8 @@ void add_container_flags(CLI::App& app, RawContainer& raw) {
     app.add_option("--pids", options.pids, "Limit of processes and threads");
     app.add_option("--disk", raw.disk, "Disk quota beyond the image, as 1g");
     app.add_option(
-            "--net", options.network, "Subnet or address of the container, as 10.254.1.0/30");
+            "--net", options.network,
+            "Subnet or address of the container, as 10.254.1.0/30, or 'none'");
     app.add_option(
             "--seccomp", options.seccomp_file,
             "OCI seccomp profile (JSON file) in place of the default");

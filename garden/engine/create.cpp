@@ -200,8 +200,10 @@ base::Result<void> Gardener::build(
 base::Result<void> Gardener::take_seat(const ContainerPtr& container, std::optional<Seat>& seat) {
     auto& record = container->record;
     const auto wanted = plan::to_security(record.spec.container_class);
-    if (wanted == security::Class::unprivileged && record.spec.network.empty())
-        seat = pool_->take();
+    if (wanted == security::Class::unprivileged) {
+        if (record.spec.network.empty()) seat = pool_->take();
+        if (record.spec.network == kNoNetwork) seat = lone_pool_->take();
+    }
     if (seat && seat->lost->load()) {
         seats_.release(*seat);
         seat.reset();
@@ -262,10 +264,11 @@ base::Result<void> Gardener::write_etc_files(Container& container) {
     const auto& record = container.record;
     const auto hostname = plan::hostname_of(container.handle);
     const auto owner = record.range.base;
+    const net::Lease* lease = record.lease ? &*record.lease : nullptr;
     TRY(Depot::write_file(
-            container.bundle, "hosts", parts_.network->hosts_file(*record.lease, hostname), owner));
+            container.bundle, "hosts", parts_.network->hosts_file(lease, hostname), owner));
     TRY(Depot::write_file(
-            container.bundle, "resolv.conf", parts_.network->resolv_file(*record.lease), owner));
+            container.bundle, "resolv.conf", parts_.network->resolv_file(lease), owner));
     return Depot::write_file(container.bundle, "hostname", hostname + "\n", owner);
 }
 

@@ -163,6 +163,7 @@ void Gardener::bury(const ContainerPtr& container, const std::string& reason) {
 
 base::Result<void> Gardener::tear_down() {
     pool_.reset();
+    lone_pool_.reset();
     std::string failed;
     for (const auto& container : registry_.all()) {
         const auto done = destroy(container->handle);

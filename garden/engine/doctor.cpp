@@ -41,6 +41,7 @@ std::vector<Orphan> Gardener::find_orphans() {
     std::vector<Orphan> found;
     std::set<std::string> handles;
     std::set<std::string> ranges = pool_->range_owners();
+    ranges.merge(lone_pool_->range_owners());
     // Before the list of ranges is read: what is released in between is in neither.
     ranges.merge(ranges_being_released());
     std::set<std::string> leases = pool_->lease_ids();

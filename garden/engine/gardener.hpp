@@ -191,6 +191,7 @@ class Gardener final : public Engine {
     std::unique_ptr<Chores> chores_;
     std::unique_ptr<GraceTimers> timers_;
     std::unique_ptr<WarmPool> pool_;
+    std::unique_ptr<WarmPool> lone_pool_;  // of seats without a network; empty until one is wanted
     std::unique_ptr<Latecomers> latecomers_;
 };
 

@@ -34,14 +34,16 @@ base::Result<void> Seats::prepare(
         facts.id_base = seat.range.base;
         facts.id_length = seat.range.length;
     }
-    seat.lease = TRY(network_.lease(network));
+    if (network != kNoNetwork) seat.lease = TRY(network_.lease(network));
     seat.shim = TRY(hub_.spawn());
     hub_.listen(
             seat.shim, {.exited = [](const std::string&, std::int32_t) {},
                         .container_died = [lost = seat.lost] { *lost = true; },
                         .shim_lost = [lost = seat.lost] { *lost = true; }});
     seat.namespaces = TRY(seat.shim->prepare(plan::plan_namespaces(facts)));
-    return network_.connect(*seat.lease, seat.namespaces.network_namespace);
+    const base::FdRef network_namespace = seat.namespaces.network_namespace;
+    return seat.lease ? network_.connect(*seat.lease, network_namespace)
+                      : network_.isolate(network_namespace);
 }
 
 void Seats::release(Seat& seat) {

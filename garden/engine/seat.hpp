@@ -22,7 +22,7 @@ struct Seat {
     launch::Prepared namespaces;
     std::string range_owner;  // "" without a user namespace
     security::IdRange range{.base = 0, .length = 0};
-    std::optional<net::Lease> lease;
+    std::optional<net::Lease> lease;  // none: only lo
     std::shared_ptr<std::atomic<bool>> lost =
             std::make_shared<std::atomic<bool>>(false);  // its shim has died
 };
@@ -32,7 +32,7 @@ class Seats {
     Seats(launch::ShimHub& hub, security::IdRanges& ranges, net::Network& network)
         : hub_(hub), ranges_(ranges), network_(network) {}
 
-    // Everything or nothing. `network`: the client's request, "" = any.
+    // Everything or nothing. `network`: as ContainerSpec::network.
     base::Result<Seat> make(security::Class container_class, const std::string& network);
     // Gives everything back; the address only when its interface is gone, which the caller waits
     // for.

@@ -104,13 +104,16 @@ Gardener::Gardener(Parts parts)
       timers_(std::make_unique<GraceTimers>([this](const Handle& handle) {
           chores_->once([this, handle] { (void)destroy(handle); });
       })),
-      pool_(std::make_unique<WarmPool>(seats_, parts_.config.pool_size)),
+      pool_(std::make_unique<WarmPool>(seats_, parts_.config.pool_size, "")),
+      lone_pool_(
+              std::make_unique<WarmPool>(seats_, parts_.config.pool_size, std::string(kNoNetwork))),
       latecomers_(std::make_unique<Latecomers>()) {}
 
 Gardener::~Gardener() {
     stopping_ = true;
     latecomers_.reset();
     pool_.reset();
+    lone_pool_.reset();
     timers_.reset();
     chores_->drain(std::chrono::seconds(2));
     parts_.hub.reset();  // no event may arrive after this
@@ -143,7 +146,10 @@ base::Result<std::string> Gardener::features_json() {
             {"capabilities", security::capability_names(parts_.facts.available_capabilities)},
             {"posix_message_queues", parts_.facts.posix_message_queues},
             {"absent_devices", parts_.facts.absent_devices},
-            {"pool", {{"size", parts_.config.pool_size}, {"ready", pool_->ready()}}},
+            {"pool",
+             {{"size", parts_.config.pool_size},
+              {"ready", pool_->ready()},
+              {"ready_without_network", lone_pool_->ready()}}},
             {"network",
              {{"subnets", parts_.network->capacity()}, {"free", parts_.network->free_subnets()}}},
     };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace garden {
 
@@ -13,7 +14,8 @@ constexpr std::chrono::milliseconds kBackoff{500};
 
 }  // namespace
 
-WarmPool::WarmPool(Seats& seats, std::uint32_t size) : seats_(seats), size_(size) {}
+WarmPool::WarmPool(Seats& seats, std::uint32_t size, std::string network)
+    : seats_(seats), size_(size), network_(std::move(network)) {}
 
 WarmPool::~WarmPool() {
     {
@@ -26,11 +28,17 @@ WarmPool::~WarmPool() {
 }
 
 void WarmPool::start() {
-    if (size_ > 0) thread_ = std::thread([this] { run(); });
+    const std::lock_guard lock(mutex_);
+    start_locked();
+}
+
+void WarmPool::start_locked() {
+    if (size_ > 0 && !stopping_ && !thread_.joinable()) thread_ = std::thread([this] { run(); });
 }
 
 std::optional<Seat> WarmPool::take() {
     const std::lock_guard lock(mutex_);
+    start_locked();
     if (ready_.empty()) return std::nullopt;
     auto seat = std::move(ready_.front());
     ready_.pop_front();
@@ -77,7 +85,7 @@ void WarmPool::run() {
             continue;
         }
         lock.unlock();
-        auto seat = seats_.make(security::Class::unprivileged, "");
+        auto seat = seats_.make(security::Class::unprivileged, network_);
         lock.lock();
         if (seat) {
             ready_.push_back(std::move(*seat));

@@ -17,12 +17,13 @@ namespace garden {
 
 class WarmPool {
   public:
-    WarmPool(Seats& seats, std::uint32_t size);
+    // `network`: what its seats have, as ContainerSpec::network.
+    WarmPool(Seats& seats, std::uint32_t size, std::string network);
     ~WarmPool();  // releases what nobody took
     WarmPool(const WarmPool&) = delete;
     WarmPool& operator=(const WarmPool&) = delete;
 
-    void start();                // begins to fill
+    void start();                // begins to fill; the first take does so, too
     std::optional<Seat> take();  // empty: make one yourself
     // What belongs to the pool right now, for doctor and the sweep.
     std::set<std::string> range_owners() const;
@@ -30,10 +31,12 @@ class WarmPool {
     std::size_t ready() const;
 
   private:
+    void start_locked();
     void run();
 
     Seats& seats_;
     const std::uint32_t size_;
+    const std::string network_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<Seat> ready_;

@@ -110,6 +110,11 @@ base::Result<void> disable_ipv6() {
     return done;
 }
 
+std::string hosts_text_of_loopback(const Config& config, std::string_view hostname) {
+    const char* address6 = config.pool6.empty() ? "" : "::1";
+    return hosts_text(config, {.container_ip = "127.0.0.1", .container_ip6 = address6}, hostname);
+}
+
 std::string hosts_text(const Config& config, const Lease& lease, std::string_view hostname) {
     if (hostname.size() > kHostnameInHosts)
         hostname.remove_prefix(hostname.size() - kHostnameInHosts);

@@ -27,6 +27,8 @@ base::Result<void> enable_forwarding(bool v6);
 base::Result<void> disable_ipv6();
 
 std::string hosts_text(const Config& config, const Lease& lease, std::string_view hostname);
+// Of a container without a network: its name is its own loopback.
+std::string hosts_text_of_loopback(const Config& config, std::string_view hostname);
 // `host_text`: the host's resolv.conf.
 std::string resolv_text(const Config& config, const Lease& lease, std::string_view host_text);
 

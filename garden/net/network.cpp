@@ -28,6 +28,7 @@ namespace {
 
 constexpr std::size_t kMaxDenyNetworks = 4096;
 constexpr std::size_t kMaxDnsServers = 64;
+constexpr int kLoopback = 1;  // the index of lo in every namespace
 constexpr std::uint16_t kMinMtu = 576, kMinMtu6 = 1280;
 constexpr std::array kGone = {ENODEV, ENOENT, ESRCH, EADDRNOTAVAIL};
 
@@ -80,12 +81,15 @@ class BuiltIn final : public Network {
     Result<void> connect(const Lease& lease, base::FdRef network_namespace) override;
     Result<void> disconnect(const Lease& lease, bool namespace_gone) override;
 
-    std::string hosts_file(const Lease& lease, std::string_view hostname) const override {
-        return hosts_text(config_, lease, hostname);
+    Result<void> isolate(base::FdRef network_namespace) override;
+
+    std::string hosts_file(const Lease* lease, std::string_view hostname) const override {
+        return lease == nullptr ? hosts_text_of_loopback(config_, hostname)
+                                : hosts_text(config_, *lease, hostname);
     }
 
-    std::string resolv_file(const Lease& lease) const override {
-        return resolv_text(config_, lease, read_host_resolv());
+    std::string resolv_file(const Lease* lease) const override {
+        return lease == nullptr ? "" : resolv_text(config_, *lease, read_host_resolv());
     }
 
     Result<Counters> counters(const Lease& lease) override;
@@ -257,7 +261,7 @@ Result<void> BuiltIn::set_container_end(
     const int link = TRY(route.interface_index(container_interface(config_.tag, lease.id).c_str()));
     const Mac gateway = gateway_mac(parsed.placement.gateway);
     Messages messages;
-    set_up(messages, 1, End::container);  // lo is always 1
+    set_up(messages, kLoopback, End::container);
     set_up(messages, link, End::container);
     add_address(messages, link, parsed.placement.container, lease.prefix);
     add_default_route(messages, link, parsed.placement.gateway);
@@ -305,6 +309,18 @@ Result<void> BuiltIn::connect(const Lease& lease, base::FdRef network_namespace)
     TRY(set_container_end(lease, parsed, network_namespace));
     undo.commit();
     return base::ok;
+}
+
+Result<void> BuiltIn::isolate(base::FdRef network_namespace) {
+    auto opened = [&]() -> Result<Netlink> {
+        const auto inside = TRY(InNamespace::enter(network_namespace));
+        if (config_.pool6.empty()) TRY(disable_ipv6());  // NET-08
+        return Netlink::open(NETLINK_ROUTE);
+    }();
+    Netlink route = TRY(std::move(opened));
+    Messages messages;
+    set_up(messages, kLoopback, End::container);
+    return route.transact(messages);
 }
 
 // The usual batch knows what to remove without asking; when something of it is missing, we look

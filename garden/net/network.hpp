@@ -68,13 +68,16 @@ class Network {
     // Puts a veth end into `network_namespace` and configures it (addresses, routes, lo, MTU);
     // rules come first (18.4).
     virtual base::Result<void> connect(const Lease& lease, base::FdRef network_namespace) = 0;
+    // Instead of connect, for a container that has no lease: lo and nothing else.
+    virtual base::Result<void> isolate(base::FdRef network_namespace) = 0;
     // Removes rules and map elements; the kernel takes the veth with the namespace (budgets: never
     // delete it first). The host's end is deleted too when `namespace_gone` says that nothing else
     // will.
     virtual base::Result<void> disconnect(const Lease& lease, bool namespace_gone) = 0;
 
-    virtual std::string hosts_file(const Lease& lease, std::string_view hostname) const = 0;
-    virtual std::string resolv_file(const Lease& lease) const = 0;
+    // nullptr: of a container that has no lease.
+    virtual std::string hosts_file(const Lease* lease, std::string_view hostname) const = 0;
+    virtual std::string resolv_file(const Lease* lease) const = 0;
     virtual base::Result<Counters> counters(const Lease& lease) = 0;
     virtual std::uint64_t capacity() const = 0;  // how many /30 the pool has
     virtual std::uint64_t free_subnets() const = 0;

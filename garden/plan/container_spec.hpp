@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace garden {
@@ -52,12 +53,15 @@ constexpr std::uint64_t effective_shares(const LimitsSpec& limits) {
     return limits.cpu_weight > 0 ? limits.cpu_weight : limits.cpu_shares;
 }
 
+// What a client asks for instead of an address when the container is to have only lo.
+inline constexpr std::string_view kNoNetwork = "none";
+
 struct ContainerSpec {
     Handle handle;
     std::chrono::nanoseconds grace_time{0};
     ImageSpec image;
     std::vector<BindMountSpec> bind_mounts;
-    std::string network;  // "", "a.b.c.d" or "a.b.c.d/n"
+    std::string network;  // "" = any address, "a.b.c.d", "a.b.c.d/n" or kNoNetwork
     std::map<std::string, std::string> properties;
     std::vector<std::string> env;  // KEY=VALUE, order kept
     ContainerClass container_class = ContainerClass::unprivileged;

@@ -46,6 +46,38 @@ TEST_CASE("ID-01: two containers of one image share no host id") {
     CHECK(outside_a != outside_b);
 }
 
+TEST_CASE(
+        "a container that wants no network has its loopback and nothing else, also after a "
+        "restart") {
+    NEEDS(root, userns, nft);
+    EngineFixture fixture;
+    auto spec = fixture.spec("lone");
+    spec.network = kNoNetwork;
+    const auto handle = fixture.engine().create(std::move(spec), {}).value();
+    const auto second = [&] {  // now from prepared seats
+        auto again = fixture.spec("lone-2");
+        again.network = kNoNetwork;
+        return fixture.engine().create(std::move(again), {}).value();
+    }();
+    const auto connected = fixture.create("connected");
+    for (const Handle& each : {handle, second}) {
+        CHECK(fixture.run(each, {"sh", "-c", "ls /sys/class/net"}).out == "lo\n");
+        CHECK(fixture.run(each, {"sh", "-c", "grep -c . /proc/net/route"}).out ==
+              "1\n");  // heading
+        CHECK(fixture.run(each, {"busybox", "ping", "-c", "1", "-w", "2", each.get()}).exit_code == 0);
+    }
+    CHECK(fixture.run(handle, {"cat", "/etc/resolv.conf"}).out.empty());
+    const auto info = fixture.engine().info(handle).value();
+    CHECK(info.container_ip.empty());
+    CHECK_FALSE(info.properties.contains("garden.network.container-ip"));
+    CHECK(fixture.findings().empty());
+
+    fixture.restart();
+    CHECK(fixture.run(handle, {"sh", "-c", "ls /sys/class/net"}).out == "lo\n");
+    CHECK(fixture.engine().metrics(handle));
+    CHECK_FALSE(fixture.engine().info(connected).value().container_ip.empty());
+}
+
 TEST_CASE("users, groups, home and environment come from the container's own files") {
     NEEDS(root, userns, nft);
     EngineFixture fixture;

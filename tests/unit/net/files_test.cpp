@@ -23,6 +23,12 @@ TEST_CASE("the hosts file names the container by the end of its handle") {
           "127.0.0.1 localhost\n::1 localhost\n10.254.0.2 web\nfd00::2 web\n1.2.3.4 db\n");
 }
 
+TEST_CASE("the hosts file of a container without a network leads to its loopback") {
+    CHECK(hosts_text_of_loopback({}, "web") == "127.0.0.1 localhost\n127.0.0.1 web\n");
+    CHECK(hosts_text_of_loopback({.pool6 = "fd00::/48"}, "web") ==
+          "127.0.0.1 localhost\n::1 localhost\n127.0.0.1 web\n::1 web\n");
+}
+
 TEST_CASE(
         "resolv.conf comes from the configuration, else from the host without its loopback "
         "servers") {
