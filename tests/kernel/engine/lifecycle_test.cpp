@@ -64,7 +64,8 @@ TEST_CASE(
         CHECK(fixture.run(each, {"sh", "-c", "ls /sys/class/net"}).out == "lo\n");
         CHECK(fixture.run(each, {"sh", "-c", "grep -c . /proc/net/route"}).out ==
               "1\n");  // heading
-        CHECK(fixture.run(each, {"busybox", "ping", "-c", "1", "-w", "2", each.get()}).exit_code == 0);
+        CHECK(fixture.run(each, {"busybox", "ping", "-c", "1", "-w", "2", each.get()}).exit_code ==
+              0);
     }
     CHECK(fixture.run(handle, {"cat", "/etc/resolv.conf"}).out.empty());
     const auto info = fixture.engine().info(handle).value();
