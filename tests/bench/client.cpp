@@ -5,6 +5,7 @@
 //   bench-client SOCKET rate SECONDS ROOTFS PARALLEL     cycles per second with PARALLEL in flight
 //   bench-client SOCKET stream MEGABYTES ROOTFS          stdout of a process to an attached client
 //   bench-client SOCKET hold COUNT ROOTFS PARALLEL       creates, prints, waits for EOF, destroys
+// A sixth word is the network of the containers: none.
 #include "base/parse.hpp"
 #include "tests/bench/client_http.hpp"
 
@@ -164,10 +165,11 @@ int main(int argc, char** argv) {
     if (argc < 5) {
         std::fprintf(
                 stderr,
-                "usage: bench-client SOCKET cycle|run|rate|stream|hold NUMBER ROOTFS [PARALLEL]\n");
+                "usage: bench-client SOCKET cycle|run|rate|stream|hold NUMBER ROOTFS [PARALLEL "
+                "[NETWORK]]\n");
         return 2;
     }
-    const bench::Garden garden(argv[1]);
+    const bench::Garden garden(argv[1], argc > 6 ? argv[6] : "");
     const std::string mode = argv[2];
     const int number = must(base::parse_number<int>(argv[3], "NUMBER"));
     const int parallel = argc > 5 ? must(base::parse_number<int>(argv[5], "PARALLEL")) : 8;

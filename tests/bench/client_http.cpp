@@ -96,8 +96,8 @@ Result<Answer> Garden::call(
 
 Result<std::string> Garden::create(const std::string& rootfs) const {
     const std::string body =
-            R"({"image":{"uri":")" + rootfs +
-            R"("},"limits":{"bandwidth_limits":{},"cpu_limits":{"limit_in_shares":512},"disk_limits":{},)"
+            R"({"image":{"uri":")" + rootfs + R"("},"network":")" + network_ +
+            R"(","limits":{"bandwidth_limits":{},"cpu_limits":{"limit_in_shares":512},"disk_limits":{},)"
             R"("memory_limits":{"limit_in_bytes":268435456},"pid_limits":{"max":1024}}})";
     return member(TRY(call("POST", "/containers", body)).body, "Handle");
 }

@@ -18,7 +18,9 @@ struct Answer {
 
 class Garden {
   public:
-    explicit Garden(std::string socket) : socket_(std::move(socket)) {}
+    // `network` of every container made: "" or "none".
+    Garden(std::string socket, std::string network)
+        : socket_(std::move(socket)), network_(std::move(network)) {}
 
     base::Result<Answer> call(
             const std::string& method, const std::string& path, const std::string& body) const;
@@ -34,6 +36,7 @@ class Garden {
   private:
     base::Result<base::Fd> connect() const;
     std::string socket_;
+    std::string network_;
 };
 
 }  // namespace bench

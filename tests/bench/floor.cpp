@@ -1,11 +1,13 @@
 // bench-floor: a container by system calls alone, no engine. One JSON line with the microseconds of
 // each round.
-//   bench-floor cycle ROUNDS ROOTFS SCRATCH [network]    everything a container has, then removed
+//   bench-floor cycle ROUNDS ROOTFS SCRATCH [network]    everything a container has, then removed;
+//   with a network also a user namespace, an ID-mapped image and the rules of garden/net
 //   bench-floor run ROUNDS ROOTFS SCRATCH                a program started in a container that
 //   lives
 #include "base/parse.hpp"
 #include "base/sys/file.hpp"
 #include "base/sys/mount.hpp"
+#include "base/sys/seqpacket.hpp"
 #include "garden/net/network.hpp"
 #include "tests/bench/floor_child.hpp"
 
@@ -39,6 +41,8 @@ struct Controller {
     const char* value;
 };
 
+constexpr unsigned kFirstId = 1'900'000'000;
+
 constexpr Controller kControllers[] = {
         {"memory", "memory.limit_in_bytes", "268435456"},
         {"cpu", "cpu.shares", "512"},
@@ -52,6 +56,8 @@ class Floor {
         : rootfs_(std::move(rootfs)), scratch_(std::move(scratch)) {
         make_filter();
         (void)::mkdir(scratch_.c_str(), 0755);
+        for (const char* device : bench::kDevices)
+            devices_.push_back(sys::open_host(std::string("/") + device, O_PATH).value());
         clean();  // what an aborted run left: a volatile overlay refuses its old work directory
         if (network) network_ = garden::net::Network::start({.tag = "fl"}).value();
     }
@@ -70,15 +76,19 @@ class Floor {
   private:
     void make_filter();
     void make_cgroups();
+    Fd make_overlay() const;
+    void map_ids() const;
+    void hand_over(FdRef channel);
     void clean();
 
     std::string rootfs_, scratch_;
     std::vector<sock_filter> filter_;
+    std::vector<Fd> devices_;
     std::unique_ptr<garden::net::Network> network_;
     // of the container that lives
     std::vector<std::string> groups_;
     std::vector<Fd> tasks_;
-    Fd overlay_, pidfd_;
+    Fd pidfd_, user_namespace_;
     pid_t pid_ = -1;
     garden::net::Lease lease_;
 };
@@ -112,25 +122,50 @@ void Floor::make_cgroups() {
     }
 }
 
-void Floor::start(bool pause) {
-    for (const char* name : {"", "/upper", "/work", "/root"})
-        (void)::mkdir((scratch_ + name).c_str(), 0755);
+Fd Floor::make_overlay() const {
+    for (const char* name : {"", "/upper", "/work"}) (void)::mkdir((scratch_ + name).c_str(), 0755);
+    std::string lower = rootfs_;
+    Fd mapped;
+    if (user_namespace_) {
+        if (::chown((scratch_ + "/upper").c_str(), kFirstId, kFirstId) != 0) base::panic("chown");
+        const Fd root = sys::open_host(rootfs_, O_PATH).value();
+        mapped = sys::clone_tree(root, "", false).value();
+        sys::idmap_mount(mapped, user_namespace_, false).value();
+        lower = "/proc/self/fd/" + std::to_string(mapped.get());
+    }
     Fd context = sys::fs_open("overlay").value();
-    sys::fs_set_string(context, "lowerdir", rootfs_).value();
+    sys::fs_set_string(context, "lowerdir", lower).value();
     sys::fs_set_string(context, "upperdir", scratch_ + "/upper").value();
     sys::fs_set_string(context, "workdir", scratch_ + "/work").value();
     sys::fs_set_flag(context, "volatile").value();
     sys::fs_create(context).value();
-    overlay_ = sys::fs_mount(context, 0).value();
-    make_cgroups();
+    return sys::fs_mount(context, 0).value();
+}
 
-    sys::Pipe ready;
-    if (network_) ready = sys::make_pipe().value();
-    const std::string mount_point = scratch_ + "/root";
+void Floor::map_ids() const {
+    const std::string line = "0 " + std::to_string(kFirstId) + " 65536\n";
+    for (const char* name : {"/uid_map", "/gid_map"}) {
+        sys::write_kernel_file_at(FdRef(AT_FDCWD), "/proc/" + std::to_string(pid_) + name, line)
+                .value();
+    }
+}
+
+// What the child cannot make itself.
+void Floor::hand_over(FdRef channel) {
+    const Fd overlay = make_overlay();
+    std::vector<Fd> nodes;
+    for (const Fd& device : devices_) nodes.push_back(sys::clone_tree(device, "", false).value());
+    std::vector<FdRef> fds{overlay};
+    fds.insert(fds.end(), nodes.begin(), nodes.end());
+    sys::send_message(channel, "x", fds).value();
+}
+
+void Floor::start(bool pause) {
+    make_cgroups();
+    sys::SocketPair channel = sys::seqpacket_pair().value();
     bench::ChildArgs args{
-            .overlay = overlay_.get(),
-            .mount_point = mount_point.c_str(),
-            .ready = ready.read.get(),
+            .channel = channel.second.get(),
+            .user_namespace = network_ != nullptr,
             .filter = &filter_,
             .pause = pause};
     for (const Fd& tasks : tasks_) args.tasks.push_back(tasks.get());
@@ -138,6 +173,7 @@ void Floor::start(bool pause) {
     clone_args clone{};
     clone.flags = CLONE_PIDFD | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS |
                   CLONE_NEWIPC | CLONE_NEWCGROUP;
+    if (args.user_namespace) clone.flags |= CLONE_NEWUSER;
     clone.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
     clone.exit_signal = SIGCHLD;
     pid_ = static_cast<pid_t>(::syscall(SYS_clone3, &clone, sizeof clone));
@@ -145,12 +181,13 @@ void Floor::start(bool pause) {
     if (pid_ < 0) base::panic("clone3");
     pidfd_ = Fd(pidfd);
     if (network_) {
+        const std::string directory = "/proc/" + std::to_string(pid_) + "/ns/";
+        map_ids();
+        user_namespace_ = sys::open_host(directory + "user", O_RDONLY).value();
         lease_ = network_->lease("").value();
-        Fd netns(::open(
-                ("/proc/" + std::to_string(pid_) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
-        network_->connect(lease_, netns).value();
-        sys::write_all(ready.write, "x").value();
+        network_->connect(lease_, sys::open_host(directory + "net", O_RDONLY).value()).value();
     }
+    hand_over(channel.first);
 }
 
 void Floor::stop(bool kill) {
@@ -167,7 +204,7 @@ void Floor::stop(bool kill) {
         network_->release(lease_);
     }
     pidfd_.reset();
-    overlay_.reset();
+    user_namespace_.reset();
     tasks_.clear();
     for (const std::string& group : groups_) (void)::rmdir(group.c_str());
     groups_.clear();

@@ -1,15 +1,19 @@
 #include "tests/bench/floor_child.hpp"
 
+#include "base/sys/seqpacket.hpp"
+
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
 #include <linux/seccomp.h>
+
+#include <iterator>
 
 namespace bench {
 
@@ -25,19 +29,17 @@ void check(bool fine, int step) {
     if (!fine) ::_exit(100 + step);
 }
 
-void devices() {
+void attach(int tree, const char* path) {
+    check(::syscall(SYS_move_mount, tree, "", AT_FDCWD, path, kMoveMountEmptyPath) == 0, 3);
+}
+
+void devices(const std::vector<base::Fd>& fds) {
     check(::mount("tmpfs", "dev", "tmpfs", MS_NOSUID | MS_STRICTATIME, "mode=755,size=64k") == 0,
           10);
 
-    struct Node {
-        const char* path;
-        unsigned minor;
-    };
-
-    for (const Node node :
-         {Node{"dev/null", 3}, Node{"dev/zero", 5}, Node{"dev/full", 7}, Node{"dev/random", 8},
-          Node{"dev/urandom", 9}}) {
-        check(::mknod(node.path, S_IFCHR | 0666, makedev(1, node.minor)) == 0, 11);
+    for (std::size_t i = 0; i < std::size(kDevices); ++i) {
+        check(::mknod(kDevices[i], S_IFREG | 0644, 0) == 0, 11);
+        attach(fds.at(i + 1).get(), kDevices[i]);
     }
     check(::mkdir("dev/pts", 0755) == 0 && ::mkdir("dev/shm", 01777) == 0, 12);
     check(::mount("devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
@@ -64,18 +66,15 @@ void masks() {
     }
 }
 
-void root(const ChildArgs& args) {
+void root(const std::vector<base::Fd>& fds) {
     check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, 2);
-    check(::syscall(
-                  SYS_move_mount, args.overlay, "", AT_FDCWD, args.mount_point,
-                  kMoveMountEmptyPath) == 0,
-          3);
-    check(::chdir(args.mount_point) == 0, 4);
+    attach(fds.at(0).get(), "/");
+    check(::fchdir(fds.at(0).get()) == 0, 4);
     check(::mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) == 0, 5);
     check(::mount("sysfs", "sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, nullptr) ==
                   0,
           6);
-    devices();
+    devices(fds);
     masks();
     check(::syscall(SYS_pivot_root, ".", ".") == 0, 7);
     check(::umount2(".", MNT_DETACH) == 0, 8);
@@ -102,9 +101,14 @@ void child(const ChildArgs& args) {
     for (const int tasks : args.tasks) check(::write(tasks, "0", 1) == 1, 1);
     (void)::setsid();
     check(::sethostname("floor", 5) == 0, 41);
-    root(args);
-    char byte = 0;
-    if (args.ready >= 0) check(::read(args.ready, &byte, 1) == 1, 40);
+    const auto message = base::sys::receive_message(base::FdRef(args.channel), 8);
+    check(message && message->fds.size() == std::size(kDevices) + 1, 40);
+    if (args.user_namespace) {
+        check(::setgroups(0, nullptr) == 0 && ::setresgid(0, 0, 0) == 0 &&
+                      ::setresuid(0, 0, 0) == 0,
+              42);
+    }
+    root(message->fds);
     privileges(args);
     if (args.pause) {
         for (;;) (void)::pause();

@@ -9,13 +9,17 @@
 namespace bench {
 
 struct ChildArgs {
-    int overlay = -1;  // detached mount
-    const char* mount_point = "";
-    int ready = -1;          // one byte comes when the network is there; -1: do not wait
+    // One message comes when everything outside is done, with detached mounts: the overlay, then
+    // the device nodes of kDevices.
+    int channel = -1;
+    bool user_namespace = false;
     std::vector<int> tasks;  // cgroup files to write "0" into
     std::vector<sock_filter>* filter = nullptr;
     bool pause = false;  // stay, instead of running /bin/true
 };
+
+inline constexpr const char* kDevices[] = {
+        "dev/null", "dev/zero", "dev/full", "dev/random", "dev/urandom"};
 
 // Never returns; exit status 100 + n names the failing step.
 [[noreturn]] void child(const ChildArgs& args);
