@@ -6,6 +6,7 @@
 #include "garden/net/host.hpp"
 #include "garden/net/links.hpp"
 #include "garden/net/namespace.hpp"
+#include "garden/net/policy.hpp"
 #include "garden/net/pool.hpp"
 #include "garden/net/table.hpp"
 
@@ -26,8 +27,6 @@ using base::Result;
 
 namespace {
 
-constexpr std::size_t kMaxDenyNetworks = 4096;
-constexpr std::size_t kMaxDnsServers = 64;
 constexpr int kLoopback = 1;  // the index of lo in every namespace
 constexpr std::uint16_t kMinMtu = 576, kMinMtu6 = 1280;
 constexpr std::array kGone = {ENODEV, ENOENT, ESRCH, EADDRNOTAVAIL};
@@ -452,30 +451,6 @@ Result<void> BuiltIn::tear_down() {
         any = true;
     }
     return any ? batch.commit(netfilter) : Result<void>();
-}
-
-Result<HostPolicy> make_policy(const Config& config) {
-    HostPolicy policy{.tag = config.tag, .allow_host_access = config.allow_host_access};
-    if (config.deny_networks.size() > kMaxDenyNetworks) {
-        return base::fail(
-                Errc::invalid, "deny networks: {} given, at most {}", config.deny_networks.size(),
-                kMaxDenyNetworks);
-    }
-    for (const std::string& text : config.deny_networks) {
-        policy.deny_networks.push_back(TRY(parse_cidr(text).context("deny network")));
-    }
-    for (const auto* list : {&config.dns_servers, &config.additional_dns_servers}) {
-        if (list->size() > kMaxDnsServers) {
-            return base::fail(
-                    Errc::invalid, "DNS servers: {} given, at most {}", list->size(),
-                    kMaxDnsServers);
-        }
-        for (const std::string& server : *list) TRY(parse_address(server).context("DNS server"));
-    }
-    Resolvers resolvers = resolvers_of(config, read_host_resolv());
-    policy.resolvers = std::move(resolvers.addresses);
-    policy.resolver_on_gateway = resolvers.on_gateway;
-    return policy;
 }
 
 }  // namespace

@@ -1,0 +1,41 @@
+#include "garden/net/policy.hpp"
+
+#include "base/fail.hpp"
+#include "garden/net/host.hpp"
+
+#include <utility>
+
+namespace garden::net {
+
+namespace {
+
+constexpr std::size_t kMaxDenyNetworks = 4096;
+constexpr std::size_t kMaxDnsServers = 64;
+
+}  // namespace
+
+base::Result<HostPolicy> make_policy(const Config& config) {
+    HostPolicy policy{.tag = config.tag, .allow_host_access = config.allow_host_access};
+    if (config.deny_networks.size() > kMaxDenyNetworks) {
+        return base::fail(
+                base::Errc::invalid, "deny networks: {} given, at most {}",
+                config.deny_networks.size(), kMaxDenyNetworks);
+    }
+    for (const std::string& text : config.deny_networks) {
+        policy.deny_networks.push_back(TRY(parse_cidr(text).context("deny network")));
+    }
+    for (const auto* list : {&config.dns_servers, &config.additional_dns_servers}) {
+        if (list->size() > kMaxDnsServers) {
+            return base::fail(
+                    base::Errc::invalid, "DNS servers: {} given, at most {}", list->size(),
+                    kMaxDnsServers);
+        }
+        for (const std::string& server : *list) TRY(parse_address(server).context("DNS server"));
+    }
+    Resolvers resolvers = resolvers_of(config, read_host_resolv());
+    policy.resolvers = std::move(resolvers.addresses);
+    policy.resolver_on_gateway = resolvers.on_gateway;
+    return policy;
+}
+
+}  // namespace garden::net
