@@ -3,6 +3,7 @@
 #include "base/fail.hpp"
 #include "base/json.hpp"
 #include "base/sys/partial.hpp"
+#include "cli/human.hpp"
 
 #include <errno.h>
 #include <poll.h>
@@ -32,7 +33,9 @@ base::Result<void> print(std::string_view text) {
 }
 
 void say(std::string_view text) {
-    (void)write_out(base::FdRef(STDERR_FILENO), std::string(text) + "\n");  // nowhere to tell it
+    // Errors quote names of files and processes, which a container chooses.
+    (void)write_out(
+            base::FdRef(STDERR_FILENO), printable(text, "\n\t") + "\n");  // nowhere to tell it
 }
 
 base::Result<void> print_table(const Context& context, const Table& table) {

@@ -27,7 +27,7 @@ base::Result<void> write_out(base::FdRef fd, std::string_view data);
 // Data goes to standard output, talk to standard error. A reader that left (EPIPE) ends the command
 // with an error.
 base::Result<void> print(std::string_view text);
-void say(std::string_view text);  // with a line break added
+void say(std::string_view text);  // with a line break added; control characters are taken out
 base::Result<void> print_table(const Context& context, const Table& table);
 // The same text with line breaks and indentation; what is not JSON stays as it is.
 std::string pretty_json(const std::string& text);

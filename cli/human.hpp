@@ -18,7 +18,8 @@ std::string human_age(std::chrono::nanoseconds age);  // "3 s", "4 min", "2 h", 
 base::Result<std::uint64_t> parse_bytes(std::string_view text, std::string_view what);
 // Cells of a terminal, not bytes: continuation bytes of UTF-8 count nothing.
 std::size_t display_width(std::string_view text);
-// Control characters of foreign text must not reach a terminal: they become '?'.
-std::string printable(std::string_view text);
+// Control characters of foreign text must not reach a terminal: they become '?', those of Unicode
+// (C1) and bytes that are no UTF-8 as well. `allowed`: those that may stay.
+std::string printable(std::string_view text, std::string_view allowed = {});
 
 }  // namespace cli

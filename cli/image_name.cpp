@@ -23,8 +23,12 @@ base::Result<std::string> image_uri(std::string_view name, std::string_view work
     if (name.find("://") != std::string_view::npos || name.front() == '/') return std::string(name);
     for (const auto scheme : kSchemes)
         if (name.starts_with(scheme)) return std::string(name);
-    if (name == "." || name.starts_with("./") || name.starts_with("../"))
+    if (name == "." || name.starts_with("./") || name.starts_with("../")) {
+        if (working_directory.empty())
+            return base::fail(
+                    base::Errc::not_found, "image {}: the working directory is gone", name);
         return std::string(working_directory) + "/" + std::string(name);
+    }
     std::string_view host;
     const auto slash = name.find('/');
     if (slash != std::string_view::npos && is_host(name.substr(0, slash))) {

@@ -26,6 +26,14 @@ TEST_CASE("text from containers cannot steer the terminal") {
     Table table({{"A"}});
     table.add({"\x1b[2Jx\r"});
     CHECK(table.text(false) == "A\n?[2Jx?\n");
+    CHECK(printable("a\nb\tc\x7f", "\n\t") == "a\nb\tc?");
+    CHECK(printable("\u009b31m\u0085 \u00a0ünï€𝄞") == "?31m? \u00a0ünï€𝄞");
+    // Stray, cut off and too long: none of these is UTF-8, some terminals read C1 in them.
+    CHECK(printable("\x9b"
+                    "31m") == "?31m");
+    CHECK(printable("\xe2\x82") == "??");
+    CHECK(printable("\xe0\x82\x9b") == "???");
+    CHECK(printable("\xc1\x9b\xff") == "???");
 }
 
 TEST_CASE("sizes are printed short and read back") {
@@ -74,6 +82,8 @@ TEST_CASE("image names become URIs") {
     CHECK(uri("/rootfs.tar") == "/rootfs.tar");
     CHECK(uri("./rootfs") == "/home/ana/./rootfs");
     CHECK_FALSE(image_uri("", "/"));
+    // A shell in a removed directory: "/./rootfs" would be another place.
+    CHECK_FALSE(image_uri("./rootfs", ""));
 }
 
 TEST_CASE("ctrl-p ctrl-q detaches and everything else passes") {
