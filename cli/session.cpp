@@ -58,19 +58,17 @@ class Output {
         early_.clear();
     }
 
-    // Copies until nothing more is there now. Each block waits for our reader: that is the
-    // back-pressure.
+    // One block, which waits for our reader: that is the back-pressure. Not more: where the process
+    // is the faster one there is always more, and signals and keys would wait for its end.
     void copy() {
         std::array<char, 64 * 1024> piece{};
-        while (open()) {
-            auto count = base::sys::receive_now(socket_, piece);
-            if (count && !*count) return;
-            if (!count || **count == 0) {
-                socket_.reset();
-                return;
-            }
-            write(std::string_view(piece.data(), **count));
+        auto count = base::sys::receive_now(socket_, piece);
+        if (count && !*count) return;
+        if (!count || **count == 0) {
+            socket_.reset();
+            return;
         }
+        write(std::string_view(piece.data(), **count));
     }
 
   private:
@@ -150,8 +148,10 @@ base::Result<void> Session::wait_for_events() {
     if (count == 0) end_terminal();
     if (count <= 0) return base::ok;
     if (entries[4].revents != 0) take_signals();
+    const auto before = Clock::now();
     if (entries[1].revents != 0) out_.copy();
     if (entries[2].revents != 0) err_.copy();
+    code_time_ += Clock::now() - before;  // our reader's time is not the server's
     if (entries[3].revents != 0) TRY(read_input());
     if (entries[0].revents == 0) return base::ok;
     auto code = stream_.receive();

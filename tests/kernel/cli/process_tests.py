@@ -84,6 +84,22 @@ class Run(case.Case):
         self.assertEqual(program.returncode, 3)
         self.assertEqual(self.handle_list(), [])
 
+    def test_a_slow_reader_of_endless_output_does_not_hold_signals_back(self):
+        program = subprocess.Popen(
+            case.machine.command("run", "--rm", case.machine.rootfs, "yes"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        )
+        pieces = 0
+        while os.read(program.stdout.fileno(), 65536):
+            pieces += 1
+            if pieces == 20:
+                program.send_signal(signal.SIGTERM)
+            time.sleep(0.02)  # slower than `yes`: there is always more to read
+        self.assertLess(pieces, 20 + 28)  # what was on its way, and not what came meanwhile
+        program.stdout.close()
+        self.assertEqual(program.wait(WAIT), 128 + signal.SIGTERM)
+
     def test_a_reader_that_leaves_ends_the_process(self):
         program = subprocess.Popen(
             case.machine.command("run", "--rm", case.machine.rootfs, "yes"),
