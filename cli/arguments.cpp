@@ -89,7 +89,7 @@ void add_container_flags(CLI::App& app, RawContainer& raw) {
             ->allow_extra_args(false);
     app.add_option(
             "--grace-time", options.grace_seconds,
-            "Seconds without use after which it is destroyed; 0 = never");
+            "Seconds without use after which it is destroyed; 0 = the daemon's default");
 }
 
 void add_process_flags(CLI::App& app, ProcessOptions& process) {
@@ -99,6 +99,12 @@ void add_process_flags(CLI::App& app, ProcessOptions& process) {
     app.add_option(
             "-w,--workdir", process.working_directory, "Working directory; created when missing");
     app.add_option("-u,--user", process.user, "User or uid, with an optional :group");
+}
+
+void check_env(const std::vector<std::string>& env) {
+    for (const auto& text : env)
+        if (text.find('=') == std::string::npos || text.front() == '=')
+            throw CLI::ValidationError("--env", "'" + text + "' is not KEY=VALUE");
 }
 
 ContainerOptions finish_container(RawContainer& raw) {
@@ -114,9 +120,7 @@ ContainerOptions finish_container(RawContainer& raw) {
             throw CLI::ValidationError("--property", "'" + text + "' is not KEY=VALUE");
         options.properties[text.substr(0, equals)] = text.substr(equals + 1);
     }
-    for (const auto& text : options.env)
-        if (text.find('=') == std::string::npos || text.front() == '=')
-            throw CLI::ValidationError("--env", "'" + text + "' is not KEY=VALUE");
+    check_env(options.env);
     return options;
 }
 

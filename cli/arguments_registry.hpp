@@ -46,5 +46,6 @@ void add_process_flags(CLI::App& app, ProcessOptions& process);
 // Throws CLI::ValidationError with the text of the Result: CLI11 reports by exceptions,
 // parse_arguments catches them.
 ContainerOptions finish_container(RawContainer& raw);
+void check_env(const std::vector<std::string>& env);
 
 }  // namespace cli

@@ -53,6 +53,7 @@ void add_exec(CLI::App& app, Slots& slots) {
     exec->callback([&slots] {
         drop_dashes(slots.exec.process.command);
         if (slots.exec.process.command.empty()) throw CLI::RequiredError("COMMAND");
+        check_env(slots.exec.process.env);
         slots.out.command = slots.exec;
     });
 }

@@ -6,6 +6,7 @@
 #include "cli/copy_path.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/tar_files.hpp"
+#include "cli/terminal.hpp"
 
 #include <unistd.h>
 
@@ -133,6 +134,11 @@ base::Result<int> run_command(Context& context, const CopyOptions& options) {
     } else if (from.local()) {
         TRY(send_local(context, from.path, to, user));
     } else if (to.path == "-") {
+        if (is_terminal(base::FdRef(STDOUT_FILENO)))
+            return base::fail(
+                    base::Errc::invalid,
+                    "cp: a tar of the container's files is not for a terminal. hint: write it to "
+                    "a file with >");
         TRY(fetch_raw(context, from, user));
     } else {
         TRY(fetch(context, from, to.path, user));

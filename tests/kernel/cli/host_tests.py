@@ -125,6 +125,13 @@ class Copy(case.Case):
         self.ok("cp", self.path("tree/."), f"{name}:/srv")
         self.ok("exec", name, "cmp", "/srv/of-tree/inner/file", "/srv/inner/file")
 
+    def test_a_tar_is_not_for_a_terminal(self):
+        name = self.container()
+        person = case.machine.terminal("cp", f"{name}:/etc/passwd", "-")
+        self.assertEqual(person.wait(), 2)
+        self.assertIn("not for a terminal", person.seen)
+        self.assertNotIn("alice", person.seen)
+
     def test_tars_go_through_pipes(self):
         name = self.container()
         self.write("tree/file", "piped")

@@ -57,6 +57,8 @@ TEST_CASE("exec keeps the flags of its command and a double dash") {
     const auto arguments = parse({"exec", "-i", "h", "sh", "-c", "echo -n hi"});
     CHECK(std::get<ExecOptions>(arguments.command).process.command ==
           std::vector<std::string>{"sh", "-c", "echo -n hi"});
+    CHECK(usage_error({"exec", "-e", "A", "h", "env"}).find("'A' is not KEY=VALUE") !=
+          std::string::npos);
     const auto dashed = parse({"exec", "h", "--", "ls", "-a"});
     CHECK(std::get<ExecOptions>(dashed.command).process.command ==
           std::vector<std::string>{"ls", "-a"});
