@@ -107,12 +107,10 @@ class LoopQuota : public Quota {
 
     Result<void> remove(
             FdRef trash, const std::string& entry, const std::atomic<bool>& stop) override {
-        if (auto volume = sys::open_at(trash, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)) {
-            auto image = sys::open_at(*volume, kImage, O_RDONLY | O_NOFOLLOW);
-            // ID-03: as long as it is mounted anywhere, files of its ids exist.
-            if (image && TRY(device_of(*volume, *image)))
-                return base::fail(Errc::conflict, "the volume's file system is still mounted");
-        }
+        // ID-03: as long as it is mounted anywhere, files of its ids exist. Who cannot look, for
+        // want of descriptors say, must not take it for free.
+        if (TRY(mounted(trash, entry)))
+            return base::fail(Errc::conflict, "the volume's file system is still mounted");
         return remove_tree(trash, entry, &stop);
     }
 
@@ -127,6 +125,19 @@ class LoopQuota : public Quota {
     }
 
   private:
+    Result<bool> mounted(FdRef trash, const std::string& entry) {
+        auto volume = sys::open_at(trash, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+        if (!volume) {
+            const int why = volume.error().sys;
+            if (why == ENOENT || why == ENOTDIR || why == ELOOP) return false;  // no volume
+            return std::move(volume).error();
+        }
+        auto image = sys::open_at(*volume, kImage, O_RDONLY | O_NOFOLLOW);
+        if (image) return TRY(device_of(*volume, *image)).has_value();
+        if (image.error().sys == ENOENT) return false;
+        return std::move(image).error();
+    }
+
     // The device of a volume while it is attached, which it stays as long as the value lives.
     Result<std::optional<sys::LoopDevice>> device_of(FdRef volume, FdRef image) {
         auto text = sys::read_file_at(volume, kNumber, 16);

@@ -81,6 +81,9 @@ class VolumesOnDisk : public Volumes {
         TRY(check_volume_name(request.name));
         if (request.image == nullptr)
             return base::fail(Errc::invalid, "volume {}: no image", request.name);
+        // Before anything can fail: what a failure takes away must be of this call.
+        if (TRY(sys::exists_at(places_.volumes, request.name)))
+            return base::fail(Errc::already_exists, "make volume {}: it exists", request.name);
         auto made = make(request);
         if (!made && made.error().kind != Errc::already_exists) {
             (void)trash_.take(places_.volumes, request.name);  // the first error is the one to tell

@@ -273,6 +273,13 @@ TEST_CASE("destroy is idempotent, also while the volume is mounted elsewhere", "
         REQUIRE(file);
     }
     CHECK(world.volumes->create(world.request("gone")).error().kind == Errc::already_exists);
+    // Nor does one that fails early take away what it did not make.
+    Image broken = world.image;
+    broken.layers = {"missing"};
+    auto request = world.request("gone");
+    request.image = &broken;
+    CHECK(world.volumes->create(request).error().kind == Errc::already_exists);
+    CHECK(world.volumes->list().value() == std::vector<std::string>{"gone"});
     CHECK(*world.volumes->list() == std::vector<std::string>{"gone"});
     REQUIRE(world.volumes->destroy("gone"));
     CHECK(world.volumes->list()->empty());
