@@ -2,6 +2,7 @@
 
 #include "base/sys/error.hpp"
 
+#include <errno.h>
 #include <sys/socket.h>
 
 namespace garden::launch {
@@ -9,7 +10,9 @@ namespace garden::launch {
 namespace {
 
 base::Error gone() {
-    return base::sys::plain_error(base::Errc::unavailable, "the shim is gone");
+    auto error = base::sys::plain_error(base::Errc::unavailable, "the shim is gone");
+    error.sys = EPIPE;
+    return error;
 }
 
 base::Result<Connection::Reply> to_reply(Frame frame) {
@@ -48,6 +51,9 @@ base::Result<Connection::Reply> Connection::call(
     const auto place = waiting_.find(id);
     if (!sent) {
         waiting_.erase(place);
+        // Before the hub's thread has seen the end of the connection.
+        const int sys = sent.error().sys;
+        if (sys == EPIPE || sys == ECONNRESET) return gone();
         return std::move(sent).error();
     }
     arrived_.wait_until(lock, until, [&] { return place->second.reply.has_value() || lost_; });

@@ -22,7 +22,8 @@ class Connection {
 
     base::FdRef socket() const { return socket_; }
 
-    // Sends and waits for the reply; a reply that says "failed" comes back as its error.
+    // Sends and waits for the reply; a reply that says "failed" comes back as its error. A shim
+    // that has ended is unavailable with sys EPIPE.
     struct Reply {
         Outcome outcome;
         std::vector<base::Fd> fds;

@@ -131,7 +131,7 @@ class ShimHandle final : public Shim {
         // A shim that is gone took its init along (parent-death signal); this makes sure where we
         // can.
         if (init_) TRY(base::sys::signal_process(init_, SIGKILL));
-        if (!link_->lost()) return std::move(reply).error();
+        if (reply.error().sys != EPIPE) return std::move(reply).error();
         if (!init_) return base::ok;
         pollfd watch{.fd = init_.get(), .events = POLLIN, .revents = 0};
         if (::poll(&watch, 1, static_cast<int>(deadline.count())) == 1) return base::ok;
