@@ -62,7 +62,9 @@ Result<std::chrono::nanoseconds> parse_duration(std::string_view text) {
         double amount = 0;
         const auto [end, error] = std::from_chars(
                 left.data(), left.data() + left.size(), amount, std::chars_format::fixed);
-        if (error != std::errc{} || amount < 0) return bad("expected a number");
+        // from_chars reads "nan" and "inf" as well.
+        if (error != std::errc{} || !std::isfinite(amount) || amount < 0)
+            return bad("expected a number");
         left.remove_prefix(static_cast<std::size_t>(end - left.data()));
         const auto length = std::min(left.find_first_of("0123456789."), left.size());
         const Unit* unit = unit_named(left.substr(0, length));

@@ -7,6 +7,7 @@
 #include "base/sys/file.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include <CLI/CLI.hpp>
 
@@ -28,7 +29,7 @@ Result<bool> parse_bool(std::string_view text) {
 Result<double> parse_double(std::string_view text) {
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) {
+    if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value)) {
         return fail(Errc::invalid, "'{}' is not a number", text.substr(0, 64));
     }
     return value;

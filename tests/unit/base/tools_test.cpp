@@ -15,7 +15,8 @@ TEST_CASE("durations are read with their units and written back") {
     CHECK(base::parse_duration("500ms").value() == 500ms);
     CHECK(base::parse_duration("1h30m").value() == 90min);
     CHECK(base::parse_duration("1.5s").value() == 1500ms);
-    for (const auto* bad : {"", "5", "5x", "-5s", "s", "1h-1m", "999999999h", "1e3s"}) {
+    for (const auto* bad :
+         {"", "5", "5x", "-5s", "s", "1h-1m", "999999999h", "1e3s", "nans", "infs"}) {
         CAPTURE(bad);
         CHECK(!base::parse_duration(bad));
     }
