@@ -2,6 +2,7 @@
 
 #include "base/fail.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace garden::server {
@@ -72,6 +73,10 @@ base::Result<LimitsSpec> limits_of(const api::Limits& wire) {
 
 }  // namespace
 
+std::chrono::nanoseconds to_grace_time(std::int64_t nanoseconds) {
+    return std::min(std::chrono::nanoseconds(nanoseconds), kLongestGrace);
+}
+
 base::Result<ContainerSpec> to_spec(api::ContainerSpec wire) {
     if (!wire.rootfs.empty() && !wire.image.uri.empty()) {
         return base::fail(Errc::invalid, "Cannot provide both Image.URI and RootFSPath");
@@ -86,7 +91,7 @@ base::Result<ContainerSpec> to_spec(api::ContainerSpec wire) {
     spec.limits = TRY(limits_of(wire.limits));
     spec.bind_mounts = TRY(mounts_of(std::move(wire.bind_mounts)));
     spec.handle = Handle(std::move(wire.handle));
-    spec.grace_time = std::chrono::nanoseconds(wire.grace_time);
+    spec.grace_time = to_grace_time(wire.grace_time);
     spec.image = image_of(std::move(wire.image));
     if (spec.image.uri.empty()) spec.image.uri = std::move(wire.rootfs);
     spec.network = std::move(wire.network);

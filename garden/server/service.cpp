@@ -153,7 +153,8 @@ void Service::served(const base::http::Served& served) {
     const auto route = served.route.empty() ? std::string("none") : served.route;
     metrics_.counter(
                     "gardend_requests_total", "Requests answered.",
-                    {{"method", served.method},
+                    // Any token is a method: what no route knows must not fill the family.
+                    {{"method", served.route.empty() ? "other" : served.method},
                      {"route", route},
                      {"code", std::to_string(served.status)}})
             .add();

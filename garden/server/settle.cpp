@@ -1,6 +1,8 @@
 // settle(): what one flag means in the light of the others. Pure but for looking up programs and
 // groups.
+#include "base/clock.hpp"
 #include "base/fail.hpp"
+#include "garden/server/convert.hpp"
 #include "garden/server/settings.hpp"
 
 #include <grp.h>
@@ -113,6 +115,17 @@ base::Result<void> check_range(
     return base::fail(base::Errc::invalid, "{}: {} is not in {} to {}", flag, value, least, most);
 }
 
+base::Result<void> check_range(
+        const char* flag,
+        std::chrono::nanoseconds value,
+        std::chrono::nanoseconds least,
+        std::chrono::nanoseconds most) {
+    if (value >= least && value <= most) return base::ok;
+    return base::fail(
+            base::Errc::invalid, "{}: {} is not in {} to {}", flag, base::to_text(value),
+            base::to_text(least), base::to_text(most));
+}
+
 base::Result<void> check(const Settings& s) {
     for (const auto& [flag, path] :
          {std::pair{"--depot", s.engine.state_directory},
@@ -142,11 +155,12 @@ base::Result<void> check(const Settings& s) {
         return base::fail(
                 base::Errc::invalid, "--cpu-entitlement-per-share: {} is below 0",
                 s.engine.cpu_entitlement_per_share);
-    if (s.engine.default_grace_time < std::chrono::nanoseconds(0))
-        return base::fail(
-                base::Errc::invalid, "--default-grace-time: {} ns is below 0",
-                s.engine.default_grace_time.count());
-    return base::ok;
+    using std::chrono::hours;
+    using std::chrono::milliseconds;
+    TRY(check_range("--read-header-timeout", s.read_header_timeout, milliseconds(1), hours(1)));
+    TRY(check_range("--shutdown-grace", s.shutdown_grace, hours(0), hours(1)));
+    return check_range(
+            "--default-grace-time", s.engine.default_grace_time, hours(0), kLongestGrace);
 }
 
 }  // namespace

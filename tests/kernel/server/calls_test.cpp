@@ -185,6 +185,22 @@ TEST_CASE("net in and net out of a container that exists: not yet, and nothing t
     CHECK(call(at, "POST", "/containers/c/net/out/bulk", "[]\n").line() == kNone);
 }
 
+TEST_CASE("a grace time beyond what a clock can hold means never") {
+    NEEDS(root, userns, nft);
+    ServerFixture fixture;
+    const auto& at = fixture.endpoint();
+    constexpr const char* kForEver = "9223372036854775807";
+    fixture.create("set");
+    CHECK(call(at, "PUT", "/containers/set/grace_time", kForEver).line() == kNone);
+    const auto made =
+            call(at, "POST", "/containers",
+                 std::string(R"({"handle":"made","grace_time":)") + kForEver + "}");
+    CHECK(made.status == 200);
+    std::this_thread::sleep_for(500ms);
+    CHECK(call(at, "GET", "/containers?garden.state=all").body ==
+          "{\"Handles\":[\"made\",\"set\"]}\n");
+}
+
 TEST_CASE("a container that nobody uses for its grace time is destroyed") {
     NEEDS(root, userns, nft);
     ServerFixture fixture;

@@ -136,6 +136,16 @@ TEST_CASE("a wrong setting names the flag, the value and the limit") {
     CHECK(error_of({"--socket-group", "no-such-group-here"}) ==
           "--socket-group: no group \"no-such-group-here\" here");
     CHECK(error_of({"--mtu", "70000"}).find("--mtu") != std::string::npos);
+    CHECK(error_of({"--shutdown-grace", "2000000h"}) ==
+          "--shutdown-grace: 2000000h is not in 0 to 1h");
+    CHECK(error_of({"--read-header-timeout", "0"}) ==
+          "--read-header-timeout: 0 is not in 1ms to 1h");
+    CHECK(error_of({"--default-grace-time", "2000000h"}) ==
+          "--default-grace-time: 2000000h is not in 0 to 876600h");
+    CHECK(error_of({"--default-grace-time", "nans"}).find("expected a number") !=
+          std::string::npos);
+    CHECK(error_of({"--cpu-entitlement-per-share", "nan"}).find("'nan' is not a number") !=
+          std::string::npos);
     CHECK(error_of({"--unknown-flag"}).find("--unknown-flag") != std::string::npos);
 }
 
