@@ -7,6 +7,7 @@
 #include "base/sys/seqpacket.hpp"
 #include "garden/launch/codec.hpp"
 #include "garden/launch/connection.hpp"
+#include "garden/launch/nursery.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -168,6 +169,7 @@ class Hub final : public ShimHub {
           copy_(std::move(copy)),
           epoll_(std::move(epoll)),
           wake_(std::move(wake)),
+          nursery_(shim_, init_),
           thread_([this] { loop(); }) {}
 
     Hub(const Hub&) = delete;
@@ -182,15 +184,12 @@ class Hub final : public ShimHub {
     }
 
     base::Result<std::shared_ptr<Shim>> spawn() override {
-        auto pair = TRY(base::sys::seqpacket_pair());
-        const std::array<std::string, 1> argv{"garden-shim"};
-        const std::array<base::FdRef, 2> fds{pair.second, init_};
-        auto spawned = TRY(base::sys::spawn_detached(shim_, argv, fds));
+        auto born = TRY(nursery_.clone_shim());
         const std::uint64_t id = next_++;
-        auto shim = TRY(adopt(id, std::move(pair.first)));
+        auto shim = TRY(adopt(id, std::move(born.socket)));
         const std::lock_guard lock(mutex_);
-        TRY(watch(spawned.pidfd, id * 2 + 1));
-        children_.emplace(id, std::move(spawned.pidfd));
+        TRY(watch(born.pidfd, id * 2 + 1));
+        children_.emplace(id, std::move(born.pidfd));
         return shim;
     }
 
@@ -308,6 +307,7 @@ class Hub final : public ShimHub {
     const base::Fd copy_;
     const base::Fd epoll_;
     const base::Fd wake_;
+    Nursery nursery_;
     std::atomic<std::uint64_t> next_{1};
     std::atomic<bool> stop_{false};
     std::mutex mutex_;  // the tables below

@@ -70,7 +70,8 @@ struct DeviceNode {
     std::uint32_t major = 0;
     std::uint32_t minor = 0;
     std::uint32_t mode = 0666;
-    FdIndex fd = kNoFd;  // user namespaces: bind this verified host node (DEV-01); else mknod
+    FdIndex fd = kNoFd;  // user namespaces: a detached mount of a verified host node (DEV-01); else
+                         // mknod
 };
 
 struct Link {

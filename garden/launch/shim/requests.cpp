@@ -13,8 +13,6 @@
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 
-#include <linux/mount.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -130,14 +128,6 @@ base::Result<void> ShimLoop::create(Frame frame) {
     base::Fd bundle = std::move(frame.fds.back());
     frame.fds.pop_back();
     const auto plan = TRY(decode_container_plan(frame.body, frame.fds.size()));
-    for (const auto& device : plan.devices) {
-        if (device.fd == kNoFd) continue;
-        // A node that gardend opened becomes a detached mount, which the child can attach; one that
-        // is stays as it is.
-        auto& fd = frame.fds[static_cast<std::size_t>(device.fd)];
-        base::Fd clone(sys::raw::open_tree(fd.get(), "", OPEN_TREE_CLONE));
-        if (clone) fd = std::move(clone);
-    }
     TRY(set_oom_score(init_pid_, plan.init.oom_score_adj));
     for (const auto index : plan.cgroups) {
         cgroups_.push_back(TRY(sys::duplicate(frame.fds[static_cast<std::size_t>(index)])));

@@ -187,6 +187,8 @@ launch::ContainerPlan Box::plan() {
          {std::pair{"null", 3U}, {"zero", 5U}, {"full", 7U}, {"random", 8U}, {"urandom", 9U}}) {
         auto node = sys::open_host(std::string("/dev/") + name, O_PATH);
         REQUIRE(node);
+        node = sys::clone_tree(*node, "", false);
+        REQUIRE(node);
         fds.push_back(std::move(*node));
         plan.devices.push_back(
                 {.path = name,
