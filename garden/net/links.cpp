@@ -13,9 +13,6 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 
-#include <cstring>
-#include <utility>
-
 namespace garden::net {
 
 namespace {
@@ -62,37 +59,6 @@ void put_ipv4_settings(nlmsghdr* header, End end) {
     }
     mnl_attr_nest_end(header, settings);
     mnl_attr_nest_end(header, family);
-}
-
-int each_attribute(const nlattr* attribute, void* data) {
-    auto& table = *static_cast<std::vector<const nlattr*>*>(data);
-    const auto type = mnl_attr_get_type(attribute);
-    if (type < table.size()) table[type] = attribute;
-    return MNL_CB_OK;
-}
-
-Link parse_link(const nlmsghdr* header) {
-    const auto* info = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(header));
-    std::vector<const nlattr*> attributes(IFLA_STATS64 + 64);
-    (void)mnl_attr_parse(header, sizeof *info, each_attribute, &attributes);
-    Link link{.index = info->ifi_index};
-    if (const auto* name = attributes[IFLA_IFNAME]) link.name = mnl_attr_get_str(name);
-    if (const auto* group = attributes[IFLA_GROUP]) link.group = mnl_attr_get_u32(group);
-    if (const auto* mtu = attributes[IFLA_MTU]) {
-        const std::uint32_t value = mnl_attr_get_u32(mtu);
-        link.mtu = static_cast<std::uint16_t>(value > 65535 ? 65535 : value);
-    }
-    if (const auto* master = attributes[IFLA_MASTER])
-        link.master = static_cast<int>(mnl_attr_get_u32(master));
-    if (const auto* stats = attributes[IFLA_STATS64]) {
-        rtnl_link_stats64 copy{};
-        std::memcpy(
-                &copy, mnl_attr_get_payload(stats),
-                std::min<std::size_t>(mnl_attr_get_payload_len(stats), sizeof copy));
-        link.rx_bytes = copy.rx_bytes;
-        link.tx_bytes = copy.tx_bytes;
-    }
-    return link;
 }
 
 }  // namespace
@@ -283,67 +249,6 @@ void delete_neighbour(Messages& messages, int index, const Address& address) {
         info->ndm_ifindex = index;
         put_address(header, NDA_DST, address);
     });
-}
-
-base::Result<std::vector<Link>> list_links(Netlink& route) {
-    Messages request;
-    request.add("list interfaces", RTM_GETLINK, NLM_F_DUMP, [](nlmsghdr* header) {
-        extra<ifinfomsg>(header)->ifi_family = AF_UNSPEC;
-    });
-    std::vector<Link> links;
-    TRY(route.dump(
-            request, [&] { links.clear(); },
-            [&](const nlmsghdr* header) {
-                if (header->nlmsg_type == RTM_NEWLINK) links.push_back(parse_link(header));
-            }));
-    return links;
-}
-
-base::Result<Link> get_link(Netlink& route, const std::string& name) {
-    Messages request;
-    request.add("read an interface", RTM_GETLINK, NLM_F_ACK, [&](nlmsghdr* header) {
-        extra<ifinfomsg>(header)->ifi_family = AF_UNSPEC;
-        mnl_attr_put_strz(header, IFLA_IFNAME, name.c_str());
-    });
-    std::optional<Link> link;
-    auto got = route.dump(
-            request, [] {},
-            [&](const nlmsghdr* header) {
-                if (header->nlmsg_type == RTM_NEWLINK) link = parse_link(header);
-            });
-    if (!got && got.error().sys == ENODEV) got.error().kind = base::Errc::not_found;
-    TRY(std::move(got).context(name));
-    if (!link) return base::fail(base::Errc::not_found, "interface {} does not exist", name);
-    return *std::move(link);
-}
-
-base::Result<std::vector<InterfaceAddress>> list_addresses(Netlink& route) {
-    Messages request;
-    request.add("list addresses", RTM_GETADDR, NLM_F_DUMP, [](nlmsghdr* header) {
-        extra<ifaddrmsg>(header)->ifa_family = AF_UNSPEC;
-    });
-    std::vector<InterfaceAddress> addresses;
-    TRY(route.dump(
-            request, [&] { addresses.clear(); },
-            [&](const nlmsghdr* header) {
-                if (header->nlmsg_type != RTM_NEWADDR) return;
-                const auto* info = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(header));
-                std::vector<const nlattr*> attributes(IFA_FLAGS + 8);
-                (void)mnl_attr_parse(header, sizeof *info, each_attribute, &attributes);
-                const nlattr* local = attributes[IFA_LOCAL] != nullptr ? attributes[IFA_LOCAL]
-                                                                       : attributes[IFA_ADDRESS];
-                if (local == nullptr) return;
-                Address address;
-                address.length = static_cast<std::uint8_t>(info->ifa_family == AF_INET6 ? 16 : 4);
-                if (mnl_attr_get_payload_len(local) != address.length) return;
-                std::memcpy(address.bytes.data(), mnl_attr_get_payload(local), address.length);
-                auto cidr = parse_cidr(
-                        to_string(address) + "/" + std::to_string(unsigned{info->ifa_prefixlen}));
-                if (cidr)
-                    addresses.push_back(
-                            {.index = static_cast<int>(info->ifa_index), .address = *cidr});
-            }));
-    return addresses;
 }
 
 }  // namespace garden::net
