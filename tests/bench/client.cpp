@@ -127,6 +127,13 @@ void stream(const bench::Garden& garden, int megabytes, const std::string& rootf
             &bytes)));
     const double us = microseconds(start);
     must(garden.destroy(handle));
+    const auto expected = static_cast<std::uint64_t>(megabytes) << 20U;
+    if (bytes != expected) {
+        std::fprintf(
+                stderr, "bench-client: %llu bytes of %llu arrived\n",
+                static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(expected));
+        std::exit(1);
+    }
     std::printf("{\"bytes\":%llu,\"us\":[%.0f]}\n", static_cast<unsigned long long>(bytes), us);
 }
 
@@ -159,25 +166,37 @@ void hold(const bench::Garden& garden, int count, const std::string& rootfs, int
     in_parallel([&](std::size_t i) { must(garden.destroy(handles[i])); });
 }
 
+int usage() {
+    std::fprintf(
+            stderr,
+            "usage: bench-client SOCKET ping|cycle|run|rate|stream|hold NUMBER ROOTFS [PARALLEL "
+            "[NETWORK]]; both numbers at least 1\n");
+    return 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc < 5) {
-        std::fprintf(
-                stderr,
-                "usage: bench-client SOCKET cycle|run|rate|stream|hold NUMBER ROOTFS [PARALLEL "
-                "[NETWORK]]\n");
-        return 2;
-    }
+    if (argc < 5) return usage();
     const bench::Garden garden(argv[1], argc > 6 ? argv[6] : "");
     const std::string mode = argv[2];
     const int number = must(base::parse_number<int>(argv[3], "NUMBER"));
     const int parallel = argc > 5 ? must(base::parse_number<int>(argv[5], "PARALLEL")) : 8;
-    if (mode == "ping") (void)must(garden.call("GET", "/ping", ""));
-    if (mode == "cycle") cycle(garden, number, argv[4]);
-    if (mode == "run") run(garden, number, argv[4]);
-    if (mode == "rate") rate(garden, number, argv[4], parallel);
-    if (mode == "stream") stream(garden, number, argv[4]);
-    if (mode == "hold") hold(garden, number, argv[4], parallel);
+    if (number < 1 || parallel < 1) return usage();
+    if (mode == "ping") {
+        (void)must(garden.call("GET", "/ping", ""));
+    } else if (mode == "cycle") {
+        cycle(garden, number, argv[4]);
+    } else if (mode == "run") {
+        run(garden, number, argv[4]);
+    } else if (mode == "rate") {
+        rate(garden, number, argv[4], parallel);
+    } else if (mode == "stream") {
+        stream(garden, number, argv[4]);
+    } else if (mode == "hold") {
+        hold(garden, number, argv[4], parallel);
+    } else {
+        return usage();
+    }
     return 0;
 }

@@ -59,8 +59,10 @@ std::vector<std::string> rules_of(Nursery& nursery, const std::string& directory
     (void)::unlink(file.c_str());
     const auto pid = nursery.spawn({"/usr/sbin/nft", "list", "ruleset"}, file);
     int status = 0;
-    (void)::waitpid(pid, &status, 0);
     std::vector<std::string> found;
+    // Who could not look has not seen that nothing is left.
+    if (pid <= 0 || ::waitpid(pid, &status, 0) != pid || status != 0)
+        found.push_back("nft list ruleset failed, wait status " + std::to_string(status));
     std::ifstream text(file);
     std::string line;
     while (std::getline(text, line)) {

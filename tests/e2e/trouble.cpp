@@ -25,8 +25,10 @@ int run_command(const std::vector<std::string>& argv) {
         ::execvp(words[0], words.data());
         ::_exit(127);
     }
+    // -1 would wait for anybody's child, and a status that nobody wrote reads as success.
+    REQUIRE(child > 0);
     int status = 0;
-    (void)::waitpid(child, &status, 0);
+    REQUIRE(::waitpid(child, &status, 0) == child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
