@@ -16,12 +16,18 @@ GraceTimers::~GraceTimers() {
     thread_.join();
 }
 
+// A record may hold any time; one that no clock reaches is never.
+GraceTimers::Clock::time_point GraceTimers::after(std::chrono::nanoseconds time) {
+    const auto now = Clock::now();
+    return time > Clock::time_point::max() - now ? Clock::time_point::max() : now + time;
+}
+
 void GraceTimers::arm(const Handle& handle, std::chrono::nanoseconds time) {
     const std::lock_guard lock(mutex_);
     auto& countdown = countdowns_[handle];
     countdown.time = time;
     const bool runs = time.count() > 0 && countdown.pauses == 0;
-    countdown.deadline = runs ? Clock::now() + time : Clock::time_point::max();
+    countdown.deadline = runs ? after(time) : Clock::time_point::max();
     changed_.notify_all();
 }
 
@@ -46,7 +52,7 @@ void GraceTimers::resume(const Handle& handle) {
     if (it == countdowns_.end() || it->second.pauses == 0) return;
     auto& countdown = it->second;
     if (--countdown.pauses > 0 || countdown.time.count() == 0) return;
-    countdown.deadline = Clock::now() + countdown.time;
+    countdown.deadline = after(countdown.time);
     changed_.notify_all();
 }
 

@@ -38,6 +38,7 @@ class GraceTimers {
     };
 
     void run();
+    static Clock::time_point after(std::chrono::nanoseconds time);
     void resume(const Handle& handle);
 
     std::function<void(const Handle&)> expired_;

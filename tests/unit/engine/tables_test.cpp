@@ -114,6 +114,8 @@ TEST_CASE("zero grace time means never, and a disarmed countdown is gone") {
     std::atomic<int> times{0};
     GraceTimers timers([&](const Handle&) { ++times; });
     timers.arm(Handle("a"), 0ns);
+    timers.arm(Handle("endless"), std::chrono::nanoseconds::max());  // no clock reaches it
+    timers.pause(Handle("endless")).reset();
     timers.arm(Handle("b"), 30ms);
     timers.disarm(Handle("b"));
     CHECK(timers.pause(Handle("b")) == nullptr);
