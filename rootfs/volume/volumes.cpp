@@ -4,6 +4,7 @@
 #include "base/sys/file.hpp"
 #include "base/sys/mount.hpp"
 #include "rootfs/store/tree.hpp"
+#include "rootfs/volume/closer.hpp"
 #include "rootfs/volume/overlay.hpp"
 #include "rootfs/volume/quota.hpp"
 #include "rootfs/volume/trash.hpp"
@@ -137,6 +138,7 @@ class VolumesOnDisk : public Volumes {
     QuotaProbe probe_;
     std::unique_ptr<Quota> quota_;
     Images& images_;
+    Closer closer_;
     Trash trash_;
 };
 
@@ -211,7 +213,7 @@ Result<Fd> VolumesOnDisk::make_overlay(const VolumeRequest& request) {
     TRY(write_record(space.volume, request));
     Fd upper = TRY(make_owned(space.writable, "upper", 0755, request.owner_uid, request.owner_gid));
     Fd work = TRY(make_owned(space.writable, "work", 0700, 0, 0));
-    return overlays_->mount(
+    auto mounted = overlays_->mount(
             {.lowers = lower,
              .detached_lowers = static_cast<bool>(request.user_namespace),
              .upper = upper,
@@ -219,6 +221,9 @@ Result<Fd> VolumesOnDisk::make_overlay(const VolumeRequest& request) {
              .upper_mount = space.own_mount ? FdRef(space.writable) : FdRef(),
              .keep = request.survives_power_cut,
              .nosuid = request.nosuid});
+    // The overlay has mounts of its own of the layers.
+    if (request.user_namespace) closer_.close(std::move(lower));
+    return mounted;
 }
 
 Result<Usage> VolumesOnDisk::usage(std::string_view name) {

@@ -26,6 +26,10 @@ namespace {
 constexpr int kChannelNumber = 3;
 constexpr int kProgramNumber = 4;
 
+// Of an output. With the kernel's 64 KiB, writer and reader wake each other at every write: 0.8
+// against 2 GB/s measured.
+constexpr int kPipeBytes = 256 << 10;
+
 base::Result<Cloned> clone_with(std::uint64_t flags) {
     auto pair = TRY(sys::seqpacket_pair());
     int pidfd = -1;
@@ -122,6 +126,8 @@ base::Result<base::Fd> pipe_for(
     // wait for them.
     if (::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK) != 0)
         return sys::errno_error("make a pipe non-blocking");
+    // Only faster: a kernel that refuses gives the usual 64 KiB.
+    (void)::fcntl(pipe.read.get(), F_SETPIPE_SZ, kPipeBytes);
     process.sources[number - 1].fd = std::move(pipe.read);
     return std::move(pipe.write);
 }
