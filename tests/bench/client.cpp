@@ -5,6 +5,7 @@
 //   bench-client SOCKET rate SECONDS ROOTFS PARALLEL     cycles per second with PARALLEL in flight
 //   bench-client SOCKET stream MEGABYTES ROOTFS          stdout of a process to an attached client
 //   bench-client SOCKET hold COUNT ROOTFS PARALLEL       creates, prints, waits for EOF, destroys
+//   bench-client SOCKET pull ROUNDS URI                  an image that is not there, then removed
 // A sixth word is the network of the containers: none.
 #include "base/parse.hpp"
 #include "tests/bench/client_http.hpp"
@@ -174,6 +175,26 @@ int usage() {
     return 2;
 }
 
+void pull(const bench::Garden& garden, int rounds, const std::string& uri) {
+    std::vector<double> times;
+    for (int i = 0; i < rounds; ++i) {
+        const auto start = Clock::now();
+        const auto events = must(garden.call(
+                "POST", "/cloche/v1/images/pull",
+                R"({"uri":")" + uri + R"(","username":"","password":""})"));
+        times.push_back(microseconds(start));
+        if (events.body.find("event: done") == std::string::npos) {
+            std::fprintf(stderr, "bench-client: %s\n", events.body.c_str());
+            std::exit(1);
+        }
+        (void)must(garden.call("DELETE", "/cloche/v1/images?reference=" + uri, ""));
+        (void)must(garden.call("POST", "/cloche/v1/images/prune", ""));
+    }
+    std::printf("{");
+    print("us", times);
+    std::printf("}\n");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -195,6 +216,8 @@ int main(int argc, char** argv) {
         stream(garden, number, argv[4]);
     } else if (mode == "hold") {
         hold(garden, number, argv[4], parallel);
+    } else if (mode == "pull") {
+        pull(garden, number, argv[4]);
     } else {
         return usage();
     }
