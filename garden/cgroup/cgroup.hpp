@@ -70,6 +70,8 @@ class Group {
     // Files to which an entering child writes "0" (plan.hpp): `tasks`/`cgroup.procs` of every
     // hierarchy.
     virtual base::Result<std::vector<base::Fd>> entrances() = 0;
+    // The group itself, as a detached mount that shows nothing above it; in the same order.
+    virtual base::Result<std::vector<base::Fd>> views() = 0;
     virtual base::Result<void> limit(const Limits& limits) = 0;
     virtual base::Result<Limits>
     limits() = 0;  // as read back from the kernel (cpu_shares: converted on v2)

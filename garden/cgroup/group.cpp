@@ -1,6 +1,7 @@
 #include "base/fail.hpp"
 #include "base/sys/cgroup.hpp"
 #include "base/sys/file.hpp"
+#include "base/sys/mount.hpp"
 #include "garden/cgroup/figures.hpp"
 #include "garden/cgroup/forest.hpp"
 
@@ -25,6 +26,7 @@ class ForestGroup final : public Group {
     ~ForestGroup() override { unwatch(); }
 
     base::Result<std::vector<base::Fd>> entrances() override;
+    base::Result<std::vector<base::Fd>> views() override;
     base::Result<void> limit(const Limits& limits) override;
 
     base::Result<Limits> limits() override { return read_limits(*forest_, name_); }
@@ -75,6 +77,17 @@ base::Result<std::vector<base::Fd>> ForestGroup::entrances() {
                 tree.parent, name_ + (tree.unified ? "/cgroup.procs" : "/tasks"), O_WRONLY)));
     }
     return files;
+}
+
+base::Result<std::vector<base::Fd>> ForestGroup::views() {
+    std::vector<base::Fd> mounts;
+    mounts.reserve(forest_->trees.size());
+    for (const auto& tree : forest_->trees) {
+        auto view = TRY(sys::clone_tree(tree.parent, name_, false));
+        TRY(sys::set_mount_private(view));
+        mounts.push_back(std::move(view));
+    }
+    return mounts;
 }
 
 base::Result<void> ForestGroup::limit(const Limits& limits) {

@@ -280,6 +280,7 @@ base::Result<std::vector<base::Fd>> Gardener::open_needs(
         return tree;
     };
     auto entrances = TRY(container.group->entrances());
+    std::vector<base::Fd> views;  // a privileged container has none
     std::vector<base::Fd> fds;
     fds.reserve(plan.fds.size());
     for (const auto& need : plan.fds) {
@@ -292,6 +293,10 @@ base::Result<std::vector<base::Fd>> Gardener::open_needs(
                 break;
             case plan::FdKind::cgroup:
                 fds.push_back(std::move(entrances.at(need.index)));
+                break;
+            case plan::FdKind::cgroup_view:
+                if (views.empty()) views = TRY(container.group->views());
+                fds.push_back(std::move(views.at(need.index)));
                 break;
             case plan::FdKind::device:
                 fds.push_back(TRY(parts_.nodes.clone(need.name)));

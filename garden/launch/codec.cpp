@@ -13,7 +13,7 @@ concept Is = std::same_as<std::remove_const_t<T>, Plain>;
 
 // Found by argument-dependent look-up from Reader, therefore not in the nameless namespace.
 static bool is_known(MountKind kind) {
-    return kind <= MountKind::cgroup2;
+    return kind <= MountKind::mqueue;
 }
 
 static bool is_known(Stdio stdio) {

@@ -52,8 +52,6 @@ enum class MountKind : std::uint8_t {
     sysfs,
     devpts,
     mqueue,
-    cgroup1,  // one v1 hierarchy, named by `options` ("cpu", "name=systemd")
-    cgroup2,
 };
 
 struct Mount {

@@ -15,7 +15,16 @@
 namespace garden::plan {
 
 // What the engine opens for one descriptor of the plan; `index` orders those of one kind.
-enum class FdKind : std::uint8_t { root, cgroup, device, bind_mount, hosts, resolv_conf, hostname };
+enum class FdKind : std::uint8_t {
+    root,
+    cgroup,       // the way in: what the first process writes itself to
+    cgroup_view,  // the container's own group, as a detached mount
+    device,
+    bind_mount,
+    hosts,
+    resolv_conf,
+    hostname
+};
 
 struct FdNeed {
     FdKind kind = FdKind::root;

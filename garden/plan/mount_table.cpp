@@ -29,41 +29,32 @@ Mount kernel_mount(
             .target_is_file = false};
 }
 
-// "cpu,cpuacct" -> {"cpu", "cpuacct"}; "name=systemd" stays whole.
-std::vector<std::string> split_controllers(const std::string& hierarchy) {
-    std::vector<std::string> parts;
-    std::size_t begin = 0;
-    while (begin <= hierarchy.size()) {
-        const auto end = std::min(hierarchy.find(',', begin), hierarchy.size());
-        parts.push_back(hierarchy.substr(begin, end - begin));
-        begin = end + 1;
-    }
-    return parts;
-}
-
-// The container's own groups, read-only, seen through its cgroup namespace. Privileged containers
-// have none (§3): with real root a writable hierarchy would be an escape, and Garden shows none
-// either.
-void add_cgroups(std::vector<Mount>& mounts, const HostFacts& host) {
-    constexpr std::uint64_t kAttributes = kReadOnly | kNoSuid | kNoDev | kNoExec;
+// The container's own groups, read-only. Clones of what the host has mounted: a mount of a v1
+// hierarchy made anew waits until the kernel has buried every group that was removed before.
+// Privileged containers have none (§3): with real root a writable hierarchy would be an escape, and
+// Garden shows none either.
+void add_cgroups(LaunchPlan& plan, const HostFacts& host) {
+    const auto add = [&](std::size_t index, std::string target) {
+        plan.container.mounts.push_back(
+                {.kind = MountKind::attach,
+                 .target = std::move(target),
+                 .fd = static_cast<launch::FdIndex>(plan.fds.size()),
+                 .attributes = kReadOnly | kNoSuid | kNoDev | kNoExec,
+                 .options = {},
+                 .target_is_file = false});
+        plan.fds.push_back(
+                {.kind = FdKind::cgroup_view,
+                 .name = host.cgroup_hierarchies[index],
+                 .index = index});
+    };
     const auto& names = host.cgroup_hierarchies;
-    if (names.size() == 1 && names.front() == "unified") {
-        mounts.push_back(kernel_mount(MountKind::cgroup2, "/sys/fs/cgroup", kAttributes));
-        return;
-    }
-    mounts.push_back(kernel_mount(
+    if (names.size() == 1 && names.front() == "unified") return add(0, "/sys/fs/cgroup");
+    plan.container.mounts.push_back(kernel_mount(
             MountKind::tmpfs, "/sys/fs/cgroup", kNoSuid | kNoDev | kNoExec,
             {"mode=755", "size=64k"}));
-    for (const auto& name : names) {
-        if (name == "unified") {
-            mounts.push_back(
-                    kernel_mount(MountKind::cgroup2, "/sys/fs/cgroup/unified", kAttributes));
-            continue;
-        }
-        const auto directory = name.starts_with("name=") ? name.substr(5) : name;
-        mounts.push_back(kernel_mount(
-                MountKind::cgroup1, "/sys/fs/cgroup/" + directory, kAttributes,
-                split_controllers(name)));
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        const auto& name = names[i];
+        add(i, "/sys/fs/cgroup/" + (name.starts_with("name=") ? name.substr(5) : name));
     }
 }
 
@@ -101,7 +92,7 @@ void add_mounts(
     }
     mounts.push_back(
             kernel_mount(MountKind::sysfs, "/sys", kReadOnly | kNoSuid | kNoDev | kNoExec));
-    if (container.container_class != security::Class::privileged) add_cgroups(mounts, host);
+    if (container.container_class != security::Class::privileged) add_cgroups(plan, host);
     for (std::size_t i = 0; i < spec.bind_mounts.size(); ++i) {
         const auto& bind = spec.bind_mounts[i];
         mounts.push_back(

@@ -26,10 +26,6 @@ std::string_view word(launch::MountKind kind) {
             return "devpts";
         case launch::MountKind::mqueue:
             return "mqueue";
-        case launch::MountKind::cgroup1:
-            return "cgroup";
-        case launch::MountKind::cgroup2:
-            return "cgroup2";
     }
     return "";
 }
@@ -40,6 +36,8 @@ std::string_view word(FdKind kind) {
             return "root";
         case FdKind::cgroup:
             return "cgroup";
+        case FdKind::cgroup_view:
+            return "cgroup-view";
         case FdKind::device:
             return "device";
         case FdKind::bind_mount:

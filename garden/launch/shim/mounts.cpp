@@ -33,10 +33,6 @@ const char* type_of(MountKind kind) {
             return "devpts";
         case MountKind::mqueue:
             return "mqueue";
-        case MountKind::cgroup1:
-            return "cgroup";
-        case MountKind::cgroup2:
-            return "cgroup2";
     }
     return "";
 }
