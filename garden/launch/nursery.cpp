@@ -23,7 +23,7 @@ namespace sys = base::sys;
 namespace {
 
 // A nursery that is stopped, or starved for so long, is replaced.
-constexpr timeval kPatience{.tv_sec = 10, .tv_usec = 0};
+constexpr timeval kPatience{.tv_sec = 3, .tv_usec = 0};
 constexpr int kEndMilliseconds = 1000;  // of a killed process
 
 }  // namespace
