@@ -45,8 +45,8 @@ TEST_CASE("an open output outlives three kills of gardend without losing a line"
     NEEDS(root, nft);
     Daemon daemon;
     daemon.create("c");
-    const int kLines = test::scaled(400);
-    auto stream = daemon.client().run("c", counter("p", kLines, 10'000, 7)).value();
+    const int total = test::scaled(400);
+    auto stream = daemon.client().run("c", counter("p", total, 10'000, 7)).value();
     const Reader reader(stream.open_output(false).value());
     for (int round = 0; round < 3; ++round) {
         const auto wanted = "line " + std::to_string(20 + 40 * round) + "\n";
@@ -59,11 +59,11 @@ TEST_CASE("an open output outlives three kills of gardend without losing a line"
     CHECK(again.wait(patience(milliseconds(60'000))).value() == 7);
     CHECK(reader.wait_end(patience(milliseconds(5'000))));
     CHECK(late.wait_end(patience(milliseconds(5'000))));
-    check_lines(reader.lines(), kLines);
+    check_lines(reader.lines(), total);
     // The one who came late: everything from then on.
     const auto lines = late.lines();
     REQUIRE_FALSE(lines.empty());
-    check_lines(lines, kLines, number_of(lines.front()));
+    check_lines(lines, total, number_of(lines.front()));
     // The retained end, 64 KiB: here all of it.
     CHECK(daemon.client().logs("c", "p", false).value() == reader.text());
 }
@@ -72,9 +72,9 @@ TEST_CASE("a client that attaches right after the restart gets every later line 
     NEEDS(root, nft);
     Daemon daemon;
     daemon.create("c");
-    const int kLines = test::scaled(300);
+    const int total = test::scaled(300);
     // Its run is cut off before it opens an output: nobody reads while gardend is down.
-    auto stream = daemon.client().run("c", counter("p", kLines, 10'000, 3)).value();
+    auto stream = daemon.client().run("c", counter("p", total, 10'000, 3)).value();
     std::this_thread::sleep_for(milliseconds(200));
     daemon.restart();
     auto again = daemon.client().attach("c", "p").value();
@@ -84,20 +84,20 @@ TEST_CASE("a client that attaches right after the restart gets every later line 
     CHECK(reader.wait_end(patience(milliseconds(5'000))));
     const auto lines = reader.lines();
     REQUIRE_FALSE(lines.empty());
-    check_lines(lines, kLines, number_of(lines.front()));
+    check_lines(lines, total, number_of(lines.front()));
     CHECK(errors.text().empty());
     // Nothing that was printed meanwhile is lost either: it is in the tail.
     const auto tail = daemon.client().logs("c", "p", false).value();
     CHECK(tail.starts_with("line 0\n"));
-    CHECK(tail.ends_with("line " + std::to_string(kLines - 1) + "\n"));
+    CHECK(tail.ends_with("line " + std::to_string(total - 1) + "\n"));
 }
 
 TEST_CASE("a process that ends while gardend is down: exit code, complete output, tail") {
     NEEDS(root, nft);
     Daemon daemon;
     daemon.create("c");
-    const int kLines = test::scaled(60);
-    auto stream = daemon.client().run("c", counter("p", kLines, 10'000, 9)).value();
+    const int total = test::scaled(60);
+    auto stream = daemon.client().run("c", counter("p", total, 10'000, 9)).value();
     const Reader reader(stream.open_output(false).value());
     const auto rows = daemon.client().processes("c").value();
     REQUIRE(rows.size() == 1);
@@ -108,7 +108,7 @@ TEST_CASE("a process that ends while gardend is down: exit code, complete output
     // The output's end comes from the shim, without any gardend.
     CHECK(reader.wait_end(patience(milliseconds(20'000))));
     CHECK_FALSE(test::runs(pid));
-    check_lines(reader.lines(), kLines);
+    check_lines(reader.lines(), total);
     daemon.start();
     for (int i = 0; i < 2; ++i) {
         auto again = daemon.client().attach("c", "p").value();

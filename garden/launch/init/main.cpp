@@ -22,8 +22,7 @@ struct KernelAction {
 
 }  // namespace
 
-extern "C" [[noreturn, gnu::used]] START_OF_PROGRAM void
-_start() {  // NOLINT(readability-identifier-naming)
+extern "C" [[noreturn, gnu::used]] START_OF_PROGRAM void _start() {
     using calls::address;
     using calls::call;
     using calls::leave;
