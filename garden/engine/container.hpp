@@ -34,6 +34,8 @@ struct Container {
     // Held by who ends its processes, before `mutex`: bury and destroy never meet.
     std::mutex ending;
 
+    // Held by who changes its rules, before `mutex`: the record and the kernel change in one order.
+    std::mutex changing_rules;
     // Under `mutex`; the pointers do not change once it is ready.
     std::mutex mutex;
     ContainerRecord record;

@@ -6,6 +6,7 @@
 #include "base/sys/file.hpp"
 #include "base/sys/mount.hpp"
 #include "garden/engine/gardener.hpp"
+#include "garden/engine/out_rules.hpp"
 #include "garden/engine/uuid.hpp"
 #include "garden/plan/plan_json.hpp"
 #include "garden/plan/validate.hpp"
@@ -86,6 +87,10 @@ base::Result<void> Gardener::complete_spec(ContainerSpec& spec) const {
     if (spec.grace_time.count() == 0) spec.grace_time = parts_.config.default_grace_time;
     if (spec.image.uri.empty()) spec.image.uri = parts_.config.default_rootfs;
     TRY(plan::check_container_spec(spec));
+    const auto rules = TRY(parse_out_rules(spec.out_rules));
+    if (!rules.empty() && spec.network == kNoNetwork) {
+        return base::fail(base::Errc::invalid, "netout_rules: the container is to have no network");
+    }
     if (spec.image.uri.empty()) {
         return base::fail(
                 base::Errc::invalid, "image.uri: not given, and the daemon has no default rootfs");
@@ -185,6 +190,8 @@ base::Result<void> Gardener::build(
     // From here on everything is named by the handle or by this record: whoever finds it can take
     // it down.
     TRY(Depot::save(container->bundle, record));
+    if (!record.spec.out_rules.empty())
+        TRY(parts_.network->allow(*record.lease, TRY(parse_out_rules(record.spec.out_rules))));
     auto root = TRY(make_volume(*container, image, *seat));
     TRY(make_group(*container));
     TRY(write_etc_files(*container));

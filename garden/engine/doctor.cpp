@@ -90,11 +90,19 @@ std::vector<Orphan> Gardener::find_orphans() {
                      .reason = "belongs to no container"});
         }
     }
+    for (auto& orphan : find_groupless(containers)) found.push_back(std::move(orphan));
+    return found;
+}
+
+std::vector<Orphan> Gardener::find_groupless(const std::vector<ContainerPtr>& containers) {
+    std::vector<Orphan> found;
+    const auto listed = parts_.cgroups->list();
+    if (!listed) return found;  // said above
+    const std::set<std::string> groups(listed->begin(), listed->end());
     for (const auto& container : containers) {
         if (!container->ready || container->record.dead) continue;
-        const auto name = container->handle.get();
-        const auto groups = parts_.cgroups->list();
-        if (groups && std::find(groups->begin(), groups->end(), name) == groups->end())
+        const auto& name = container->handle.get();
+        if (!groups.contains(name))
             found.push_back({.kind = "container", .name = name, .reason = "has no cgroup"});
     }
     return found;

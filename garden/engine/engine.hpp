@@ -129,6 +129,9 @@ class Engine {
     // unknown handle.
     virtual std::shared_ptr<void> touch(const Handle& handle) = 0;
 
+    // Allows the container to reach more, at once (garden-api §6 NetOut).
+    virtual base::Result<void> net_out(const Handle& handle, std::vector<OutRuleSpec> rules) = 0;
+
     virtual base::Result<std::map<std::string, std::string>> properties(const Handle& handle) = 0;
     virtual base::Result<std::string> property(const Handle& handle, const std::string& name) = 0;
     virtual base::Result<void> set_property(

@@ -66,6 +66,7 @@ class Gardener final : public Engine {
     base::Result<void> stop(const Handle& handle, bool kill) override;
     base::Result<void> set_grace_time(const Handle& handle, std::chrono::nanoseconds time) override;
     std::shared_ptr<void> touch(const Handle& handle) override;
+    base::Result<void> net_out(const Handle& handle, std::vector<OutRuleSpec> rules) override;
 
     base::Result<std::map<std::string, std::string>> properties(const Handle& handle) override;
     base::Result<std::string> property(const Handle& handle, const std::string& name) override;
@@ -170,6 +171,9 @@ class Gardener final : public Engine {
             base::FdRef output,
             bool relative_to_home);
 
+    // out_rules.cpp
+    static base::Result<void> keep_rules(Container& container, std::vector<OutRuleSpec> rules);
+
     // query.cpp
     void watch_oom(const ContainerPtr& container);
     void note_oom(const ContainerPtr& container);
@@ -177,6 +181,7 @@ class Gardener final : public Engine {
 
     // doctor.cpp
     std::vector<Orphan> find_orphans();
+    std::vector<Orphan> find_groupless(const std::vector<ContainerPtr>& containers);
 
     Parts parts_;
     Filters filters_;

@@ -46,6 +46,35 @@ net::Lease lease_of(const json& value) {
     return lease;
 }
 
+json to_value(const OutRuleSpec& rule) {
+    json value{{"protocol", rule.protocol}, {"log", rule.log}};
+    for (const auto& span : rule.networks) value["networks"].push_back({span.first, span.last});
+    for (const auto& ports : rule.ports) value["ports"].push_back({ports.first, ports.last});
+    if (rule.icmp) {
+        const auto number = [](const auto& part) { return part ? json(*part) : json(); };
+        value["icmp"] = {number(rule.icmp->type), number(rule.icmp->code)};
+    }
+    return value;
+}
+
+OutRuleSpec out_rule_of(const json& value) {
+    OutRuleSpec rule;
+    value.at("protocol").get_to(rule.protocol);
+    value.at("log").get_to(rule.log);
+    for (const auto& span : value.value("networks", json::array()))
+        rule.networks.push_back({.first = span.at(0), .last = span.at(1)});
+    for (const auto& ports : value.value("ports", json::array()))
+        rule.ports.push_back({.first = ports.at(0), .last = ports.at(1)});
+    if (value.contains("icmp")) {
+        const auto number = [](const json& part) {
+            return part.is_null() ? std::nullopt : std::optional(part.get<std::uint8_t>());
+        };
+        rule.icmp = OutRuleSpec::Icmp{
+                .type = number(value.at("icmp").at(0)), .code = number(value.at("icmp").at(1))};
+    }
+    return rule;
+}
+
 json to_value(const ContainerSpec& spec) {
     auto binds = json::array();
     for (const auto& bind : spec.bind_mounts) {
@@ -54,8 +83,11 @@ json to_value(const ContainerSpec& spec) {
                  {"destination", bind.destination},
                  {"writable", bind.writable}});
     }
+    auto rules = json::array();
+    for (const auto& rule : spec.out_rules) rules.push_back(to_value(rule));
     const auto& limits = spec.limits;
-    return {{"grace_time", spec.grace_time.count()},
+    return {{"out_rules", std::move(rules)},
+            {"grace_time", spec.grace_time.count()},
             {"image", spec.image.uri},
             {"bind_mounts", std::move(binds)},
             {"network", spec.network},
@@ -76,6 +108,8 @@ json to_value(const ContainerSpec& spec) {
 
 ContainerSpec spec_of(const json& value) {
     ContainerSpec spec;
+    const auto rules = value.value("out_rules", json::array());
+    for (const auto& rule : rules) spec.out_rules.push_back(out_rule_of(rule));
     spec.grace_time = std::chrono::nanoseconds(value.at("grace_time").get<std::int64_t>());
     value.at("image").get_to(spec.image.uri);
     for (const auto& bind : value.at("bind_mounts")) {

@@ -80,6 +80,7 @@ class BuiltIn final : public Network {
     Result<void> connect(const Lease& lease, base::FdRef network_namespace) override;
     Result<void> disconnect(const Lease& lease, bool namespace_gone) override;
 
+    Result<void> allow(const Lease& lease, std::span<const OutRule> rules) override;
     Result<void> isolate(base::FdRef network_namespace) override;
 
     std::string hosts_file(const Lease* lease, std::string_view hostname) const override {
@@ -248,15 +249,16 @@ Result<void> BuiltIn::set_host_end(
     return route.transact(messages);
 }
 
+// The socket keeps the namespace it was opened in; the thread returns at once.
+Result<Netlink> open_inside(base::FdRef network_namespace, bool v6) {
+    const auto inside = TRY(InNamespace::enter(network_namespace));
+    if (!v6) TRY(disable_ipv6());  // NET-08
+    return Netlink::open(NETLINK_ROUTE);
+}
+
 Result<void> BuiltIn::set_container_end(
         const Lease& lease, const Parsed& parsed, base::FdRef network_namespace) {
-    // The socket keeps the namespace it was opened in; the thread returns at once.
-    auto opened = [&]() -> Result<Netlink> {
-        const auto inside = TRY(InNamespace::enter(network_namespace));
-        if (!parsed.binding.address6) TRY(disable_ipv6());
-        return Netlink::open(NETLINK_ROUTE);
-    }();
-    Netlink route = TRY(std::move(opened));
+    Netlink route = TRY(open_inside(network_namespace, parsed.binding.address6.has_value()));
     const int link = TRY(route.interface_index(container_interface(config_.tag, lease.id).c_str()));
     const Mac gateway = gateway_mac(parsed.placement.gateway);
     Messages messages;
@@ -310,13 +312,25 @@ Result<void> BuiltIn::connect(const Lease& lease, base::FdRef network_namespace)
     return base::ok;
 }
 
+Result<void> BuiltIn::allow(const Lease& lease, std::span<const OutRule> rules) {
+    if (!is_lease_id(lease.id))
+        return base::fail(Errc::invalid, "network lease id '{}' is malformed", lease.id);
+    std::size_t total = 0;
+    for (const OutRule& rule : rules) total += compiled_size(rule);
+    if (total > kMaxCompiledRules) {
+        return base::fail(
+                Errc::invalid, "security group: {} rules for the kernel, at most {}", total,
+                kMaxCompiledRules);
+    }
+    if (total == 0) return base::ok;
+    auto borrowed = TRY(netfilter_.take());
+    Batch batch(table_name(config_.tag));
+    put_out_rules(batch, lease.id, rules);
+    return batch.commit(*borrowed);
+}
+
 Result<void> BuiltIn::isolate(base::FdRef network_namespace) {
-    auto opened = [&]() -> Result<Netlink> {
-        const auto inside = TRY(InNamespace::enter(network_namespace));
-        if (config_.pool6.empty()) TRY(disable_ipv6());  // NET-08
-        return Netlink::open(NETLINK_ROUTE);
-    }();
-    Netlink route = TRY(std::move(opened));
+    Netlink route = TRY(open_inside(network_namespace, !config_.pool6.empty()));
     Messages messages;
     set_up(messages, kLoopback, End::container);
     return route.transact(messages);

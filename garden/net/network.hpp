@@ -4,10 +4,12 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "garden/net/out_rules.hpp"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,6 +70,9 @@ class Network {
     // Puts a veth end into `network_namespace` and configures it (addresses, routes, lo, MTU);
     // rules come first (18.4).
     virtual base::Result<void> connect(const Lease& lease, base::FdRef network_namespace) = 0;
+    // Lets a connected container out, besides what the policy of the host allows: all or none of
+    // the rules, at once. More than kMaxCompiledRules is Errc::invalid.
+    virtual base::Result<void> allow(const Lease& lease, std::span<const OutRule> rules) = 0;
     // Instead of connect, for a container that has no lease: lo and nothing else.
     virtual base::Result<void> isolate(base::FdRef network_namespace) = 0;
     // Removes rules and map elements; the kernel takes the veth with the namespace (budgets: never

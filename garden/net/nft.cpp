@@ -146,9 +146,17 @@ void Batch::flush_chain(const std::string& chain) {
 }
 
 void Batch::append(const std::string& chain, Rule rule) {
+    add_rule(chain, std::move(rule), NLM_F_CREATE | NLM_F_APPEND);
+}
+
+void Batch::prepend(const std::string& chain, Rule rule) {
+    add_rule(chain, std::move(rule), NLM_F_CREATE);
+}
+
+void Batch::add_rule(const std::string& chain, Rule rule, unsigned flags) {
     nftnl_rule_set_str(rule.get(), NFTNL_RULE_TABLE, table_.c_str());
     nftnl_rule_set_str(rule.get(), NFTNL_RULE_CHAIN, chain.c_str());
-    add("add a rule", NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND,
+    add("add a rule", NFT_MSG_NEWRULE, flags,
         [&](nlmsghdr* header) { nftnl_rule_nlmsg_build_payload(header, rule.get()); });
 }
 

@@ -46,6 +46,8 @@ class Rule {
         return compare(NFT_CMP_NEQ, data, from);
     }
 
+    // From the first to the last, both inside; big-endian bytes.
+    Rule& within(std::span<const std::uint8_t> first, std::span<const std::uint8_t> last);
     Rule& equals_u32(std::uint32_t host_order);  // meta and ct keys
     Rule& differs_u32(std::uint32_t host_order);
     Rule& equals_u16(std::uint16_t network_value);          // ports and protocols, converted here
@@ -55,6 +57,7 @@ class Rule {
     Rule& in_set(std::string_view set);  // continues when register 1 (and after) is an element
     Rule& verdict_map(std::string_view map);
     Rule& counter();
+    Rule& log(std::uint16_t group, std::string_view prefix);  // NFLOG; the first 128 bytes
 
     Rule& jump(std::string_view chain) { return verdict(NFT_JUMP, chain); }
 
@@ -125,6 +128,7 @@ class Batch {
     void delete_chain(const std::string& chain);  // with its rules
     void flush_chain(const std::string& chain);
     void append(const std::string& chain, Rule rule);
+    void prepend(const std::string& chain, Rule rule);
     void add_set(const SetSpec& set);
     void flush_set(const std::string& set);
     void add_elements(const std::string& set, std::span<const Element> elements);
@@ -135,6 +139,7 @@ class Batch {
     base::Result<void> commit(Netlink& netfilter);
 
   private:
+    void add_rule(const std::string& chain, Rule rule, unsigned flags);
     template <class Fill>
     void add(const char* what, unsigned type, unsigned flags, Fill fill);
     void elements(

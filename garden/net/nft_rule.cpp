@@ -71,6 +71,26 @@ Rule& Rule::compare(unsigned operation, std::span<const std::uint8_t> data, unsi
     return *this;
 }
 
+Rule& Rule::within(std::span<const std::uint8_t> first, std::span<const std::uint8_t> last) {
+    nftnl_expr* e = expression("range");
+    set_u32(e, NFTNL_EXPR_RANGE_SREG, NFT_REG_1);
+    set_u32(e, NFTNL_EXPR_RANGE_OP, NFT_RANGE_EQ);
+    nftnl_expr_set(
+            e, NFTNL_EXPR_RANGE_FROM_DATA, first.data(), static_cast<std::uint32_t>(first.size()));
+    nftnl_expr_set(
+            e, NFTNL_EXPR_RANGE_TO_DATA, last.data(), static_cast<std::uint32_t>(last.size()));
+    return *this;
+}
+
+Rule& Rule::log(std::uint16_t group, std::string_view prefix) {
+    constexpr std::uint32_t kSnapLength = 128;  // NET-07
+    nftnl_expr* e = expression("log");
+    nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_GROUP, group);
+    set_u32(e, NFTNL_EXPR_LOG_SNAPLEN, kSnapLength);
+    set_text(e, NFTNL_EXPR_LOG_PREFIX, prefix);
+    return *this;
+}
+
 Rule& Rule::equals_u32(std::uint32_t host_order) {
     return equals(bytes_of(host_order));
 }

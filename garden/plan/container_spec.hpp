@@ -53,6 +53,27 @@ constexpr std::uint64_t effective_shares(const LimitsSpec& limits) {
     return limits.cpu_weight > 0 ? limits.cpu_weight : limits.cpu_shares;
 }
 
+// An allowance of a security group, as the wire has it (garden-api 5.4); checked by the engine.
+struct OutRuleSpec {
+    struct Span {
+        std::string first, last;  // addresses; one of them may be empty
+    };
+
+    struct Ports {
+        std::uint16_t first = 0, last = 0;
+    };
+
+    struct Icmp {
+        std::optional<std::uint8_t> type, code;  // none: any
+    };
+
+    std::uint32_t protocol = 0;  // 0 all, 1 tcp, 2 udp, 3 icmp, 4 icmpv6
+    std::vector<Span> networks;
+    std::vector<Ports> ports;
+    std::optional<Icmp> icmp;
+    bool log = false;
+};
+
 // What a client asks for instead of an address when the container is to have only lo.
 inline constexpr std::string_view kNoNetwork = "none";
 
@@ -62,6 +83,7 @@ struct ContainerSpec {
     ImageSpec image;
     std::vector<BindMountSpec> bind_mounts;
     std::string network;  // "" = any address, "a.b.c.d", "a.b.c.d/n" or kNoNetwork
+    std::vector<OutRuleSpec> out_rules;
     std::map<std::string, std::string> properties;
     std::vector<std::string> env;  // KEY=VALUE, order kept
     ContainerClass container_class = ContainerClass::unprivileged;

@@ -124,18 +124,22 @@ Response Service::net_in(Request& request, const Handle& handle) {
 Response Service::net_out(Request& request, const Handle& handle) {
     const auto known = engine_.properties(handle);
     if (!known) return refuse(request, known.error());
+    std::vector<OutRuleSpec> rules;
     if (request.route.ends_with("/bulk")) {
-        std::optional<std::vector<api::NetOutRule>> rules;
         const auto text = request.read_body();
         if (!text) return refuse_body(request, text.error());
-        const auto read = base::json::decode<std::optional<std::vector<api::NetOutRule>>>(
+        auto read = base::json::decode<std::optional<std::vector<api::NetOutRule>>>(
                 *text, base::json::Rest::ignore);
         if (!read) return refuse_body(request, read.error());
         if (!*read || (*read)->empty()) return none();  // null and [] are no-ops
-    } else if (const auto rule = json_body<api::NetOutRule>(request); !rule) {
-        return refuse_body(request, rule.error());
+        for (auto& rule : **read) rules.push_back(to_rule(std::move(rule)));
+    } else {
+        auto rule = json_body<api::NetOutRule>(request);
+        if (!rule) return refuse_body(request, rule.error());
+        rules.push_back(to_rule(*std::move(rule)));
     }
-    return refuse(request, base::fail(Errc::unsupported, "net_out: not supported yet"));
+    const auto done = engine_.net_out(handle, std::move(rules));
+    return done ? none() : refuse(request, done.error());
 }
 
 Response Service::set_grace_time(Request& request, const Handle& handle) {

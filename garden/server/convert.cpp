@@ -77,15 +77,34 @@ std::chrono::nanoseconds to_grace_time(std::int64_t nanoseconds) {
     return std::min(std::chrono::nanoseconds(nanoseconds), kLongestGrace);
 }
 
+OutRuleSpec to_rule(api::NetOutRule wire) {
+    constexpr std::uint8_t kAny = 255;  // what the executor sends for "any"
+    OutRuleSpec rule{.protocol = wire.protocol, .log = wire.log};
+    for (auto& network : wire.networks)
+        rule.networks.push_back(
+                {.first = std::move(network.start), .last = std::move(network.end)});
+    for (const auto& ports : wire.ports) {
+        // A range with only one end is that port.
+        const std::uint16_t first = ports.start != 0 ? ports.start : ports.end;
+        const std::uint16_t last = ports.end != 0 ? ports.end : ports.start;
+        rule.ports.push_back({.first = first, .last = last});
+    }
+    if (wire.icmps) {
+        rule.icmp.emplace();
+        const bool any = wire.icmps->type == kAny && wire.icmps->code.value_or(kAny) == kAny;
+        if (!any) {
+            rule.icmp->type = wire.icmps->type;
+            if (wire.icmps->code != kAny) rule.icmp->code = wire.icmps->code;
+        }
+    }
+    return rule;
+}
+
 base::Result<ContainerSpec> to_spec(api::ContainerSpec wire) {
     if (!wire.rootfs.empty() && !wire.image.uri.empty()) {
         return base::fail(Errc::invalid, "Cannot provide both Image.URI and RootFSPath");
     }
-    if (!wire.netin.empty() || !wire.netout_rules.empty()) {
-        return base::fail(
-                Errc::unsupported, "{}: not supported yet",
-                wire.netin.empty() ? "netout_rules" : "netin");
-    }
+    if (!wire.netin.empty()) return base::fail(Errc::unsupported, "netin: not supported yet");
     ContainerSpec spec;
     spec.container_class = TRY(class_of(wire));
     spec.limits = TRY(limits_of(wire.limits));
@@ -95,6 +114,7 @@ base::Result<ContainerSpec> to_spec(api::ContainerSpec wire) {
     spec.image = image_of(std::move(wire.image));
     if (spec.image.uri.empty()) spec.image.uri = std::move(wire.rootfs);
     spec.network = std::move(wire.network);
+    for (auto& rule : wire.netout_rules) spec.out_rules.push_back(to_rule(std::move(rule)));
     spec.properties = std::move(wire.properties);
     spec.env = std::move(wire.env);
     spec.no_new_privileges = wire.cloche.no_new_privileges;

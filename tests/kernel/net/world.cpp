@@ -135,6 +135,10 @@ Listener listen_in(base::FdRef network_namespace, std::uint16_t port) {
 }
 
 std::string Listener::accepted() const {
+    // The client may know of the connection before the listener's queue does.
+    constexpr int kPatience = 1000;  // milliseconds
+    pollfd arrival{.fd = socket.get(), .events = POLLIN, .revents = 0};
+    (void)::poll(&arrival, 1, kPatience);
     sockaddr_storage storage{};
     socklen_t length = sizeof storage;
     base::Fd peer(

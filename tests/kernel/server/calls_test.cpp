@@ -178,9 +178,18 @@ TEST_CASE("net in and net out of a container that exists: not yet, and nothing t
     const auto& at = fixture.endpoint();
     CHECK(call(at, "POST", "/containers/c/net/in", R"({"handle":"c","host_port":8080})").line() ==
           plain(501, "net_in: not supported yet"));
-    CHECK(call(at, "POST", "/containers/c/net/out", R"({"protocol":1})").line() ==
-          plain(501, "net_out: not supported yet"));
-    CHECK(call(at, "POST", "/containers/c/net/out/bulk", "[{}]").status == 501);
+    CHECK(call(at, "POST", "/containers/c/net/out", R"({"protocol":1})").line() == kNone);
+    CHECK(call(at, "POST", "/containers/c/net/out",
+               R"({"protocol":3,"ports":[{"start":1,"end":2}]})")
+                  .line() == plain(400, "Ports cannot be specified for Protocol ICMP"));
+    CHECK(call(at, "POST", "/containers/c/net/out", R"({"protocol":5})").line() ==
+          plain(400, "invalid protocol: 5"));
+    CHECK(call(at, "POST", "/containers/c/net/out",
+               R"({"networks":[{"start":"10.0.0.9","end":"10.0.0.1"}]})")
+                  .line() == plain(400, "networks: 10.0.0.9 to 10.0.0.1 is no range of addresses"));
+    CHECK(call(at, "POST", "/containers/c/net/out/bulk",
+               R"([{},{"protocol":1,"networks":[{"end":"1.2.3.4"}],"ports":[{"start":80,"end":80}],"log":true}])")
+                  .line() == kNone);
     CHECK(call(at, "POST", "/containers/c/net/out/bulk", "null\n").line() == kNone);
     CHECK(call(at, "POST", "/containers/c/net/out/bulk", "[]\n").line() == kNone);
 }
@@ -262,7 +271,7 @@ TEST_CASE("the typed client makes every ordinary call") {
     CHECK(client.properties("typed").value().contains("garden.state"));
     client.set_grace_time("typed", std::chrono::hours(1)).value();
     CHECK(client.net_in("typed", 0, 80).error().kind == base::Errc::unsupported);
-    CHECK(client.net_out("typed", {}).error().kind == base::Errc::unsupported);
+    client.net_out("typed", {}).value();
     client.bulk_net_out("typed", {}).value();
     client.stop("typed", true).value();
     client.destroy("typed").value();

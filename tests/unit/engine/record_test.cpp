@@ -20,6 +20,13 @@ ContainerRecord sample() {
     record.spec.handle = record.handle;
     record.spec.image.uri = "docker:///busybox";
     record.spec.env = {"A=1"};
+    record.spec.out_rules = {
+            {},
+            {.protocol = 1,
+             .networks = {{.first = "10.0.0.1", .last = ""}},
+             .ports = {{.first = 1, .last = 2}},
+             .icmp = OutRuleSpec::Icmp{.type = 8, .code = {}},
+             .log = true}};
     record.spec.container_class = ContainerClass::privileged_in_userns;
     record.spec.limits.memory_bytes = std::uint64_t{1} << 60;
     record.spec.limits.disk_scope = DiskScope::exclusive;
@@ -43,6 +50,10 @@ TEST_CASE("a record reads back as it was written") {
     CHECK(again.handle == record.handle);
     CHECK(again.spec.limits.memory_bytes == record.spec.limits.memory_bytes);
     CHECK(again.spec.container_class == ContainerClass::privileged_in_userns);
+    REQUIRE(again.spec.out_rules.size() == 2);
+    CHECK(again.spec.out_rules[1].networks[0].first == "10.0.0.1");
+    CHECK(again.spec.out_rules[1].icmp->type == 8);
+    CHECK_FALSE(again.spec.out_rules[1].icmp->code);
     REQUIRE(again.lease);
     CHECK(again.lease->container_ip == "10.254.0.2");
     CHECK(again.properties == record.properties);

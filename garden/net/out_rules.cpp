@@ -1,0 +1,118 @@
+#include "garden/net/out_rules.hpp"
+
+#include "garden/net/names.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace garden::net {
+
+namespace {
+
+constexpr std::uint32_t kNew = 1U << 3;      // NF_CT_STATE_BIT(IP_CT_NEW)
+constexpr std::uint16_t kLogGroup = 0x434c;  // "CL"; readers of other groups see nothing of ours
+
+std::span<const std::uint8_t> bytes_of(const Address& address) {
+    return {address.bytes.data(), address.length};
+}
+
+std::array<std::uint8_t, 2> port_bytes(std::uint16_t port) {
+    return {static_cast<std::uint8_t>(port >> 8), static_cast<std::uint8_t>(port)};
+}
+
+void match_family(Rule& rule, bool v6) {
+    const std::uint8_t family = v6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
+    rule.meta(NFT_META_NFPROTO).equals(std::array{family});
+}
+
+void match_protocol(Rule& rule, OutProtocol protocol) {
+    switch (protocol) {
+        case OutProtocol::all:
+            return;
+        case OutProtocol::tcp:
+            rule.meta(NFT_META_L4PROTO).equals(std::array{std::uint8_t{IPPROTO_TCP}});
+            return;
+        case OutProtocol::udp:
+            rule.meta(NFT_META_L4PROTO).equals(std::array{std::uint8_t{IPPROTO_UDP}});
+            return;
+        case OutProtocol::icmp:
+            rule.meta(NFT_META_L4PROTO).equals(std::array{std::uint8_t{IPPROTO_ICMP}});
+            return;
+        case OutProtocol::icmpv6:
+            rule.meta(NFT_META_L4PROTO).equals(std::array{std::uint8_t{IPPROTO_ICMPV6}});
+            return;
+    }
+}
+
+void match_network(Rule& rule, const Range& network) {
+    const bool v6 = network.first.is_v6();
+    match_family(rule, v6);
+    rule.payload(Layer::network, v6 ? 24 : 16, network.first.length);
+    if (network.first == network.last) {
+        rule.equals(bytes_of(network.first));
+    } else {
+        rule.within(bytes_of(network.first), bytes_of(network.last));
+    }
+}
+
+void match_ports(Rule& rule, const PortRange& ports) {
+    rule.payload(Layer::transport, 2, 2);
+    if (ports.first == ports.last) {
+        rule.equals_u16(ports.first);
+    } else {
+        rule.within(port_bytes(ports.first), port_bytes(ports.last));
+    }
+}
+
+void match_icmp(Rule& rule, const IcmpMatch& icmp) {
+    if (icmp.type) rule.payload(Layer::transport, 0, 1).equals(std::array{*icmp.type});
+    if (icmp.code) rule.payload(Layer::transport, 1, 1).equals(std::array{*icmp.code});
+}
+
+// One kernel rule; the log is a rule of its own in front, because only new connections are logged.
+void put(
+        Batch& batch,
+        std::string_view id,
+        const OutRule& from,
+        const Range* network,
+        const PortRange* ports) {
+    const auto matched = [&] {
+        Rule rule;
+        if (network != nullptr) match_network(rule, *network);
+        match_protocol(rule, from.protocol);
+        if (ports != nullptr) match_ports(rule, *ports);
+        if (from.icmp) match_icmp(rule, *from.icmp);
+        return rule;
+    };
+    const std::string chain = egress_chain(id);
+    // Each goes in front, so the one that is to be tried first comes last.
+    batch.prepend(chain, std::move(matched().counter().accept()));
+    if (!from.log) return;
+    Rule log = matched();
+    log.conntrack_has(NFT_CT_STATE, kNew).log(kLogGroup, std::string(id) + " allowed ");
+    batch.prepend(chain, std::move(log));
+}
+
+}  // namespace
+
+std::size_t compiled_size(const OutRule& rule) {
+    const std::size_t kernel_rules = std::max<std::size_t>(1, rule.networks.size()) *
+                                     std::max<std::size_t>(1, rule.ports.size());
+    return rule.log ? 2 * kernel_rules : kernel_rules;
+}
+
+void put_out_rules(Batch& batch, std::string_view id, std::span<const OutRule> rules) {
+    for (const OutRule& rule : rules) {
+        const std::size_t networks = std::max<std::size_t>(1, rule.networks.size());
+        const std::size_t ports = std::max<std::size_t>(1, rule.ports.size());
+        for (std::size_t i = 0; i < networks; ++i) {
+            for (std::size_t j = 0; j < ports; ++j) {
+                put(batch, id, rule, rule.networks.empty() ? nullptr : &rule.networks[i],
+                    rule.ports.empty() ? nullptr : &rule.ports[j]);
+            }
+        }
+    }
+}
+
+}  // namespace garden::net

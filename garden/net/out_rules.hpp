@@ -1,0 +1,49 @@
+// Security groups: what a container may reach although the default policy of the host would refuse
+// it (NET-06). Compiled to rules of the container's own chain. Used by network.cpp; the values by
+// garden/engine.
+#pragma once
+
+#include "base/result.hpp"
+#include "garden/net/address.hpp"
+#include "garden/net/nft.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace garden::net {
+
+enum class OutProtocol : std::uint8_t { all, tcp, udp, icmp, icmpv6 };  // numbers of garden-api 5.4
+
+struct PortRange {
+    std::uint16_t first = 0;
+    std::uint16_t last = 0;
+};
+
+struct IcmpMatch {
+    std::optional<std::uint8_t> type;  // none: every type
+    std::optional<std::uint8_t> code;
+};
+
+// One allowance. Empty lists allow every network, every port.
+struct OutRule {
+    OutProtocol protocol = OutProtocol::all;
+    std::vector<Range> networks;
+    std::vector<PortRange> ports;  // tcp and udp only
+    std::optional<IcmpMatch> icmp;
+    bool log = false;
+};
+
+// A rule for the kernel per network and port range; what all of one container may come to.
+inline constexpr std::size_t kMaxCompiledRules = 16'384;
+
+std::size_t compiled_size(const OutRule& rule);
+// In front of what the chain has: the last rule given is the first one tried (garden-api §6
+// NetOut). `id` names the container's log prefix.
+void put_out_rules(Batch& batch, std::string_view id, std::span<const OutRule> rules);
+
+}  // namespace garden::net
