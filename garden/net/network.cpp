@@ -6,6 +6,7 @@
 #include "garden/net/host.hpp"
 #include "garden/net/links.hpp"
 #include "garden/net/namespace.hpp"
+#include "garden/net/parsed_lease.hpp"
 #include "garden/net/policy.hpp"
 #include "garden/net/pool.hpp"
 #include "garden/net/table.hpp"
@@ -30,39 +31,6 @@ namespace {
 constexpr int kLoopback = 1;  // the index of lo in every namespace
 constexpr std::uint16_t kMinMtu = 576, kMinMtu6 = 1280;
 constexpr std::array kGone = {ENODEV, ENOENT, ESRCH, EADDRNOTAVAIL};
-
-// A lease with its texts parsed: a lease comes back from the depot, so nothing in it is taken for
-// granted.
-struct Parsed {
-    Placement placement;
-    Binding binding;
-    std::optional<Address> gateway6;
-};
-
-Result<Parsed> parse_lease(const Lease& lease, const std::string& tag) {
-    if (!is_lease_id(lease.id))
-        return base::fail(Errc::invalid, "network lease id '{}' is malformed", lease.id);
-    Parsed parsed;
-    parsed.placement.subnet = TRY(parse_cidr(lease.subnet));
-    parsed.placement.gateway = TRY(parse_address(lease.host_ip));
-    parsed.placement.container = TRY(parse_address(lease.container_ip));
-    if (parsed.placement.gateway.is_v6() || parsed.placement.container.is_v6() ||
-        parsed.placement.subnet.network.is_v6()) {
-        return base::fail(Errc::invalid, "network lease {}: its subnet is not IPv4", lease.id);
-    }
-    parsed.placement.shared = !lease.bridge.empty();
-    parsed.binding.id = lease.id;
-    parsed.binding.host_interface = host_interface(tag, lease.id);
-    parsed.binding.address = parsed.placement.container;
-    parsed.binding.mac = container_mac(parsed.placement.container);
-    if (!lease.container_ip6.empty()) {
-        parsed.placement.subnet6 = TRY(
-                parse_cidr(lease.container_ip6 + "/" + std::to_string(unsigned{lease.prefix6})));
-        parsed.binding.address6 = TRY(parse_address(lease.container_ip6));
-        parsed.gateway6 = TRY(parse_address(lease.host_ip6));
-    }
-    return parsed;
-}
 
 class BuiltIn final : public Network {
   public:
@@ -108,10 +76,11 @@ class BuiltIn final : public Network {
   private:
     Result<void> check_host_networks(std::string_view request);
     Result<int> ensure_bridge(Netlink& route, const Lease& lease, const Placement& placement);
-    void drop_bridge_if_unused(const Parsed& parsed, bool except_self);
-    Result<void> set_host_end(Netlink& route, const Lease& lease, const Parsed& parsed, int link);
+    void drop_bridge_if_unused(const ParsedLease& parsed, bool except_self);
+    Result<void> set_host_end(
+            Netlink& route, const Lease& lease, const ParsedLease& parsed, int link);
     Result<void> set_container_end(
-            const Lease& lease, const Parsed& parsed, base::FdRef network_namespace);
+            const Lease& lease, const ParsedLease& parsed, base::FdRef network_namespace);
     Result<void> remove_rules(const Binding& binding);
     Result<void> remove_everything(std::string_view id);
 
@@ -169,7 +138,7 @@ Result<Lease> BuiltIn::lease(std::string_view request) {
 }
 
 Result<void> BuiltIn::adopt(const Lease& lease) {
-    const Parsed parsed = TRY(parse_lease(lease, config_.tag));
+    const ParsedLease parsed = TRY(parse_lease(lease, config_.tag));
     const std::lock_guard lock(mutex_);
     return pool_.adopt(parsed.placement);
 }
@@ -209,7 +178,7 @@ Result<int> BuiltIn::ensure_bridge(Netlink& route, const Lease& lease, const Pla
 }
 
 // Holds bridges_. `except_self`: the lease of `parsed` is still counted in the pool.
-void BuiltIn::drop_bridge_if_unused(const Parsed& parsed, bool except_self) {
+void BuiltIn::drop_bridge_if_unused(const ParsedLease& parsed, bool except_self) {
     {
         const std::lock_guard lock(mutex_);
         if (pool_.users(parsed.placement.subnet) > (except_self ? 1U : 0U)) return;
@@ -225,7 +194,7 @@ void BuiltIn::drop_bridge_if_unused(const Parsed& parsed, bool except_self) {
 }
 
 Result<void> BuiltIn::set_host_end(
-        Netlink& route, const Lease& lease, const Parsed& parsed, int link) {
+        Netlink& route, const Lease& lease, const ParsedLease& parsed, int link) {
     Messages messages;
     int owner = link;
     if (parsed.placement.shared) {
@@ -257,7 +226,7 @@ Result<Netlink> open_inside(base::FdRef network_namespace, bool v6) {
 }
 
 Result<void> BuiltIn::set_container_end(
-        const Lease& lease, const Parsed& parsed, base::FdRef network_namespace) {
+        const Lease& lease, const ParsedLease& parsed, base::FdRef network_namespace) {
     Netlink route = TRY(open_inside(network_namespace, parsed.binding.address6.has_value()));
     const int link = TRY(route.interface_index(container_interface(config_.tag, lease.id).c_str()));
     const Mac gateway = gateway_mac(parsed.placement.gateway);
@@ -276,7 +245,7 @@ Result<void> BuiltIn::set_container_end(
 }
 
 Result<void> BuiltIn::connect(const Lease& lease, base::FdRef network_namespace) {
-    const Parsed parsed = TRY(parse_lease(lease, config_.tag));
+    const ParsedLease parsed = TRY(parse_lease(lease, config_.tag));
     Netlink route = TRY(Netlink::open(NETLINK_ROUTE));
     auto borrowed = TRY(netfilter_.take());
     Netlink& netfilter = *borrowed;
@@ -372,7 +341,7 @@ Result<void> BuiltIn::remove_everything(std::string_view id) {
 }
 
 Result<void> BuiltIn::disconnect(const Lease& lease, bool namespace_gone) {
-    const Parsed parsed = TRY(parse_lease(lease, config_.tag));
+    const ParsedLease parsed = TRY(parse_lease(lease, config_.tag));
     TRY(remove_rules(parsed.binding));
     const bool bridged_v6 = parsed.placement.shared && parsed.binding.address6.has_value();
     if (!namespace_gone && !parsed.placement.shared) return base::ok;
