@@ -79,6 +79,48 @@ TEST_CASE(
     CHECK_FALSE(fixture.engine().info(connected).value().container_ip.empty());
 }
 
+TEST_CASE(
+        "NET-06: security groups open what they say, from the start or later, also after a "
+        "restart") {
+    NEEDS(root, userns, nft);
+    EngineFixture fixture;
+    const auto server = fixture.create("server");
+    const auto ip = fixture.engine().info(server).value().container_ip;
+    REQUIRE(fixture.run(server, {"busybox", "httpd", "-p", "70", "-h", "/etc"}).exit_code == 0);
+    // The wget of a static busybox needs libraries for its names.
+    const std::vector<std::string> fetch{
+            "sh", "-c",
+            "printf 'GET /hostname HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 2 " + ip +
+                    " 70 | tail -n 1"};
+    const OutRuleSpec rule{
+            .protocol = 1,
+            .networks = {{.first = ip, .last = ""}},
+            .ports = {{.first = 70, .last = 70}}};
+
+    const auto late = fixture.create("late");
+    CHECK(fixture.run(late, fetch).out.empty());
+    const auto refused = fixture.engine().net_out(late, {{.protocol = 3, .ports = rule.ports}});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().text == "Ports cannot be specified for Protocol ICMP");
+    fixture.engine().net_out(late, {rule}).value();
+    CHECK(fixture.run(late, fetch).out == "server\n");
+
+    auto spec = fixture.spec("early");
+    spec.out_rules = {rule};
+    const auto early = fixture.engine().create(std::move(spec), {}).value();
+    CHECK(fixture.run(early, fetch).out == "server\n");
+
+    fixture.restart();
+    CHECK(fixture.run(late, fetch).out == "server\n");
+    const auto stranger = fixture.create("stranger");
+    CHECK(fixture.run(stranger, fetch).out.empty());
+
+    auto lone = fixture.spec("lone");
+    lone.network = kNoNetwork;
+    lone.out_rules = {rule};
+    CHECK(fixture.engine().create(std::move(lone), {}).error().kind == base::Errc::invalid);
+}
+
 TEST_CASE("users, groups, home and environment come from the container's own files") {
     NEEDS(root, userns, nft);
     EngineFixture fixture;
