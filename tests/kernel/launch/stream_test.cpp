@@ -212,7 +212,8 @@ TEST_CASE("a slow client holds the process back and memory stays bounded") {
     REQUIRE(box.shim->connect_output(started->attachment, OutputStream::out, theirs));
     theirs.reset();
     std::this_thread::sleep_for(500ms);
-    CHECK(memory_of(shim_pid_of(box), "Private_Dirty") < 1500);
+    // Up to 1 MiB came before the client did; the rest is the tail, one read, and the shim itself.
+    CHECK(memory_of(shim_pid_of(box), "Private_Dirty") < 2048);
     // The shim still answers, and the stream goes on without a gap.
     REQUIRE(box.shim->state());
     std::size_t read = 0;
