@@ -27,22 +27,10 @@ void match_family(Rule& rule, bool v6) {
 }
 
 void match_protocol(Rule& rule, OutProtocol protocol) {
-    switch (protocol) {
-        case OutProtocol::all:
-            return;
-        case OutProtocol::tcp:
-            rule.meta(NFT_META_L4PROTO).equals(std::array{std::uint8_t{IPPROTO_TCP}});
-            return;
-        case OutProtocol::udp:
-            rule.meta(NFT_META_L4PROTO).equals(std::array{std::uint8_t{IPPROTO_UDP}});
-            return;
-        case OutProtocol::icmp:
-            rule.meta(NFT_META_L4PROTO).equals(std::array{std::uint8_t{IPPROTO_ICMP}});
-            return;
-        case OutProtocol::icmpv6:
-            rule.meta(NFT_META_L4PROTO).equals(std::array{std::uint8_t{IPPROTO_ICMPV6}});
-            return;
-    }
+    if (protocol == OutProtocol::all) return;
+    constexpr std::array<std::uint8_t, 5> kNumbers{
+            0, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6};  // in the enum's order
+    rule.meta(NFT_META_L4PROTO).equals(std::array{kNumbers.at(static_cast<std::size_t>(protocol))});
 }
 
 void match_network(Rule& rule, const Range& network) {

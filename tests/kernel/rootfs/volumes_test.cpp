@@ -77,7 +77,10 @@ struct ::stat stat_of(base::FdRef root, const char* path) {
 
 // What the kernel leaves in the work directory of an overlay that is mounted `volatile`.
 std::string volatile_mark(World& world, const std::string& volume) {
-    return world.scratch / ("volumes/volumes/" + volume) + "/work" + "/work/incompat/volatile";
+    std::string path = world.scratch / ("volumes/volumes/" + volume);
+    // Overlay keeps a directory of the same name in the one it is given.
+    for (const char* name : {"work", "work", "incompat", "volatile"}) path.append("/").append(name);
+    return path;
 }
 
 }  // namespace
