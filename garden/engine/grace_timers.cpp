@@ -16,7 +16,7 @@ GraceTimers::~GraceTimers() {
     thread_.join();
 }
 
-// A record may hold any time; one that no clock reaches is never.
+// Go's clients say "never" with the largest number there is; no clock can add that to now.
 GraceTimers::Clock::time_point GraceTimers::after(std::chrono::nanoseconds time) {
     const auto now = Clock::now();
     return time > Clock::time_point::max() - now ? Clock::time_point::max() : now + time;

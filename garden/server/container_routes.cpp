@@ -145,7 +145,7 @@ Response Service::net_out(Request& request, const Handle& handle) {
 Response Service::set_grace_time(Request& request, const Handle& handle) {
     const auto nanoseconds = json_body<std::int64_t>(request);
     if (!nanoseconds) return refuse_body(request, nanoseconds.error());
-    const auto done = engine_.set_grace_time(handle, to_grace_time(*nanoseconds));
+    const auto done = engine_.set_grace_time(handle, std::chrono::nanoseconds(*nanoseconds));
     if (!done) return refuse(request, done.error());
     return none();
 }

@@ -2,7 +2,7 @@
 
 #include "base/fail.hpp"
 
-#include <algorithm>
+#include <chrono>
 #include <limits>
 
 namespace garden::server {
@@ -73,10 +73,6 @@ base::Result<LimitsSpec> limits_of(const api::Limits& wire) {
 
 }  // namespace
 
-std::chrono::nanoseconds to_grace_time(std::int64_t nanoseconds) {
-    return std::min(std::chrono::nanoseconds(nanoseconds), kLongestGrace);
-}
-
 OutRuleSpec to_rule(api::NetOutRule wire) {
     constexpr std::uint8_t kAny = 255;  // what the executor sends for "any"
     OutRuleSpec rule{.protocol = wire.protocol, .log = wire.log};
@@ -110,7 +106,7 @@ base::Result<ContainerSpec> to_spec(api::ContainerSpec wire) {
     spec.limits = TRY(limits_of(wire.limits));
     spec.bind_mounts = TRY(mounts_of(std::move(wire.bind_mounts)));
     spec.handle = Handle(std::move(wire.handle));
-    spec.grace_time = to_grace_time(wire.grace_time);
+    spec.grace_time = std::chrono::nanoseconds(wire.grace_time);
     spec.image = image_of(std::move(wire.image));
     if (spec.image.uri.empty()) spec.image.uri = std::move(wire.rootfs);
     spec.network = std::move(wire.network);

@@ -6,16 +6,11 @@
 #include "garden/api/types.hpp"
 #include "garden/engine/engine.hpp"
 
-#include <chrono>
 #include <cstdint>
 
 namespace garden::server {
 
-// A century. Go's clients say "never" with the largest number there is, which no clock can add to
-// now: more is cut to this.
-inline constexpr std::chrono::nanoseconds kLongestGrace = std::chrono::hours(24 * 36'525);
 OutRuleSpec to_rule(api::NetOutRule wire);
-std::chrono::nanoseconds to_grace_time(std::int64_t nanoseconds);
 
 base::Result<ContainerSpec> to_spec(api::ContainerSpec wire);
 base::Result<ProcessSpec> to_spec(api::ProcessSpec wire);

@@ -2,7 +2,6 @@
 // groups.
 #include "base/clock.hpp"
 #include "base/fail.hpp"
-#include "garden/server/convert.hpp"
 #include "garden/server/settings.hpp"
 
 #include <grp.h>
@@ -159,6 +158,7 @@ base::Result<void> check(const Settings& s) {
     using std::chrono::milliseconds;
     TRY(check_range("--read-header-timeout", s.read_header_timeout, milliseconds(1), hours(1)));
     TRY(check_range("--shutdown-grace", s.shutdown_grace, hours(0), hours(1)));
+    constexpr hours kLongestGrace{24 * 36'525};  // a century; "never" is 0
     return check_range(
             "--default-grace-time", s.engine.default_grace_time, hours(0), kLongestGrace);
 }

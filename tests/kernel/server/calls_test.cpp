@@ -205,6 +205,8 @@ TEST_CASE("a grace time beyond what a clock can hold means never") {
             call(at, "POST", "/containers",
                  std::string(R"({"handle":"made","grace_time":)") + kForEver + "}");
     CHECK(made.status == 200);
+    CHECK(call(at, "GET", "/containers/made/properties/garden.grace-time").body.find(kForEver) !=
+          std::string::npos);
     std::this_thread::sleep_for(500ms);
     CHECK(call(at, "GET", "/containers?garden.state=all").body ==
           "{\"Handles\":[\"made\",\"set\"]}\n");
