@@ -81,7 +81,10 @@ struct ParserOf : Parser::Impl {
             out.target = std::string(parser.get().target());
         } else {
             out.status = static_cast<int>(parser.get().result_int());
-            out.has_body = out.has_body || parser.need_eof();
+            // RFC 9112 6.3: these end with the header, whatever length the header speaks of.
+            const bool ends_with_header =
+                    out.status / 100 == 1 || out.status == 204 || out.status == 304;
+            out.has_body = !ends_with_header && (out.has_body || parser.need_eof());
         }
     }
 };
