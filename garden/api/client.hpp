@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/http/client.hpp"
+#include "garden/api/audit.hpp"
 #include "garden/api/error.hpp"
 #include "garden/api/extensions.hpp"
 #include "garden/api/process_stream.hpp"
@@ -80,6 +81,9 @@ class Client {
     base::Result<std::string> plan(const ContainerSpec& spec);  // JSON
     base::Result<std::vector<Orphan>> doctor();
     base::Result<std::string> features();  // JSON
+    // No handles: every container, and the proof that no two of them share anything.
+    base::Result<AuditReport> audit(const std::vector<std::string>& handles = {});
+    base::Result<AuditReport> audit_host();
     base::Result<std::vector<ProcessRow>> processes(std::string_view handle);
     base::Result<std::string> logs(
             std::string_view handle, std::string_view process_id, bool is_stderr);
