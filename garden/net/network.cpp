@@ -3,21 +3,17 @@
 
 #include "base/fail.hpp"
 #include "base/rollback.hpp"
+#include "garden/net/built_in.hpp"
 #include "garden/net/host.hpp"
 #include "garden/net/links.hpp"
 #include "garden/net/namespace.hpp"
-#include "garden/net/parsed_lease.hpp"
 #include "garden/net/policy.hpp"
-#include "garden/net/pool.hpp"
 #include "garden/net/table.hpp"
 
 #include <linux/netlink.h>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <chrono>
-#include <mutex>
 #include <set>
 #include <utility>
 
@@ -32,66 +28,7 @@ constexpr int kLoopback = 1;  // the index of lo in every namespace
 constexpr std::uint16_t kMinMtu = 576, kMinMtu6 = 1280;
 constexpr std::array kGone = {ENODEV, ENOENT, ESRCH, EADDRNOTAVAIL};
 
-class BuiltIn final : public Network {
-  public:
-    BuiltIn(Config config, Pool pool, std::uint16_t mtu)
-        : config_(std::move(config)), mtu_(mtu), pool_(std::move(pool)) {
-        // Unique across restarts as long as fewer than a million leases are made per second.
-        const auto now = std::chrono::system_clock::now().time_since_epoch();
-        next_id_ = static_cast<std::uint64_t>(
-                std::chrono::duration_cast<std::chrono::microseconds>(now).count());
-    }
-
-    Result<Lease> lease(std::string_view request) override;
-    Result<void> adopt(const Lease& lease) override;
-    void release(const Lease& lease) override;
-    Result<void> connect(const Lease& lease, base::FdRef network_namespace) override;
-    Result<void> disconnect(const Lease& lease, bool namespace_gone) override;
-
-    Result<void> allow(const Lease& lease, std::span<const OutRule> rules) override;
-    Result<void> isolate(base::FdRef network_namespace) override;
-
-    std::string hosts_file(const Lease* lease, std::string_view hostname) const override {
-        return lease == nullptr ? hosts_text_of_loopback(config_, hostname)
-                                : hosts_text(config_, *lease, hostname);
-    }
-
-    std::string resolv_file(const Lease* lease) const override {
-        return lease == nullptr ? "" : resolv_text(config_, *lease, read_host_resolv());
-    }
-
-    Result<Counters> counters(const Lease& lease) override;
-
-    std::uint64_t capacity() const override { return pool_.capacity(); }
-
-    std::uint64_t free_subnets() const override {
-        const std::lock_guard lock(mutex_);
-        return pool_.free();
-    }
-
-    Result<std::vector<std::string>> present() override;
-    Result<void> sweep(std::string_view lease_id) override;
-    Result<void> tear_down() override;
-
-  private:
-    Result<void> check_host_networks(std::string_view request);
-    Result<int> ensure_bridge(Netlink& route, const Lease& lease, const Placement& placement);
-    void drop_bridge_if_unused(const ParsedLease& parsed, bool except_self);
-    Result<void> set_host_end(
-            Netlink& route, const Lease& lease, const ParsedLease& parsed, int link);
-    Result<void> set_container_end(
-            const Lease& lease, const ParsedLease& parsed, base::FdRef network_namespace);
-    Result<void> remove_rules(const Binding& binding);
-    Result<void> remove_everything(std::string_view id);
-
-    const Config config_;
-    const std::uint16_t mtu_;
-    mutable std::mutex mutex_;  // pool_
-    Pool pool_;
-    std::mutex bridges_;  // a bridge appears with its first and goes with its last container
-    std::atomic<std::uint64_t> next_id_{0};
-    SocketPool netfilter_{NETLINK_NETFILTER};
-};
+}  // namespace
 
 // A requested subnet must not take over a network that the host itself is in.
 Result<void> BuiltIn::check_host_networks(std::string_view request) {
@@ -218,12 +155,16 @@ Result<void> BuiltIn::set_host_end(
     return route.transact(messages);
 }
 
+namespace {
+
 // The socket keeps the namespace it was opened in; the thread returns at once.
 Result<Netlink> open_inside(base::FdRef network_namespace, bool v6) {
     const auto inside = TRY(InNamespace::enter(network_namespace));
     if (!v6) TRY(disable_ipv6());  // NET-08
     return Netlink::open(NETLINK_ROUTE);
 }
+
+}  // namespace
 
 Result<void> BuiltIn::set_container_end(
         const Lease& lease, const ParsedLease& parsed, base::FdRef network_namespace) {
@@ -435,8 +376,6 @@ Result<void> BuiltIn::tear_down() {
     }
     return any ? batch.commit(netfilter) : Result<void>();
 }
-
-}  // namespace
 
 Result<std::unique_ptr<Network>> Network::start(Config config) {
     const bool tag_fine = config.tag.size() <= kMaxTagLength &&
