@@ -52,6 +52,26 @@ struct Progress {
             note;  // "" or a sentence for people: "registry … does not answer, using the copy of …"
 };
 
+// What satisfied one requirement of the image policy (IMG-44).
+struct TrustProof {
+    std::string requirement;  // the word of the policy: "cosign-key"
+    std::string key;          // who signed: "sha256:…" of the public key
+    std::string digest;       // what was signed: the image, or the manifest chosen from its index
+    std::string identity;     // the name the signature speaks of
+};
+
+// Whether an image may be used under a name, and why. Kept with the name, and told to on_decision.
+struct TrustDecision {
+    bool accepted = false;
+    std::string name;    // "host/repository:tag", "host/repository@digest", or a local path
+    std::string digest;  // of the image
+    std::string policy;  // digest of the policy and its keys; "" = there was none
+    std::string rule;    // "default", "local", a scope; "" = no policy
+    std::string reason;  // why it was refused
+    std::int64_t decided_at = 0;  // seconds since 1970
+    std::vector<TrustProof> proofs;
+};
+
 struct ImageRow {
     std::string reference;
     std::string digest;
