@@ -91,6 +91,17 @@ std::uint32_t interface_group(std::string_view tag) {
     return group;
 }
 
+std::uint16_t log_group(std::string_view tag) {
+    constexpr unsigned kFirst = 0x434c;  // "CL"
+    constexpr unsigned kDigits = 37;     // nothing, a-z, 0-9
+    unsigned number = 0;
+    for (std::size_t i = 0; i < std::min(tag.size(), kMaxTagLength); ++i) {
+        const auto c = static_cast<unsigned char>(tag[i]);
+        number = number * kDigits + (c >= 'a' && c <= 'z' ? c - 'a' + 1U : c - '0' + 27U);
+    }
+    return static_cast<std::uint16_t>(kFirst + number);
+}
+
 Mac gateway_mac(const Address& gateway) {
     return mac_of(0xc0, gateway);
 }

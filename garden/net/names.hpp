@@ -40,6 +40,10 @@ std::optional<std::string> id_of_chain(std::string_view name);
 // "wlan0" shares.
 std::uint32_t interface_group(std::string_view tag);
 
+// The NFLOG group of a daemon: every tag has one of its own, so that daemons do not read each
+// other's containers (NET-07).
+std::uint16_t log_group(std::string_view tag);
+
 // Locally administered, from the address: nothing to store, unique where it matters.
 Mac gateway_mac(const Address& gateway);
 Mac container_mac(const Address& container);

@@ -235,7 +235,7 @@ Result<void> BuiltIn::allow(const Lease& lease, std::span<const OutRule> rules) 
     if (total == 0) return base::ok;
     auto borrowed = TRY(netfilter_.take());
     Batch batch(table_name(config_.tag));
-    put_out_rules(batch, lease.id, rules);
+    put_out_rules(batch, lease.id, log_group(config_.tag), rules);
     return batch.commit(*borrowed);
 }
 
@@ -255,7 +255,8 @@ Result<void> BuiltIn::remove_rules(const Binding& binding) {
     remove_container(batch, binding);
     auto removed = batch.commit(netfilter);
     if (removed || removed.error().sys != ENOENT) return removed;
-    const Remains remains = TRY(find_remains(netfilter, config_.tag, binding.id));
+    const Remains remains =
+            TRY(find_remains(netfilter, config_.tag, binding.id, addresses_of(binding)));
     if (remains.empty()) return base::ok;
     Batch rest(table_name(config_.tag));
     remove_remains(rest, remains);

@@ -1,17 +1,15 @@
 #include "garden/net/nft.hpp"
 
 #include "base/fail.hpp"
-
-#include <linux/netfilter/nfnetlink.h>
+#include "garden/net/nft_message.hpp"
 
 extern "C" {
 #include <libnftnl/chain.h>
+#include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
 }
-
-#include <arpa/inet.h>
 
 #include <algorithm>
 #include <utility>
@@ -23,17 +21,6 @@ namespace {
 constexpr int kCommitTries = 5;
 constexpr std::size_t kElementsPerMessage = 64;
 constexpr unsigned kVerdictType = 0xffffff00;  // NFT_DATA_VERDICT
-
-unsigned message_type(unsigned type) {
-    return (unsigned{NFNL_SUBSYS_NFTABLES} << 8) | type;
-}
-
-void put_family(nlmsghdr* header, unsigned family, std::uint16_t resource) {
-    auto* generic = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
-    generic->nfgen_family = static_cast<std::uint8_t>(family);
-    generic->version = NFNETLINK_V0;
-    generic->res_id = htons(resource);
-}
 
 template <class T, auto free_function>
 struct Owned {
@@ -52,6 +39,23 @@ struct Owned {
 using Table = Owned<nftnl_table, nftnl_table_free>;
 using Chain = Owned<nftnl_chain, nftnl_chain_free>;
 using Set = Owned<nftnl_set, nftnl_set_free>;
+
+void add_each(Set& set, SetSpec::Each each) {
+    nftnl_expr* expression = nullptr;
+    switch (each) {
+        case SetSpec::Each::nothing:
+            return;
+        case SetSpec::Each::counter:
+            expression = nftnl_expr_alloc("counter");
+            break;
+        case SetSpec::Each::limit:
+            expression = nftnl_expr_alloc("limit");
+            break;
+    }
+    if (expression == nullptr) base::panic("out of memory");
+    if (each == SetSpec::Each::limit) fill_limit(expression, kLogPerSecond, kLogBurst);
+    nftnl_set_add_expr(set.value, expression);  // owns it
+}
 
 void name_chain(Chain& object, const std::string& table, const std::string& chain) {
     nftnl_chain_set_str(object.value, NFTNL_CHAIN_TABLE, table.c_str());
@@ -82,7 +86,7 @@ void add_element(Set& set, const Element& element) {
 
 template <class Fill>
 void Batch::add(const char* what, unsigned type, unsigned flags, Fill fill) {
-    messages_.add(what, message_type(type), flags, [&](nlmsghdr* header) {
+    messages_.add(what, message_type(NFNL_SUBSYS_NFTABLES, type), flags, [&](nlmsghdr* header) {
         put_family(header, static_cast<unsigned>(family_), 0);
         fill(header);
     });
@@ -111,6 +115,7 @@ void Batch::delete_table() {
 void Batch::add_chain(const std::string& chain, bool exclusive) {
     Chain object(nftnl_chain_alloc());
     name_chain(object, table_, chain);
+    content_.chains.try_emplace({family_, chain});
     add("create a rule chain", NFT_MSG_NEWCHAIN,
         NLM_F_CREATE | (exclusive ? unsigned{NLM_F_EXCL} : 0U),
         [&](nlmsghdr* header) { nftnl_chain_nlmsg_build_payload(header, object.value); });
@@ -119,6 +124,7 @@ void Batch::add_chain(const std::string& chain, bool exclusive) {
 void Batch::add_base_chain(const std::string& chain, const BaseChain& base, bool exclusive) {
     Chain object(nftnl_chain_alloc());
     name_chain(object, table_, chain);
+    content_.chains.try_emplace({family_, chain});
     nftnl_chain_set_u32(object.value, NFTNL_CHAIN_HOOKNUM, base.hook);
     nftnl_chain_set_s32(object.value, NFTNL_CHAIN_PRIO, base.priority);
     nftnl_chain_set_str(object.value, NFTNL_CHAIN_TYPE, base.type);
@@ -156,6 +162,7 @@ void Batch::prepend(const std::string& chain, Rule rule) {
 void Batch::add_rule(const std::string& chain, Rule rule, unsigned flags) {
     nftnl_rule_set_str(rule.get(), NFTNL_RULE_TABLE, table_.c_str());
     nftnl_rule_set_str(rule.get(), NFTNL_RULE_CHAIN, chain.c_str());
+    ++content_.chains[{family_, chain}];
     add("add a rule", NFT_MSG_NEWRULE, flags,
         [&](nlmsghdr* header) { nftnl_rule_nlmsg_build_payload(header, rule.get()); });
 }
@@ -173,6 +180,8 @@ void Batch::add_set(const SetSpec& set) {
         nftnl_set_set_u32(object.value, NFTNL_SET_DATA_TYPE, kVerdictType);
         nftnl_set_set_u32(object.value, NFTNL_SET_DATA_LEN, 16);
     }
+    add_each(object, set.each);
+    content_.sets.try_emplace({family_, set.name});
     add("create a rule set", NFT_MSG_NEWSET, NLM_F_CREATE,
         [&](nlmsghdr* header) { nftnl_set_nlmsg_build_payload(header, object.value); });
 }
@@ -187,6 +196,7 @@ void Batch::flush_set(const std::string& set) {
 void Batch::elements(
         const char* what,
         unsigned type,
+        unsigned flags,
         const std::string& set,
         std::span<const Element> elements) {
     while (!elements.empty()) {
@@ -195,17 +205,20 @@ void Batch::elements(
         Set object(nftnl_set_alloc());
         name_set(object, table_, set);
         for (const Element& element : some) add_element(object, element);
-        add(what, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE | NLM_F_EXCL : 0,
+        add(what, type, flags,
             [&](nlmsghdr* header) { nftnl_set_elems_nlmsg_build_payload(header, object.value); });
     }
 }
 
-void Batch::add_elements(const std::string& set, std::span<const Element> added) {
-    elements("add a set element", NFT_MSG_NEWSETELEM, set, added);
+void Batch::add_elements(const std::string& set, std::span<const Element> added, bool exclusive) {
+    content_.sets[{family_, set}] += added.size();
+    elements(
+            "add a set element", NFT_MSG_NEWSETELEM,
+            NLM_F_CREATE | (exclusive ? unsigned{NLM_F_EXCL} : 0U), set, added);
 }
 
 void Batch::delete_elements(const std::string& set, std::span<const Element> deleted) {
-    elements("delete a set element", NFT_MSG_DELSETELEM, set, deleted);
+    elements("delete a set element", NFT_MSG_DELSETELEM, 0, set, deleted);
 }
 
 base::Result<void> Batch::commit(Netlink& netfilter) {
@@ -236,7 +249,7 @@ Messages dump_request(
         const std::string& table,
         const std::string& set) {
     Messages request;
-    request.add(what, message_type(type), NLM_F_DUMP, [&](nlmsghdr* header) {
+    request.add(what, message_type(NFNL_SUBSYS_NFTABLES, type), NLM_F_DUMP, [&](nlmsghdr* header) {
         put_family(header, static_cast<unsigned>(family), 0);
         if (type == NFT_MSG_GETSETELEM) {
             mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, table.c_str());

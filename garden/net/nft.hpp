@@ -12,16 +12,20 @@
 #include <linux/netfilter/nf_tables.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 struct nftnl_expr;
 struct nftnl_rule;
 
 namespace garden::net {
+
+void fill_limit(nftnl_expr* limit, std::uint64_t per_second, std::uint32_t burst);
 
 enum class Layer {
     link = NFT_PAYLOAD_LL_HEADER,
@@ -57,6 +61,9 @@ class Rule {
     Rule& in_set(std::string_view set);  // continues when register 1 (and after) is an element
     Rule& verdict_map(std::string_view map);
     Rule& counter();
+    Rule& limit(std::uint64_t per_second, std::uint32_t burst);  // continues while below
+    Rule& comment(
+            std::string_view text);  // what `nft list` and our own counters show; cut when long
     Rule& log(std::uint16_t group, std::string_view prefix);  // NFLOG; the first 128 bytes
 
     Rule& jump(std::string_view chain) { return verdict(NFT_JUMP, chain); }
@@ -101,7 +108,13 @@ struct SetSpec {
     unsigned key_length = 0;
     bool verdicts = false;
     unsigned id = 0;  // unique in the batch
+    // What every element gets of its own; a lookup that finds the element runs it.
+    enum class Each : std::uint8_t { nothing, counter, limit } each = Each::nothing;
 };
+
+// The budget of NET-07 of whoever may be logged.
+inline constexpr std::uint64_t kLogPerSecond = 10;
+inline constexpr std::uint32_t kLogBurst = 50;
 
 struct Element {
     std::vector<std::uint8_t> key;
@@ -112,6 +125,13 @@ struct Element {
 // Where a table hooks in: IPv4 and IPv6 packets on their way through the host, or all frames of one
 // device.
 enum class TableFamily { inet = NFPROTO_INET, device = NFPROTO_NETDEV };
+
+// How many rules and elements there are, by family and name; without what counts packets.
+struct Content {
+    using Key = std::pair<TableFamily, std::string>;
+    std::map<Key, std::size_t> chains, sets;
+    friend bool operator==(const Content&, const Content&) = default;
+};
 
 // Changes of our two tables (one name, two families), applied in one transaction.
 class Batch {
@@ -131,8 +151,13 @@ class Batch {
     void prepend(const std::string& chain, Rule rule);
     void add_set(const SetSpec& set);
     void flush_set(const std::string& set);
-    void add_elements(const std::string& set, std::span<const Element> elements);
+    // `exclusive`: one that exists already is an error.
+    void add_elements(
+            const std::string& set, std::span<const Element> elements, bool exclusive = true);
     void delete_elements(const std::string& set, std::span<const Element> elements);
+
+    // What a table that began empty has after this batch.
+    const Content& content() const { return content_; }
 
     // Commits. A transaction that met another one (EAGAIN, EINTR, EBUSY, ENOBUFS) is repeated a few
     // times.
@@ -145,10 +170,12 @@ class Batch {
     void elements(
             const char* what,
             unsigned type,
+            unsigned flags,
             const std::string& set,
             std::span<const Element> elements);
 
     std::string table_;
+    Content content_;
     TableFamily family_ = TableFamily::inet;
     Messages messages_;
     bool finished_ = false;

@@ -4,6 +4,7 @@
 extern "C" {
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
+#include <libnftnl/udata.h>
 }
 
 #include <array>
@@ -30,6 +31,13 @@ void set_text(nftnl_expr* expression, unsigned attribute, std::string_view value
 }
 
 }  // namespace
+
+void fill_limit(nftnl_expr* limit, std::uint64_t per_second, std::uint32_t burst) {
+    nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_RATE, per_second);
+    nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_UNIT, 1);  // seconds
+    set_u32(limit, NFTNL_EXPR_LIMIT_BURST, burst);
+    set_u32(limit, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
+}
 
 void Rule::Free::operator()(nftnl_rule* rule) const {
     nftnl_rule_free(rule);
@@ -145,6 +153,25 @@ Rule& Rule::verdict_map(std::string_view map) {
 
 Rule& Rule::counter() {
     (void)expression("counter");
+    return *this;
+}
+
+Rule& Rule::limit(std::uint64_t per_second, std::uint32_t burst) {
+    fill_limit(expression("limit"), per_second, burst);
+    return *this;
+}
+
+Rule& Rule::comment(std::string_view text) {
+    constexpr std::size_t kMaxComment = 127;  // nft's own bound
+    constexpr std::uint32_t kRoom = 256;
+    const std::string cut(text.substr(0, kMaxComment));
+    const std::unique_ptr<nftnl_udata_buf, decltype(&nftnl_udata_buf_free)> notes(
+            nftnl_udata_buf_alloc(kRoom), &nftnl_udata_buf_free);
+    if (!notes) base::panic("out of memory");
+    (void)nftnl_udata_put_strz(notes.get(), NFTNL_UDATA_RULE_COMMENT, cut.c_str());
+    nftnl_rule_set_data(
+            rule_.get(), NFTNL_RULE_USERDATA, nftnl_udata_buf_data(notes.get()),
+            nftnl_udata_buf_len(notes.get()));
     return *this;
 }
 

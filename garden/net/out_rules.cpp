@@ -1,5 +1,7 @@
 #include "garden/net/out_rules.hpp"
 
+#include "base/fail.hpp"
+#include "garden/net/evidence_table.hpp"
 #include "garden/net/names.hpp"
 
 #include <algorithm>
@@ -10,8 +12,7 @@ namespace garden::net {
 
 namespace {
 
-constexpr std::uint32_t kNew = 1U << 3;      // NF_CT_STATE_BIT(IP_CT_NEW)
-constexpr std::uint16_t kLogGroup = 0x434c;  // "CL"; readers of other groups see nothing of ours
+constexpr std::uint32_t kNew = 1U << 3;  // NF_CT_STATE_BIT(IP_CT_NEW)
 
 std::span<const std::uint8_t> bytes_of(const Address& address) {
     return {address.bytes.data(), address.length};
@@ -58,10 +59,27 @@ void match_icmp(Rule& rule, const IcmpMatch& icmp) {
     if (icmp.code) rule.payload(Layer::transport, 1, 1).equals(std::array{*icmp.code});
 }
 
+// As people read it; nothing of it is text of a client (NET-17).
+std::string text_of(const OutRule& from, const Range* network, const PortRange* ports) {
+    constexpr std::array<std::string_view, 5> kWords{"all", "tcp", "udp", "icmp", "icmpv6"};
+    std::string text(kWords.at(static_cast<std::size_t>(from.protocol)));
+    if (from.icmp && from.icmp->type) text += base::format(" type {}", *from.icmp->type);
+    if (from.icmp && from.icmp->code) text += base::format(" code {}", *from.icmp->code);
+    text += " to ";
+    text += network != nullptr ? to_string(network->first) : std::string("anywhere");
+    if (network != nullptr && network->first != network->last)
+        text += "-" + to_string(network->last);
+    if (ports != nullptr) text += base::format(" port {}", ports->first);
+    if (ports != nullptr && ports->first != ports->last) text += base::format("-{}", ports->last);
+    if (from.log) text += " log";
+    return text;
+}
+
 // One kernel rule; the log is a rule of its own in front, because only new connections are logged.
 void put(
         Batch& batch,
         std::string_view id,
+        std::uint16_t group,
         const OutRule& from,
         const Range* network,
         const PortRange* ports) {
@@ -75,11 +93,20 @@ void put(
     };
     const std::string chain = egress_chain(id);
     // Each goes in front, so the one that is to be tried first comes last.
-    batch.prepend(chain, std::move(matched().counter().accept()));
+    batch.prepend(
+            chain, std::move(matched().counter().accept().comment(text_of(from, network, ports))));
     if (!from.log) return;
-    Rule log = matched();
-    log.conntrack_has(NFT_CT_STATE, kNew).log(kLogGroup, std::string(id) + " allowed ");
-    batch.prepend(chain, std::move(log));
+    // Within the container's budget, which is kept by address: a rule for both families needs both.
+    for (const bool v6 : {true, false}) {
+        if (network != nullptr && network->first.is_v6() != v6) continue;
+        Rule log = matched();
+        if (network == nullptr) match_family(log, v6);
+        log.conntrack_has(NFT_CT_STATE, kNew)
+                .payload(Layer::network, v6 ? 8 : 12, v6 ? 16 : 4)
+                .in_set(allowed_log_set(v6))
+                .log(group, std::string(id) + " allowed ");
+        batch.prepend(chain, std::move(log));
+    }
 }
 
 }  // namespace
@@ -87,16 +114,18 @@ void put(
 std::size_t compiled_size(const OutRule& rule) {
     const std::size_t kernel_rules = std::max<std::size_t>(1, rule.networks.size()) *
                                      std::max<std::size_t>(1, rule.ports.size());
-    return rule.log ? 2 * kernel_rules : kernel_rules;
+    const std::size_t with_log = rule.networks.empty() ? 3 : 2;  // one log rule per family
+    return rule.log ? with_log * kernel_rules : kernel_rules;
 }
 
-void put_out_rules(Batch& batch, std::string_view id, std::span<const OutRule> rules) {
+void put_out_rules(
+        Batch& batch, std::string_view id, std::uint16_t group, std::span<const OutRule> rules) {
     for (const OutRule& rule : rules) {
         const std::size_t networks = std::max<std::size_t>(1, rule.networks.size());
         const std::size_t ports = std::max<std::size_t>(1, rule.ports.size());
         for (std::size_t i = 0; i < networks; ++i) {
             for (std::size_t j = 0; j < ports; ++j) {
-                put(batch, id, rule, rule.networks.empty() ? nullptr : &rule.networks[i],
+                put(batch, id, group, rule, rule.networks.empty() ? nullptr : &rule.networks[i],
                     rule.ports.empty() ? nullptr : &rule.ports[j]);
             }
         }

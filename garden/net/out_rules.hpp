@@ -43,7 +43,8 @@ inline constexpr std::size_t kMaxCompiledRules = 16'384;
 
 std::size_t compiled_size(const OutRule& rule);
 // In front of what the chain has: the last rule given is the first one tried (garden-api §6
-// NetOut). `id` names the container's log prefix.
-void put_out_rules(Batch& batch, std::string_view id, std::span<const OutRule> rules);
+// NetOut). `id` names the container's log prefix, `group` is the daemon's.
+void put_out_rules(
+        Batch& batch, std::string_view id, std::uint16_t group, std::span<const OutRule> rules);
 
 }  // namespace garden::net

@@ -18,6 +18,7 @@ base::Result<ParsedLease> parse_lease(const Lease& lease, const std::string& tag
                 base::Errc::invalid, "network lease {}: its subnet is not IPv4", lease.id);
     }
     parsed.placement.shared = !lease.bridge.empty();
+    parsed.binding.tag = tag;
     parsed.binding.id = lease.id;
     parsed.binding.host_interface = host_interface(tag, lease.id);
     parsed.binding.address = parsed.placement.container;

@@ -1,7 +1,5 @@
 #include "garden/net/table.hpp"
 
-#include <linux/icmp.h>
-#include <linux/icmpv6.h>
 #include <linux/if_ether.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 
@@ -31,6 +29,8 @@ constexpr std::uint8_t kRouterAdvertisement = 134, kNeighbourSolicitation = 135,
 constexpr std::array kMetadata = {"169.254.0.0/16",   "100.100.100.200/32", "192.0.0.192/32",
                                   "168.63.129.16/32", "100.96.0.96/32",     "100.80.80.80/32",
                                   "fd00:ec2::254/128"};
+
+constexpr const char* kForged = "forged";  // in the device table
 
 struct Family {
     bool v6 = false;
@@ -82,16 +82,6 @@ Rule& destination_port(Rule& rule, std::uint16_t port) {
 
 Rule& icmp6_type(Rule& rule, std::uint8_t type) {
     return protocol(rule, IPPROTO_ICMPV6).payload(Layer::transport, 0, 1).equals(std::array{type});
-}
-
-// "Host prohibited" as Garden answers, and the like of it in IPv6.
-void append_host_prohibited(Batch& batch, const std::string& chain) {
-    batch.append(
-            chain,
-            std::move(of_family(kV4).counter().reject(NFT_REJECT_ICMP_UNREACH, ICMP_HOST_ANO)));
-    batch.append(
-            chain, std::move(of_family(kV6).counter().reject(
-                           NFT_REJECT_ICMP_UNREACH, ICMPV6_ADM_PROHIBITED)));
 }
 
 std::vector<Element> interval_elements(const std::vector<Cidr>& networks, bool v6) {
@@ -194,17 +184,17 @@ Rule of_ethertype(std::uint16_t type) {
     return rule;
 }
 
-// Only a frame with the interface's own MAC and address passes (NET-02); it falls off the end
-// otherwise and is dropped. In the device table: an ingress chain of the inet family never sees
-// ARP.
+// Only a frame with the interface's own MAC and address passes (NET-02); every other one comes back
+// to the chain of its interface and is dropped there. In the device table: an ingress chain of the
+// inet family never sees ARP.
 void put_spoof_chain(Batch& batch) {
     Rule dhcp = of_ethertype(ETH_P_IP);
     protocol(dhcp, IPPROTO_UDP).payload(Layer::transport, 0, 2).equals_u16(kDhcpServer);
-    dhcp.payload(Layer::transport, 2, 2).equals_u16(kDhcpClient).counter().drop();
+    dhcp.payload(Layer::transport, 2, 2).equals_u16(kDhcpClient).go_to(kForged);
     batch.append("spoof", std::move(dhcp));
     for (const std::uint8_t type : {kRouterAdvertisement, kRedirect}) {
         Rule rule = of_ethertype(ETH_P_IPV6);
-        batch.append("spoof", std::move(icmp6_type(rule, type).counter().drop()));
+        batch.append("spoof", std::move(icmp6_type(rule, type).go_to(kForged)));
     }
     for (const Family& family : {kV4, kV6}) {
         Rule rule = of_ethertype(family.ethertype);
@@ -225,6 +215,10 @@ void put_spoof_chain(Batch& batch) {
             .in_set(kV4.bound)
             .accept();
     batch.append("spoof", std::move(arp));
+    batch.append("spoof", std::move(Rule().go_to(kForged)));
+    // Counts for the daemon and returns to the container's own chain, which counts for the
+    // container, logs and drops.
+    batch.append(kForged, std::move(Rule().counter().comment("frame that is not the container's")));
 }
 
 void append_resolvers(Batch& batch, const std::string& chain) {
@@ -264,7 +258,7 @@ void put_input(Batch& batch, const HostPolicy& policy) {
     if (policy.allow_host_access) {
         batch.append("to_host", std::move(Rule().accept()));
     } else {
-        append_host_prohibited(batch, "to_host");
+        batch.append("to_host", std::move(Rule().go_to(refusal_chain(Refusal::host))));
     }
 }
 
@@ -282,10 +276,7 @@ void put_forward(Batch& batch, const HostPolicy& policy) {
     append_resolvers(batch, "from_container");
     for (const Family& family : {kV4, kV6}) {
         Rule rule = of_family(family);
-        destination(rule, family)
-                .in_set(family.metadata)
-                .counter()
-                .reject(NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
+        destination(rule, family).in_set(family.metadata).go_to(refusal_chain(Refusal::metadata));
         batch.append("from_container", std::move(rule));
     }
     for (const Family& family : {kV4, kV6}) {
@@ -300,23 +291,18 @@ void put_forward(Batch& batch, const HostPolicy& policy) {
     batch.append(
             "default", std::move(Rule().meta(NFT_META_OIFGROUP)
                                          .equals_u32(group)
-                                         .counter()
-                                         .reject(NFT_REJECT_ICMPX_UNREACH,
-                                                 NFT_REJECT_ICMPX_ADMIN_PROHIBITED)));
+                                         .go_to(refusal_chain(Refusal::container))));
     for (const Family& family : {kV4, kV6}) {
         Rule rule = of_family(family);
-        destination(rule, family)
-                .in_set(family.deny)
-                .counter()
-                .reject(NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_PORT_UNREACH);
+        destination(rule, family).in_set(family.deny).go_to(refusal_chain(Refusal::network));
         batch.append("default", std::move(rule));
     }
-    batch.append("default", std::move(Rule().accept()));
+    append_counted_accept(batch, "default");
 
     append_established(batch, "to_container");
     batch.append(
             "to_container", std::move(Rule().conntrack_has(NFT_CT_STATUS, IPS_DST_NAT).accept()));
-    batch.append("to_container", std::move(Rule().counter().drop()));
+    batch.append("to_container", std::move(Rule().go_to(refusal_chain(Refusal::inbound))));
 }
 
 }  // namespace
@@ -337,12 +323,16 @@ void put_host_policy(Batch& batch, const HostPolicy& policy) {
           "default"}) {
         batch.flush_chain(chain);
     }
+    add_refusal_chains(batch);
     batch.in(TableFamily::device);
     batch.add_table();
-    batch.add_chain("spoof", false);
-    batch.flush_chain("spoof");
+    for (const char* chain : {"spoof", kForged}) {
+        batch.add_chain(chain, false);
+        batch.flush_chain(chain);
+    }
     batch.in(TableFamily::inet);
     put_sets(batch, policy);
+    put_refusals(batch, log_group(policy.tag));
     batch.in(TableFamily::device);
     put_spoof_chain(batch);
     batch.in(TableFamily::inet);
@@ -374,6 +364,7 @@ void put_container(Batch& batch, const Binding& binding) {
     batch.append(egress, std::move(Rule().go_to("default")));
     batch.add_elements(kV4.egress, elements.egress4);
     batch.add_elements(kV6.egress, elements.egress6);
+    put_evidence(batch, addresses_of(binding));
     batch.in(TableFamily::device);
     batch.add_base_chain(
             ingress,
@@ -382,7 +373,12 @@ void put_container(Batch& batch, const Binding& binding) {
              .device = binding.host_interface},
             true);
     batch.append(ingress, std::move(Rule().jump("spoof")));
-    batch.append(ingress, std::move(Rule().counter().drop()));
+    Rule logged;
+    logged.limit(kLogPerSecond, kLogBurst)
+            .counter()
+            .log(log_group(binding.tag), binding.id + " forged ");
+    batch.append(ingress, std::move(logged));
+    batch.append(ingress, std::move(Rule().counter().drop().comment(kForgedRule)));
     batch.add_elements(kV4.bound, elements.bound4);
     batch.add_elements(kV6.bound, elements.bound6);
     batch.in(TableFamily::inet);
@@ -392,6 +388,7 @@ void remove_container(Batch& batch, const Binding& binding) {
     const BindingElements elements = elements_of(binding);
     batch.delete_elements(kV4.egress, elements.egress4);
     batch.delete_elements(kV6.egress, elements.egress6);
+    remove_evidence(batch, addresses_of(binding));
     batch.delete_chain(egress_chain(binding.id));
     batch.in(TableFamily::device);
     batch.delete_elements(kV4.bound, elements.bound4);
@@ -439,7 +436,10 @@ base::Result<void> walk(
 }  // namespace
 
 base::Result<Remains> find_remains(
-        Netlink& netfilter, const std::string& tag, std::string_view id) {
+        Netlink& netfilter,
+        const std::string& tag,
+        std::string_view id,
+        const std::optional<Addresses>& addresses) {
     Remains remains;
     TRY(walk(
             netfilter, tag,
@@ -456,6 +456,11 @@ base::Result<Remains> find_remains(
                                                  : remains.bound6;
                 list.push_back(std::move(element));
             }));
+    std::vector<Element> keys = remains.egress4;
+    keys.insert(keys.end(), remains.egress6.begin(), remains.egress6.end());
+    if (addresses) keys.push_back(address_element(addresses->v4));
+    if (addresses && addresses->v6) keys.push_back(address_element(*addresses->v6));
+    if (!keys.empty()) remains.evidence = TRY(find_evidence(netfilter, table_name(tag), keys));
     return remains;
 }
 
@@ -471,6 +476,8 @@ base::Result<std::vector<std::string>> ids_in_table(Netlink& netfilter, const st
 void remove_remains(Batch& batch, const Remains& remains) {
     batch.delete_elements(kV4.egress, remains.egress4);
     batch.delete_elements(kV6.egress, remains.egress6);
+    for (const SetElement& found : remains.evidence)
+        batch.delete_elements(found.set, std::array{found.element});
     for (const std::string& chain : remains.chains) batch.delete_chain(chain);
     batch.in(TableFamily::device);
     batch.delete_elements(kV4.bound, remains.bound4);

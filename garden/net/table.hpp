@@ -4,6 +4,7 @@
 
 #include "base/result.hpp"
 #include "garden/net/address.hpp"
+#include "garden/net/evidence_table.hpp"
 #include "garden/net/names.hpp"
 #include "garden/net/nft.hpp"
 
@@ -24,6 +25,7 @@ struct HostPolicy {
 
 // What the rules know of one container.
 struct Binding {
+    std::string tag;
     std::string id;
     std::string host_interface;
     Mac mac{};
@@ -32,6 +34,13 @@ struct Binding {
     std::optional<Cidr>
             group;  // the subnet whose containers are one group (isolate_shared_subnets = false)
 };
+
+inline Addresses addresses_of(const Binding& binding) {
+    return {.v4 = binding.address, .v6 = binding.address6};
+}
+
+// The rule at a container's interface that drops what is not its own (NET-02), as text.
+inline constexpr std::string_view kForgedRule = "frame with a foreign source";
 
 // Makes the table or brings an existing one up to date; the chains of containers stay as they are.
 void put_host_policy(Batch& batch, const HostPolicy& policy);
@@ -43,14 +52,20 @@ struct Remains {
     std::vector<std::string> chains;         // in the inet table
     std::vector<std::string> device_chains;  // in the device table
     std::vector<Element> egress4, egress6, bound4, bound6;
+    std::vector<SetElement> evidence;
 
     bool empty() const {
-        return chains.empty() && device_chains.empty() && egress4.empty() && egress6.empty() &&
-               bound4.empty() && bound6.empty();
+        return chains.empty() && evidence.empty() && device_chains.empty() && egress4.empty() &&
+               egress6.empty() && bound4.empty() && bound6.empty();
     }
 };
 
-base::Result<Remains> find_remains(Netlink& netfilter, const std::string& tag, std::string_view id);
+// Without `addresses`, evidence is found by the addresses that other remains have.
+base::Result<Remains> find_remains(
+        Netlink& netfilter,
+        const std::string& tag,
+        std::string_view id,
+        const std::optional<Addresses>& addresses = std::nullopt);
 base::Result<std::vector<std::string>> ids_in_table(Netlink& netfilter, const std::string& tag);
 void remove_remains(Batch& batch, const Remains& remains);
 
