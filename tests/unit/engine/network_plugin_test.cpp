@@ -1,54 +1,19 @@
 #include "garden/engine/network_plugin.hpp"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
-#include <sstream>
+#include "tests/unit/engine/plugin_script.hpp"
 
 #include <catch2/catch.hpp>
 
 using garden::ContainerSpec;
 using garden::Handle;
 using garden::NetworkPlugin;
+using test::PluginScript;
 
 namespace {
 
-// A plugin that writes down what it was called with and answers `answer`.
-class Script {
-  public:
-    explicit Script(const std::string& answer, int code = 0) {
-        char name[] = "/tmp/network-plugin-XXXXXX";
-        REQUIRE(::mkdtemp(name) != nullptr);
-        directory_ = name;
-        std::ofstream(path()) << "#!/bin/sh\necho \"$@\" >> " << directory_ << "/calls\ncat >> "
-                              << directory_ << "/calls\necho >> " << directory_ << "/calls\n"
-                              << "echo reason >&2\nprintf '%s' '" << answer << "'\nexit " << code
-                              << "\n";
-        REQUIRE(::chmod(path().c_str(), 0755) == 0);
-    }
-
-    ~Script() { std::filesystem::remove_all(directory_); }
-
-    Script(const Script&) = delete;
-    Script& operator=(const Script&) = delete;
-
-    NetworkPlugin plugin() const {
-        return NetworkPlugin({.program = path(), .arguments = {"--config", "x"}});
-    }
-
-    std::string calls() const {
-        std::ostringstream all;
-        all << std::ifstream(directory_ + "/calls").rdbuf();
-        return all.str();
-    }
-
-  private:
-    std::string path() const { return directory_ + "/plugin"; }
-
-    std::string directory_;
-};
+NetworkPlugin plugin_of(const PluginScript& script) {
+    return NetworkPlugin({.program = script.path(), .arguments = {"--config", "x"}});
+}
 
 ContainerSpec spec_of(const std::string& handle) {
     ContainerSpec spec;
@@ -66,10 +31,10 @@ ContainerSpec spec_of(const std::string& handle) {
 
 TEST_CASE(
         "a network plugin is told the pid, its properties and the rules, and answers properties") {
-    const Script script(
+    const PluginScript script(
             R"({"properties":{"garden.network.container-ip":"10.255.0.7"},"dns_servers":["1.2.3.4"],)"
             R"("search_domains":["a.b"],"else":1})");
-    const auto up = script.plugin().up(spec_of("h1"), 42).value();
+    const auto up = plugin_of(script).up(spec_of("h1"), 42).value();
     CHECK(up.properties.at("garden.network.container-ip") == "10.255.0.7");
     CHECK(up.dns_servers == std::vector<std::string>{"1.2.3.4"});
     CHECK(up.search_domains == std::vector<std::string>{"a.b"});
@@ -82,8 +47,8 @@ TEST_CASE(
 }
 
 TEST_CASE("a network plugin's other actions have Garden's inputs") {
-    const Script script(R"({"host_port":61001,"container_port":8080})");
-    const auto plugin = script.plugin();
+    const PluginScript script(R"({"host_port":61001,"container_port":8080})");
+    const auto plugin = plugin_of(script);
     const auto ports =
             plugin.net_in(Handle("h"), "1.1.1.1", "10.0.0.2", {.host = 0, .container = 8080})
                     .value();
@@ -104,13 +69,13 @@ TEST_CASE("a network plugin's other actions have Garden's inputs") {
 }
 
 TEST_CASE("a network plugin that fails or answers nonsense is an error with Garden's words") {
-    const Script failing("", 3);
-    const auto failed = failing.plugin().up(spec_of("h"), 1);
+    const PluginScript failing("", 3);
+    const auto failed = plugin_of(failing).up(spec_of("h"), 1);
     REQUIRE_FALSE(failed);
     CHECK(failed.error().text ==
           "external networker encountered an error running 'up' action: exit status 3: reason\n");
-    const Script babbling("{\"properties\": 7}");
-    const auto babbled = babbling.plugin().up(spec_of("h"), 1);
+    const PluginScript babbling("{\"properties\": 7}");
+    const auto babbled = plugin_of(babbling).up(spec_of("h"), 1);
     REQUIRE_FALSE(babbled);
     CHECK(babbled.error().text.find("unmarshaling result from external networker") !=
           std::string::npos);
