@@ -53,6 +53,7 @@ void add_container(CLI::App& app, Slots& slots) {
             "--ignore-missing", slots.destroy.ignore_missing,
             "A container that does not exist is fine");
     destroy->callback([&slots] { slots.out.command = slots.destroy; });
+    add_container_evidence(*container, slots);
 }
 
 void add_image(CLI::App& app, Slots& slots) {

@@ -31,11 +31,13 @@ struct Slots {
     ImagePullOptions pull;
     ImageInspectOptions image_inspect;
     ImageRemoveOptions image_remove;
+    DenialsOptions denials;
     Arguments out;
 };
 
 void add_run(CLI::App& app, Slots& slots);
 void add_container(CLI::App& app, Slots& slots);
+void add_container_evidence(CLI::App& container, Slots& slots);
 void add_processes(CLI::App& app, Slots& slots);
 void add_image(CLI::App& app, Slots& slots);
 void add_host(CLI::App& app, Slots& slots);

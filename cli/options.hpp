@@ -127,6 +127,10 @@ struct ImageRemoveOptions {
 
 struct ImagePruneOptions {};
 
+struct DenialsOptions {
+    std::string handle;
+};
+
 struct DoctorOptions {};
 
 struct FeaturesOptions {};
@@ -150,6 +154,7 @@ using Command = std::variant<
         ImageInspectOptions,
         ImageRemoveOptions,
         ImagePruneOptions,
+        DenialsOptions,
         DoctorOptions,
         FeaturesOptions>;
 

@@ -26,6 +26,7 @@ struct ProfileContext {  // what OCI `includes`/`excludes` look at (SC-09)
     std::uint32_t kernel_major = 0;  // 0: of the running kernel
     std::uint32_t kernel_minor = 0;
     bool ignore_unknown = false;
+    bool log = false;  // whatever the profile's flags say (SC-08)
 };
 
 // The allow-list (unprivileged) or thin deny-list (privileged classes). Built once per process,

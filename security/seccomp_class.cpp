@@ -117,6 +117,8 @@ base::Result<Filter> deny_list() {
     socket.push_back(always(kAllow));
     builder.set("socket", std::move(socket));
     refuse_terminal_injection(builder);
+    builder.policy().log =
+            true;  // SC-20: denials there are evidence, too; allowed calls cost nothing
     return compile(builder.policy());
 }
 

@@ -62,6 +62,15 @@ std::uint32_t narrow_arguments(std::string_view name) {
     return found == kNarrow.end() ? 0 : found->second;
 }
 
+std::string_view young_call_name(std::uint32_t architecture, std::uint32_t number) {
+    for (const auto& [young, known] : kYoung)
+        if (known == number) return young;
+    if (architecture != SCMP_ARCH_X86_64) return {};
+    for (const auto& [young, known] : kYoungX86)
+        if (known == number) return young;
+    return {};
+}
+
 Resolved resolve_call(std::uint32_t architecture, const std::string& name) {
     const std::uint32_t bit = architecture == SCMP_ARCH_X32 ? kX32Bit : 0;
     for (const auto& [young, number] : kYoung) {

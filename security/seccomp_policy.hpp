@@ -92,6 +92,8 @@ struct Resolved {
 
 Resolved resolve_call(std::uint32_t architecture, const std::string& name);
 std::uint32_t native_architecture();
+// The other way, for calls that are younger than the library's table; "" for others.
+std::string_view young_call_name(std::uint32_t architecture, std::uint32_t number);
 // Bit n: argument n of this call has 32 bits (SC-06).
 std::uint32_t narrow_arguments(std::string_view name);
 

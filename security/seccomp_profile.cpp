@@ -179,6 +179,7 @@ base::Result<void> Translation::add_architectures() {
 }
 
 base::Result<void> Translation::add_flags() {
+    policy_.log = context_.log;
     for (const auto& flag : profile_.flags) {
         if (std::find(kFlags.begin(), kFlags.end(), flag) == kFlags.end()) {
             return base::fail(base::Errc::invalid, "flags: unknown flag {}", flag);

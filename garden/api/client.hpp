@@ -5,6 +5,7 @@
 
 #include "base/http/client.hpp"
 #include "garden/api/audit.hpp"
+#include "garden/api/denials.hpp"
 #include "garden/api/error.hpp"
 #include "garden/api/extensions.hpp"
 #include "garden/api/process_stream.hpp"
@@ -85,6 +86,7 @@ class Client {
     base::Result<AuditReport> audit(const std::vector<std::string>& handles = {});
     base::Result<AuditReport> audit_host();
     base::Result<std::vector<ProcessRow>> processes(std::string_view handle);
+    base::Result<Denials> denials(std::string_view handle);
     base::Result<std::string> logs(
             std::string_view handle, std::string_view process_id, bool is_stderr);
 

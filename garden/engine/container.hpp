@@ -8,6 +8,7 @@
 #include "garden/engine/record.hpp"
 #include "garden/launch/shim_client.hpp"
 #include "garden/plan/facts.hpp"
+#include "security/denials.hpp"
 
 #include <atomic>
 #include <memory>
@@ -22,7 +23,8 @@ struct Container {
     explicit Container(Handle name) : handle(std::move(name)) {}
 
     const Handle handle;
-    ProcessTable processes;  // has its own lock
+    ProcessTable processes;       // has its own lock
+    security::DenialLog denials;  // the same; since gardend started
 
     // Until then only the creating thread touches what follows.
     std::atomic<bool> ready{false};

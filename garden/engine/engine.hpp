@@ -10,6 +10,7 @@
 #include "garden/plan/container_spec.hpp"
 #include "rootfs/images.hpp"
 #include "rootfs/volumes.hpp"
+#include "security/denials.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -50,6 +51,7 @@ struct EngineConfig {
     std::string external_ip;
     net::Config network;
     rootfs::ImagesConfig images;
+    std::string host_network = "/proc/1/ns/net";  // where the kernel sends audit records
     std::string quota_driver = "auto";  // auto, none, xfs, btrfs, loop: rootfs::choose_quota
     std::map<std::string, std::string>
             sysctls;  // per network namespace, allow-listed (security-model §10)
@@ -96,6 +98,24 @@ struct ProcessRow {
     bool exited = false;
     std::int32_t exit_code = 0;
     std::int32_t host_pid = 0;
+};
+
+// What the reader of audit records saw on this host since gardend started (SC-20).
+struct DenialFigures {
+    bool available = false;
+    std::string why;               // not available, or not complete
+    std::uint64_t denials = 0;     // given to a container
+    std::uint64_t suppressed = 0;  // over the rate of their container; part of `denials`
+    std::uint64_t foreign = 0;     // of processes that are in no container of ours
+    std::uint64_t unresolved = 0;  // whose container could not be told any more; not guessed
+    std::uint64_t lost = 0;        // that the kernel dropped before we read them, at least
+    std::uint64_t unreadable = 0;
+};
+
+struct ContainerDenials {
+    security::DenialReport report;
+    std::int64_t since_ns = 0;  // of the container, or of gardend when that is younger
+    DenialFigures host;
 };
 
 // A finding of doctor: a kernel object or directory without an owner, or a record without its
@@ -176,6 +196,10 @@ class Engine {
 
     virtual base::Result<Outgoing> stream_out(
             const Handle& handle, const std::string& user, const std::string& source) = 0;
+
+    // System calls that the filter refused in this container (SC-21).
+    virtual base::Result<ContainerDenials> denials(const Handle& handle) = 0;
+    virtual DenialFigures denial_figures() = 0;
 
     virtual base::Result<Capacity> capacity() = 0;
     virtual base::Result<void> ping() = 0;

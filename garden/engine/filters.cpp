@@ -22,7 +22,8 @@ base::Result<security::Filter> Filters::get(
             profile, {.capabilities = capabilities,
                       .kernel_major = 0,
                       .kernel_minor = 0,
-                      .ignore_unknown = false}));
+                      .ignore_unknown = false,
+                      .log = true}));  // SC-08, also where the profile does not ask for it
     const std::lock_guard lock(mutex_);
     if (compiled_.size() >= kKeptProfiles) compiled_.erase(compiled_.begin());
     compiled_.insert_or_assign(key, filter);

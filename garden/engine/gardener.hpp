@@ -5,6 +5,7 @@
 
 #include "garden/engine/chores.hpp"
 #include "garden/engine/container.hpp"
+#include "garden/engine/denials.hpp"
 #include "garden/engine/depot.hpp"
 #include "garden/engine/engine.hpp"
 #include "garden/engine/filters.hpp"
@@ -103,6 +104,10 @@ class Gardener final : public Engine {
     base::Result<Outgoing> stream_out(
             const Handle& handle, const std::string& user, const std::string& source) override;
 
+    base::Result<ContainerDenials> denials(const Handle& handle) override;
+
+    DenialFigures denial_figures() override { return denials_->figures(); }
+
     base::Result<Capacity> capacity() override;
     base::Result<void> ping() override;
     base::Result<std::string> plan_json(ContainerSpec spec) override;
@@ -198,6 +203,7 @@ class Gardener final : public Engine {
     std::unique_ptr<WarmPool> pool_;
     std::unique_ptr<WarmPool> lone_pool_;  // of seats without a network; empty until one is wanted
     std::unique_ptr<Latecomers> latecomers_;
+    std::unique_ptr<Denials> denials_;
 };
 
 }  // namespace garden

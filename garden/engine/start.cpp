@@ -107,10 +107,12 @@ Gardener::Gardener(Parts parts)
       pool_(std::make_unique<WarmPool>(seats_, parts_.config.pool_size, "")),
       lone_pool_(
               std::make_unique<WarmPool>(seats_, parts_.config.pool_size, std::string(kNoNetwork))),
-      latecomers_(std::make_unique<Latecomers>()) {}
+      latecomers_(std::make_unique<Latecomers>()),
+      denials_(std::make_unique<Denials>(registry_, cgroup_parent(parts_.config.tag))) {}
 
 Gardener::~Gardener() {
     stopping_ = true;
+    denials_.reset();
     latecomers_.reset();
     pool_.reset();
     lone_pool_.reset();
@@ -122,6 +124,7 @@ Gardener::~Gardener() {
 
 void Gardener::begin() {
     pool_->start();
+    denials_->start(parts_.config.host_network);
 }
 
 base::Result<std::string> Gardener::features_json() {
@@ -139,6 +142,7 @@ base::Result<std::string> Gardener::features_json() {
         return "";
     }();
     const auto quota = parts_.volumes->quota();
+    const auto denials = denial_figures();
     const nlohmann::ordered_json out{
             {"kernel", name.release},
             {"cgroups", {{"layout", layout}, {"hierarchies", parts_.facts.cgroup_hierarchies}}},
@@ -150,6 +154,8 @@ base::Result<std::string> Gardener::features_json() {
              {{"size", parts_.config.pool_size},
               {"ready", pool_->ready()},
               {"ready_without_network", lone_pool_->ready()}}},
+            {"denials",
+             {{"available", denials.available}, {"why", denials.why}, {"lost", denials.lost}}},
             {"network",
              {{"subnets", parts_.network->capacity()}, {"free", parts_.network->free_subnets()}}},
     };

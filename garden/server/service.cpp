@@ -75,6 +75,7 @@ Service::Service(Engine& engine, const base::log::Logger& logger, Config config)
     add_container_routes();
     add_process_routes();
     add_extension_routes();
+    add_denial_routes();
 }
 
 Service::~Service() = default;

@@ -77,6 +77,7 @@ class Service {
     void add_container_routes();
     void add_process_routes();
     void add_extension_routes();
+    void add_denial_routes();
     void add_metrics();
     void add(const char* method, const char* pattern, Method handler);
     // For routes about one container: takes its place in the gate and holds its grace time.
@@ -134,6 +135,7 @@ class Service {
     Response features(Request& request);
     Response processes(Request& request, const Handle& handle);
     Response logs(Request& request, const Handle& handle);
+    Response denials(Request& request, const Handle& handle);
     Response prometheus(Request& request);
     Response healthz(Request& request);
 

@@ -62,6 +62,7 @@ const std::vector<Words>& commands() {
             {"container", "list"},
             {"container", "inspect"},
             {"container", "destroy"},
+            {"container", "denials"},
             {"image", "pull"},
             {"image", "list"},
             {"image", "inspect"},

@@ -1,0 +1,13 @@
+// `cloche container denials` and what else asks for evidence.
+#include "cli/arguments_registry.hpp"
+
+namespace cli {
+
+void add_container_evidence(CLI::App& container, Slots& slots) {
+    auto* denials = container.add_subcommand(
+            "denials", "List the system calls that the filter refused in a container");
+    denials->add_option("HANDLE", slots.denials.handle, "Container")->required();
+    denials->callback([&slots] { slots.out.command = slots.denials; });
+}
+
+}  // namespace cli
