@@ -2,19 +2,27 @@
 // network_evidence.cpp (counters, the log, repair). Used by these alone.
 #pragma once
 
+#include "garden/net/evidence_log.hpp"
 #include "garden/net/host.hpp"
 #include "garden/net/netlink.hpp"
 #include "garden/net/network.hpp"
 #include "garden/net/parsed_lease.hpp"
 #include "garden/net/pool.hpp"
 #include "garden/net/table.hpp"
+#include "garden/net/watcher.hpp"
 
 #include <linux/netlink.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
 #include <mutex>
+#include <set>
+#include <shared_mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,8 +32,11 @@ namespace garden::net {
 
 class BuiltIn final : public Network {
   public:
-    BuiltIn(Config config, Pool pool, std::uint16_t mtu)
-        : config_(std::move(config)), mtu_(mtu), pool_(std::move(pool)) {
+    BuiltIn(Config config, HostPolicy policy, Pool pool, std::uint16_t mtu)
+        : config_(std::move(config)),
+          policy_(std::move(policy)),
+          mtu_(mtu),
+          pool_(std::move(pool)) {
         // Unique across restarts as long as fewer than a million leases are made per second.
         const auto now = std::chrono::system_clock::now().time_since_epoch();
         next_id_ = static_cast<std::uint64_t>(
@@ -39,6 +50,18 @@ class BuiltIn final : public Network {
     base::Result<void> disconnect(const Lease& lease, bool namespace_gone) override;
 
     base::Result<void> allow(const Lease& lease, std::span<const OutRule> rules) override;
+    base::Result<void> remember(const Lease& lease, std::span<const OutRule> rules) override;
+    base::Result<void> settle() override;
+    base::Result<Evidence> evidence(const Lease& lease, std::uint64_t after) override;
+
+    void wait_for_evidence(std::uint64_t after, std::chrono::milliseconds patience) override {
+        log_.wait(after, patience);
+    }
+
+    base::Result<Integrity> integrity() override;
+    // Once, before anything else: the log and the watch on the rules.
+    base::Result<void> begin_watch();
+
     base::Result<void> isolate(base::FdRef network_namespace) override;
 
     std::string hosts_file(const Lease* lease, std::string_view hostname) const override {
@@ -74,13 +97,41 @@ class BuiltIn final : public Network {
     base::Result<void> remove_rules(const Binding& binding);
     base::Result<void> remove_everything(std::string_view id);
 
+    // network_evidence.cpp: what is in force, in memory and in the kernel.
+    struct Applied {
+        Binding binding;
+        std::vector<OutRule> rules;  // in the order given
+    };
+
+    Binding binding_of(const ParsedLease& parsed) const;
+    void note_applied(const Binding& binding);
+    void note_removed(std::string_view id);
+    std::size_t note_rules(std::string_view id, std::span<const OutRule> rules);  // how many before
+    void forget_rules(std::string_view id, std::size_t keep);
+    // Changes the rules of one container, in the memory first. When something of the table is not
+    // there, because somebody has just deleted it, the change comes with the repair.
+    base::Result<void> commit(Batch& batch, const std::function<void()>& note);
+    base::Result<void> mend(const std::string& reason, bool look_first);
+    base::Result<void> put_everything(Batch& batch, const std::set<std::string>& interfaces);
+    base::Result<bool> is_in_force(Netlink& netfilter);
+
     const Config config_;
+    const HostPolicy policy_;
     const std::uint16_t mtu_;
-    mutable std::mutex mutex_;  // pool_
+    mutable std::mutex mutex_;  // pool_, and what says so
     Pool pool_;
     std::mutex bridges_;  // a bridge appears with its first and goes with its last container
     std::atomic<std::uint64_t> next_id_{0};
     SocketPool netfilter_{NETLINK_NETFILTER};
+
+    // Shared: by who changes the rules of one container, kernel and memory together. Alone: by who
+    // puts all of them back. Taken after the locks of the engine and `bridges_`, before `mutex_`.
+    std::shared_mutex whole_table_;
+    std::map<std::string, Applied, std::less<>> applied_;  // by lease id; under mutex_
+    Integrity integrity_;                                  // under mutex_
+    bool torn_down_ = false;                               // under whole_table_
+    ConnectionLog log_;
+    std::unique_ptr<Watcher> watcher_;  // last: its thread calls mend()
 };
 
 }  // namespace garden::net

@@ -80,6 +80,17 @@ void Messages::acknowledge_last() {
     entries_.back().acknowledged = true;
 }
 
+base::Result<std::uint32_t> bind_netlink(base::FdRef socket) {
+    sockaddr_nl own{};
+    own.nl_family = AF_NETLINK;
+    socklen_t length = sizeof own;
+    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0 ||
+        ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &length) != 0) {
+        return base::fail_errno("bind a netlink socket");
+    }
+    return own.nl_pid;
+}
+
 base::Result<Netlink> Netlink::open(int protocol) {
     base::Fd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
     if (!socket) return base::fail_errno("open a netlink socket");
@@ -92,7 +103,8 @@ base::Result<Netlink> Netlink::open(int protocol) {
     if (::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) != 0) {
         return base::fail_errno("set the timeout of a netlink socket");
     }
-    return Netlink(std::move(socket));
+    const std::uint32_t port = TRY(bind_netlink(socket));
+    return Netlink(std::move(socket), port);
 }
 
 base::Result<void> Netlink::send(const Messages& messages) {
@@ -239,7 +251,15 @@ base::Result<SocketPool::Borrowed> SocketPool::take() {
             return Borrowed(*this, std::move(socket));
         }
     }
-    return Borrowed(*this, TRY(Netlink::open(protocol_)));
+    Netlink socket = TRY(Netlink::open(protocol_));
+    const std::lock_guard lock(mutex_);
+    ports_.insert(socket.port());  // before anything is sent from it
+    return Borrowed(*this, std::move(socket));
+}
+
+bool SocketPool::owns(std::uint32_t port) const {
+    const std::lock_guard lock(mutex_);
+    return ports_.contains(port);
 }
 
 void SocketPool::give(Netlink socket) {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <set>
 #include <span>
 #include <utility>
 #include <vector>
@@ -60,6 +61,9 @@ class Messages {
     std::vector<Entry> entries_;
 };
 
+// Gives the socket a port of its own and says which.
+base::Result<std::uint32_t> bind_netlink(base::FdRef socket);
+
 class Netlink {
   public:
     // NETLINK_ROUTE or NETLINK_NETFILTER, in the network namespace of the calling thread.
@@ -77,11 +81,15 @@ class Netlink {
     // Index of an interface in the socket's namespace; Errc::not_found when there is none.
     base::Result<int> interface_index(const char* name);
 
+    // What the kernel calls this socket: changes that we make bear it in notifications.
+    std::uint32_t port() const { return port_; }
+
     // No answer is outstanding: the socket may be used again.
     bool clean() const { return clean_; }
 
   private:
-    explicit Netlink(base::Fd socket) : socket_(std::move(socket)), buffer_(64 * 1024) {}
+    Netlink(base::Fd socket, std::uint32_t port)
+        : socket_(std::move(socket)), buffer_(64 * 1024), port_(port) {}
 
     base::Result<void> send(const Messages& messages);
     base::Result<std::size_t> receive();
@@ -90,6 +98,7 @@ class Netlink {
 
     base::Fd socket_;
     std::vector<char> buffer_;
+    std::uint32_t port_ = 0;
     bool clean_ = true;
 };
 
@@ -122,13 +131,16 @@ class SocketPool {
     };
 
     base::Result<Borrowed> take();
+    // Whether a socket of this pool has, or had, this port.
+    bool owns(std::uint32_t port) const;
 
   private:
     void give(Netlink socket);
 
     const int protocol_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::vector<Netlink> free_;
+    std::set<std::uint32_t> ports_;  // as many as calls ran at once, plus one per broken socket
 };
 
 }  // namespace garden::net

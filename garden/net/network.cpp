@@ -76,6 +76,7 @@ Result<Lease> BuiltIn::lease(std::string_view request) {
 
 Result<void> BuiltIn::adopt(const Lease& lease) {
     const ParsedLease parsed = TRY(parse_lease(lease, config_.tag));
+    note_applied(binding_of(parsed));
     const std::lock_guard lock(mutex_);
     return pool_.adopt(parsed.placement);
 }
@@ -188,8 +189,6 @@ Result<void> BuiltIn::set_container_end(
 Result<void> BuiltIn::connect(const Lease& lease, base::FdRef network_namespace) {
     const ParsedLease parsed = TRY(parse_lease(lease, config_.tag));
     Netlink route = TRY(Netlink::open(NETLINK_ROUTE));
-    auto borrowed = TRY(netfilter_.take());
-    Netlink& netfilter = *borrowed;
     base::Rollback undo;
     undo.add([&] { (void)remove_everything(lease.id); });
 
@@ -207,11 +206,9 @@ Result<void> BuiltIn::connect(const Lease& lease, base::FdRef network_namespace)
 
     // Rules come before the first end goes up: no packet passes without them.
     Batch batch(table_name(config_.tag));
-    Binding binding = parsed.binding;
-    if (parsed.placement.shared && !config_.isolate_shared_subnets)
-        binding.group = parsed.placement.subnet;
+    const Binding binding = binding_of(parsed);
     put_container(batch, binding);
-    TRY(batch.commit(netfilter));
+    TRY(commit(batch, [&] { note_applied(binding); }));
     {
         std::unique_lock bridges(bridges_, std::defer_lock);
         if (parsed.placement.shared) bridges.lock();
@@ -233,10 +230,12 @@ Result<void> BuiltIn::allow(const Lease& lease, std::span<const OutRule> rules) 
                 kMaxCompiledRules);
     }
     if (total == 0) return base::ok;
-    auto borrowed = TRY(netfilter_.take());
     Batch batch(table_name(config_.tag));
     put_out_rules(batch, lease.id, log_group(config_.tag), rules);
-    return batch.commit(*borrowed);
+    std::size_t before = 0;
+    auto allowed = commit(batch, [&] { before = note_rules(lease.id, rules); });
+    if (!allowed) forget_rules(lease.id, before);
+    return allowed;
 }
 
 Result<void> BuiltIn::isolate(base::FdRef network_namespace) {
@@ -249,6 +248,8 @@ Result<void> BuiltIn::isolate(base::FdRef network_namespace) {
 // The usual batch knows what to remove without asking; when something of it is missing, we look
 // what is there.
 Result<void> BuiltIn::remove_rules(const Binding& binding) {
+    const std::shared_lock whole(whole_table_);
+    note_removed(binding.id);
     auto borrowed = TRY(netfilter_.take());
     Netlink& netfilter = *borrowed;
     Batch batch(table_name(config_.tag));
@@ -264,13 +265,17 @@ Result<void> BuiltIn::remove_rules(const Binding& binding) {
 }
 
 Result<void> BuiltIn::remove_everything(std::string_view id) {
-    auto borrowed = TRY(netfilter_.take());
-    Netlink& netfilter = *borrowed;
-    const Remains remains = TRY(find_remains(netfilter, config_.tag, id));
-    if (!remains.empty()) {
-        Batch batch(table_name(config_.tag));
-        remove_remains(batch, remains);
-        TRY(batch.commit(netfilter));
+    {
+        const std::shared_lock whole(whole_table_);
+        note_removed(id);
+        auto borrowed = TRY(netfilter_.take());
+        Netlink& netfilter = *borrowed;
+        const Remains remains = TRY(find_remains(netfilter, config_.tag, id));
+        if (!remains.empty()) {
+            Batch batch(table_name(config_.tag));
+            remove_remains(batch, remains);
+            TRY(batch.commit(netfilter));
+        }
     }
     Netlink route = TRY(Netlink::open(NETLINK_ROUTE));
     auto index = route.interface_index(host_interface(config_.tag, id).c_str());
@@ -364,6 +369,8 @@ Result<void> BuiltIn::tear_down() {
             delete_link(remove, link.index);
     }
     if (!remove.empty()) TRY(route.transact(remove, kGone));
+    const std::lock_guard whole(whole_table_);
+    torn_down_ = true;  // nobody puts back what goes now
     auto borrowed = TRY(netfilter_.take());
     Netlink& netfilter = *borrowed;
     const std::string table = table_name(config_.tag);
@@ -404,8 +411,9 @@ Result<std::unique_ptr<Network>> Network::start(Config config) {
     Batch batch(table_name(config.tag));
     put_host_policy(batch, policy);
     TRY(batch.commit(netfilter).context("start the network"));
-    return std::unique_ptr<Network>(
-            std::make_unique<BuiltIn>(std::move(config), std::move(pool), mtu));
+    auto network = std::make_unique<BuiltIn>(std::move(config), policy, std::move(pool), mtu);
+    TRY(network->begin_watch());
+    return std::unique_ptr<Network>(std::move(network));
 }
 
 }  // namespace garden::net

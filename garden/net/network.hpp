@@ -4,9 +4,12 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "garden/net/evidence.hpp"
 #include "garden/net/out_rules.hpp"
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -29,6 +32,9 @@ struct Config {
     std::vector<std::string> additional_host_entries;
     bool isolate_shared_subnets = true;  // NET-01; false: containers of one requested subnet reach
                                          // each other, as in Garden
+    // Told of every repair (NET-15), from a thread of the network: `reason` says what was changed
+    // and by whom.
+    std::function<void(const std::string& reason)> on_repair;
 };
 
 // Addresses of one container; a plain value kept in the depot.
@@ -79,6 +85,19 @@ class Network {
     // delete it first). The host's end is deleted too when `namespace_gone` says that nothing else
     // will.
     virtual base::Result<void> disconnect(const Lease& lease, bool namespace_gone) = 0;
+
+    // After a restart, behind adopt(): the rules that the container has, so that they can be put
+    // back.
+    virtual base::Result<void> remember(const Lease& lease, std::span<const OutRule> rules) = 0;
+    // After a restart, when all that lives is adopted and the rest is swept: what was changed while
+    // nobody watched is put right (NET-15).
+    virtual base::Result<void> settle() = 0;
+    // What was counted and logged for a container (NET-07); of connections those that changed after
+    // `after`.
+    virtual base::Result<Evidence> evidence(const Lease& lease, std::uint64_t after) = 0;
+    // Until something is logged after `after`, for any container, or for `patience`.
+    virtual void wait_for_evidence(std::uint64_t after, std::chrono::milliseconds patience) = 0;
+    virtual base::Result<Integrity> integrity() = 0;
 
     // nullptr: of a container that has no lease.
     virtual std::string hosts_file(const Lease* lease, std::string_view hostname) const = 0;

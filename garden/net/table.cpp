@@ -30,8 +30,6 @@ constexpr std::array kMetadata = {"169.254.0.0/16",   "100.100.100.200/32", "192
                                   "168.63.129.16/32", "100.96.0.96/32",     "100.80.80.80/32",
                                   "fd00:ec2::254/128"};
 
-constexpr const char* kForged = "forged";  // in the device table
-
 struct Family {
     bool v6 = false;
     std::uint8_t nfproto = NFPROTO_IPV4;
@@ -190,11 +188,11 @@ Rule of_ethertype(std::uint16_t type) {
 void put_spoof_chain(Batch& batch) {
     Rule dhcp = of_ethertype(ETH_P_IP);
     protocol(dhcp, IPPROTO_UDP).payload(Layer::transport, 0, 2).equals_u16(kDhcpServer);
-    dhcp.payload(Layer::transport, 2, 2).equals_u16(kDhcpClient).go_to(kForged);
+    dhcp.payload(Layer::transport, 2, 2).equals_u16(kDhcpClient).go_to(kForgedChain);
     batch.append("spoof", std::move(dhcp));
     for (const std::uint8_t type : {kRouterAdvertisement, kRedirect}) {
         Rule rule = of_ethertype(ETH_P_IPV6);
-        batch.append("spoof", std::move(icmp6_type(rule, type).go_to(kForged)));
+        batch.append("spoof", std::move(icmp6_type(rule, type).go_to(kForgedChain)));
     }
     for (const Family& family : {kV4, kV6}) {
         Rule rule = of_ethertype(family.ethertype);
@@ -215,10 +213,11 @@ void put_spoof_chain(Batch& batch) {
             .in_set(kV4.bound)
             .accept();
     batch.append("spoof", std::move(arp));
-    batch.append("spoof", std::move(Rule().go_to(kForged)));
+    batch.append("spoof", std::move(Rule().go_to(kForgedChain)));
     // Counts for the daemon and returns to the container's own chain, which counts for the
     // container, logs and drops.
-    batch.append(kForged, std::move(Rule().counter().comment("frame that is not the container's")));
+    batch.append(
+            kForgedChain, std::move(Rule().counter().comment("frame that is not the container's")));
 }
 
 void append_resolvers(Batch& batch, const std::string& chain) {
@@ -326,7 +325,7 @@ void put_host_policy(Batch& batch, const HostPolicy& policy) {
     add_refusal_chains(batch);
     batch.in(TableFamily::device);
     batch.add_table();
-    for (const char* chain : {"spoof", kForged}) {
+    for (const char* chain : {"spoof", kForgedChain}) {
         batch.add_chain(chain, false);
         batch.flush_chain(chain);
     }
@@ -348,8 +347,29 @@ void put_host_policy(Batch& batch, const HostPolicy& policy) {
     batch.append("postrouting", std::move(outward));
 }
 
-void put_container(Batch& batch, const Binding& binding) {
-    const std::string ingress = ingress_chain(binding.id), egress = egress_chain(binding.id);
+namespace {
+
+void put_ingress(Batch& batch, const Binding& binding) {
+    const std::string chain = ingress_chain(binding.id);
+    batch.add_base_chain(
+            chain,
+            {.hook = NF_NETDEV_INGRESS,
+             .priority = kIngressPriority,
+             .device = binding.host_interface},
+            true);
+    batch.append(chain, std::move(Rule().jump("spoof")));
+    Rule logged;
+    logged.limit(kLogPerSecond, kLogBurst)
+            .counter()
+            .log(log_group(binding.tag), binding.id + " forged ");
+    batch.append(chain, std::move(logged));
+    batch.append(chain, std::move(Rule().counter().drop().comment(kForgedRule)));
+}
+
+}  // namespace
+
+void put_container(Batch& batch, const Binding& binding, bool has_interface) {
+    const std::string egress = egress_chain(binding.id);
     const BindingElements elements = elements_of(binding);
     batch.add_chain(egress, true);
     if (binding.group) {
@@ -358,7 +378,9 @@ void put_container(Batch& batch, const Binding& binding) {
         Rule rule = of_family(kV4);
         destination(rule, kV4)
                 .masked_u32(htonl(~std::uint32_t{0} << (32 - binding.group->prefix)), network)
-                .accept();
+                .counter()
+                .accept()
+                .comment("to its own subnet");
         batch.append(egress, std::move(rule));
     }
     batch.append(egress, std::move(Rule().go_to("default")));
@@ -366,19 +388,7 @@ void put_container(Batch& batch, const Binding& binding) {
     batch.add_elements(kV6.egress, elements.egress6);
     put_evidence(batch, addresses_of(binding));
     batch.in(TableFamily::device);
-    batch.add_base_chain(
-            ingress,
-            {.hook = NF_NETDEV_INGRESS,
-             .priority = kIngressPriority,
-             .device = binding.host_interface},
-            true);
-    batch.append(ingress, std::move(Rule().jump("spoof")));
-    Rule logged;
-    logged.limit(kLogPerSecond, kLogBurst)
-            .counter()
-            .log(log_group(binding.tag), binding.id + " forged ");
-    batch.append(ingress, std::move(logged));
-    batch.append(ingress, std::move(Rule().counter().drop().comment(kForgedRule)));
+    if (has_interface) put_ingress(batch, binding);
     batch.add_elements(kV4.bound, elements.bound4);
     batch.add_elements(kV6.bound, elements.bound6);
     batch.in(TableFamily::inet);

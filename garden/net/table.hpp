@@ -41,10 +41,12 @@ inline Addresses addresses_of(const Binding& binding) {
 
 // The rule at a container's interface that drops what is not its own (NET-02), as text.
 inline constexpr std::string_view kForgedRule = "frame with a foreign source";
+inline constexpr const char* kForgedChain = "forged";  // counts them for the daemon
 
 // Makes the table or brings an existing one up to date; the chains of containers stay as they are.
 void put_host_policy(Batch& batch, const HostPolicy& policy);
-void put_container(Batch& batch, const Binding& binding);
+// Without its interface, which goes with the namespace, there is nothing to guard.
+void put_container(Batch& batch, const Binding& binding, bool has_interface = true);
 void remove_container(Batch& batch, const Binding& binding);
 
 // What really exists of one container, for removal when the usual batch finds something missing.

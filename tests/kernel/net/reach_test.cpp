@@ -76,6 +76,7 @@ TEST_CASE("the host reaches a container, a container does not reach the host") {
     CHECK(connect_from(guest.netns, guest.lease.host_ip, host.port) == EHOSTUNREACH);
     CHECK(connect_from(guest.netns, kHostAddress, host.port) == EHOSTUNREACH);
     CHECK(host.accepted().empty());
+    network.reset();  // two at once would each put their own rules back
     network =
             start({.allow_host_access =
                            true});  // a restart with another setting holds for living containers
@@ -96,6 +97,7 @@ TEST_CASE("denied networks and metadata addresses are refused, a listed resolver
     CHECK(connect_from(guest.netns, kMetadata, server.port) == EHOSTUNREACH);
     CHECK(connect_from(guest.netns, kDenied, 53) == 0);
     CHECK(connect_from(guest.netns, kMetadata, 53) == EHOSTUNREACH);
+    network.reset();
     network = start({.deny_networks = {"192.0.2.0/24"}, .dns_servers = {"192.0.2.9"}});
     CHECK(connect_from(guest.netns, kOutside, server.port) == ECONNREFUSED);
     CHECK(connect_from(guest.netns, kDenied, server.port) == 0);
