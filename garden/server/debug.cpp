@@ -1,6 +1,7 @@
 #include "garden/server/debug.hpp"
 
 #include "base/sys/file.hpp"
+#include "garden/server/answer.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -48,6 +49,8 @@ base::http::Router debug_routes(
             "/debug/vars",
             [state = std::move(state_directory), store = std::move(store_directory)](Request&) {
                 const nlohmann::ordered_json out{
+                        // Monitors of Go's expvar read it; for us it is what is resident.
+                        {"memstats", {{"Alloc", resident_bytes()}}},
                         {"numCPUS", std::thread::hardware_concurrency()},
                         {"numGoRoutines",
                          entries("/proc/self/task")},  // Garden's name; here: threads
