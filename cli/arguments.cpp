@@ -149,6 +149,7 @@ base::Result<Parsed> parse_arguments(
     add_container(app, slots);
     add_image(app, slots);
     add_host(app, slots);
+    add_audit(app, slots);
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
     try {
         app.parse(std::move(arguments));

@@ -32,6 +32,7 @@ struct Slots {
     ImageInspectOptions image_inspect;
     ImageRemoveOptions image_remove;
     DenialsOptions denials;
+    AuditOptions audit;
     Arguments out;
 };
 
@@ -41,6 +42,7 @@ void add_container_evidence(CLI::App& container, Slots& slots);
 void add_processes(CLI::App& app, Slots& slots);
 void add_image(CLI::App& app, Slots& slots);
 void add_host(CLI::App& app, Slots& slots);
+void add_audit(CLI::App& app, Slots& slots);
 
 void add_registry_flags(CLI::App& app, std::string& username, std::string& password_file);
 void add_container_flags(CLI::App& app, RawContainer& raw);

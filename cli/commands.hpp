@@ -25,6 +25,7 @@ base::Result<int> run_command(Context& context, const ImageInspectOptions& optio
 base::Result<int> run_command(Context& context, const ImageRemoveOptions& options);
 base::Result<int> run_command(Context& context, const ImagePruneOptions& options);
 base::Result<int> run_command(Context& context, const DenialsOptions& options);
+base::Result<int> run_command(Context& context, const AuditOptions& options);
 base::Result<int> run_command(Context& context, const DoctorOptions& options);
 base::Result<int> run_command(Context& context, const FeaturesOptions& options);
 

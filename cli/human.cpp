@@ -1,6 +1,7 @@
 #include "cli/human.hpp"
 
 #include "base/fail.hpp"
+#include "cli/characters.hpp"
 
 #include <algorithm>
 #include <array>
@@ -59,50 +60,20 @@ std::size_t display_width(std::string_view text) {
     }));
 }
 
-namespace {
-
-// Bytes of the UTF-8 character at the begin of `text`; 0 when there is none.
-std::size_t character_length(std::string_view text) {
-    const auto byte = [&](std::size_t i) {
-        return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
-    };
-    const auto first = byte(0);
-    if (first < 0x80) return 1;
-    const std::size_t length = first < 0xc2   ? 0
-                               : first < 0xe0 ? 2
-                               : first < 0xf0 ? 3
-                               : first < 0xf5 ? 4
-                                              : 0;
-    for (std::size_t i = 1; i < length; ++i)
-        if ((byte(i) & 0xc0U) != 0x80) return 0;
-    // Longer than need be: how a decoder that is too kind is given a control character.
-    if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90)) return 0;
-    return length;
-}
-
-bool is_control(std::string_view character) {
-    const auto first = static_cast<unsigned char>(character[0]);
-    if (character.size() == 1) return first < 0x20 || first == 0x7f;
-    // C1: U+009B begins a sequence as ESC [ does.
-    return first == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0;
-}
-
-}  // namespace
-
 std::string printable(std::string_view text, std::string_view allowed) {
     std::string out;
     out.reserve(text.size());
     while (!text.empty()) {
-        const auto length = character_length(text);
-        const auto character = text.substr(0, std::max<std::size_t>(length, 1));
-        const bool fine = length > 0 && (!is_control(character) ||
-                                         allowed.find(character) != std::string_view::npos);
+        const auto character = first_character(text);
+        const bool fine =
+                character.valid && (!is_steering(character.code) ||
+                                    allowed.find(character.bytes) != std::string_view::npos);
         if (fine) {
-            out += character;
+            out += character.bytes;
         } else {
             out += '?';
         }
-        text.remove_prefix(character.size());
+        text.remove_prefix(character.bytes.size());
     }
     return out;
 }

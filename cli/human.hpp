@@ -19,7 +19,7 @@ base::Result<std::uint64_t> parse_bytes(std::string_view text, std::string_view 
 // Cells of a terminal, not bytes: continuation bytes of UTF-8 count nothing.
 std::size_t display_width(std::string_view text);
 // Control characters of foreign text must not reach a terminal: they become '?', those of Unicode
-// (C1) and bytes that are no UTF-8 as well. `allowed`: those that may stay.
+// (C1, bidi) and bytes that are no UTF-8 as well. `allowed`: those that may stay.
 std::string printable(std::string_view text, std::string_view allowed = {});
 
 }  // namespace cli

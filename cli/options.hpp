@@ -131,6 +131,17 @@ struct DenialsOptions {
     std::string handle;
 };
 
+struct AuditOptions {
+    enum class Target : std::uint8_t { containers, all, host };
+    Target target = Target::all;
+    std::vector<std::string> handles;
+    std::string format = "text";
+    std::string output;
+    std::string level = "warning";
+    std::vector<std::string> rules;
+    bool failed = false;
+};
+
 struct DoctorOptions {};
 
 struct FeaturesOptions {};
@@ -155,6 +166,7 @@ using Command = std::variant<
         ImageRemoveOptions,
         ImagePruneOptions,
         DenialsOptions,
+        AuditOptions,
         DoctorOptions,
         FeaturesOptions>;
 

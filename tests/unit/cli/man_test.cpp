@@ -68,6 +68,9 @@ const std::vector<Words>& commands() {
             {"image", "inspect"},
             {"image", "remove"},
             {"image", "prune"},
+            {"audit", "container"},
+            {"audit", "all"},
+            {"audit", "host"},
             {"doctor"},
             {"features"}};
     return all;
