@@ -29,6 +29,7 @@ struct Container {
     // Until then only the creating thread touches what follows.
     std::atomic<bool> ready{false};
     std::vector<base::Fd> bind_sources;  // during create only
+    std::string resolv_conf;             // during create only: what a network plugin wants in it
     // False while its shim has not answered since gardend started: it is listed and can be
     // destroyed, other operations say `join_error`. What join() fills in is read after this only.
     std::atomic<bool> joined{true};

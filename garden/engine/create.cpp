@@ -7,6 +7,7 @@
 #include "base/sys/mount.hpp"
 #include "garden/engine/gardener.hpp"
 #include "garden/engine/out_rules.hpp"
+#include "garden/engine/plugins.hpp"
 #include "garden/engine/uuid.hpp"
 #include "garden/plan/plan_json.hpp"
 #include "garden/plan/validate.hpp"
@@ -131,7 +132,11 @@ base::Result<Handle> Gardener::create(
             .uri = spec.image.uri,
             .username = spec.image.username,
             .password = spec.image.password};
-    const auto image = TRY(parts_.images->ensure(request, progress, stopping_));  // names itself
+    const bool by_plugin = image_by_plugin(spec);
+    const ImageSpec requested = by_plugin ? spec.image : ImageSpec{};
+    rootfs::Image image{.reference = spec.image.uri};
+    if (!by_plugin)
+        image = TRY(parts_.images->ensure(request, progress, stopping_));  // names itself
     spec.image.username.clear();
     spec.image.password.clear();
 
@@ -154,7 +159,11 @@ base::Result<Handle> Gardener::create(
     record.image_env = image.config.env;
     record.properties = record.spec.properties;
     std::optional<Seat> seat;
-    auto built = build(container, image, seat);
+    auto built = [&]() -> base::Result<void> {
+        // Only now: the record is what tells a new gardend to take it back.
+        if (by_plugin) TRY(make_image_by_plugin(*container, requested, image));
+        return build(container, image, seat);
+    }();
     container->bind_sources.clear();
     if (!built) {
         // The seat's own parts are in the container from the moment it was taken.
@@ -190,8 +199,9 @@ base::Result<void> Gardener::build(
     // From here on everything is named by the handle or by this record: whoever finds it can take
     // it down.
     TRY(Depot::save(container->bundle, record));
-    if (!record.spec.out_rules.empty())
+    if (!record.spec.out_rules.empty() && record.lease)
         TRY(parts_.network->allow(*record.lease, TRY(parse_out_rules(record.spec.out_rules))));
+    if (network_by_plugin(record.spec)) TRY(connect_by_plugin(*container, *seat));
     auto root = TRY(make_volume(*container, image, *seat));
     TRY(make_group(*container));
     TRY(write_etc_files(*container));
@@ -207,15 +217,17 @@ base::Result<void> Gardener::build(
 base::Result<void> Gardener::take_seat(const ContainerPtr& container, std::optional<Seat>& seat) {
     auto& record = container->record;
     const auto wanted = plan::to_security(record.spec.container_class);
+    // A plugin connects what has nothing but lo.
+    const std::string network = network_plugin_ ? std::string(kNoNetwork) : record.spec.network;
     if (wanted == security::Class::unprivileged) {
-        if (record.spec.network.empty()) seat = pool_->take();
-        if (record.spec.network == kNoNetwork) seat = lone_pool_->take();
+        if (network.empty()) seat = pool_->take();
+        if (network == kNoNetwork) seat = lone_pool_->take();
     }
     if (seat && seat->lost->load()) {
         seats_.release(*seat);
         seat.reset();
     }
-    if (!seat) seat = TRY(seats_.make(wanted, record.spec.network));
+    if (!seat) seat = TRY(seats_.make(wanted, network));
     container->shim = seat->shim;
     record.range_owner = seat->range_owner;
     record.range = seat->range;
@@ -226,7 +238,7 @@ base::Result<void> Gardener::take_seat(const ContainerPtr& container, std::optio
 base::Result<base::Fd> Gardener::make_volume(
         Container& container, const rootfs::Image& image, const Seat& seat) {
     const auto& spec = container.record.spec;
-    TRY(parts_.images->hold(image, container.handle.get()));
+    if (!container.record.image_plugin) TRY(parts_.images->hold(image, container.handle.get()));
     return parts_.volumes
             ->create(
                     {.name = container.handle.get(),
@@ -271,11 +283,13 @@ base::Result<void> Gardener::write_etc_files(Container& container) {
     const auto& record = container.record;
     const auto hostname = plan::hostname_of(container.handle);
     const auto owner = record.range.base;
-    const net::Lease* lease = record.lease ? &*record.lease : nullptr;
+    const auto lease = record.network_plugin ? lease_of_plugin(record.properties) : record.lease;
+    const net::Lease* known = lease ? &*lease : nullptr;
     TRY(Depot::write_file(
-            container.bundle, "hosts", parts_.network->hosts_file(lease, hostname), owner));
-    TRY(Depot::write_file(
-            container.bundle, "resolv.conf", parts_.network->resolv_file(lease), owner));
+            container.bundle, "hosts", parts_.network->hosts_file(known, hostname), owner));
+    const auto resolv = container.resolv_conf.empty() ? parts_.network->resolv_file(known)
+                                                      : std::move(container.resolv_conf);
+    TRY(Depot::write_file(container.bundle, "resolv.conf", resolv, owner));
     return Depot::write_file(container.bundle, "hostname", hostname + "\n", owner);
 }
 

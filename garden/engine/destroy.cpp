@@ -71,8 +71,10 @@ base::Result<void> Gardener::take_down(Container& container) {
     container.processes.end_all(kKilledExitCode);
     const auto& record = container.record;
     if (record.lease) TRY(parts_.network->disconnect(*record.lease, false));
+    TRY(disconnect_by_plugin(record));
     TRY(parts_.volumes->destroy(container.handle.get()));
     TRY(parts_.images->release(container.handle.get()));
+    TRY(drop_image_of_plugin(record));
     release_later(record);
     // Shim, group and descriptors go with the last operation that still holds the container.
     return parts_.depot.remove(container.handle);

@@ -6,6 +6,8 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "garden/cgroup/cgroup.hpp"
+#include "garden/engine/image_plugin.hpp"
+#include "garden/engine/network_plugin.hpp"
 #include "garden/net/network.hpp"
 #include "garden/plan/container_spec.hpp"
 #include "rootfs/images.hpp"
@@ -51,6 +53,8 @@ struct EngineConfig {
     std::string external_ip;
     net::Config network;
     rootfs::ImagesConfig images;
+    NetworkPluginConfig network_plugin;           // instead of `network`
+    ImagePluginConfig image_plugin;               // instead of `images`, but for raw:// directories
     std::string host_network = "/proc/1/ns/net";  // where the kernel sends audit records
     std::string quota_driver = "auto";  // auto, none, xfs, btrfs, loop: rootfs::choose_quota
     std::map<std::string, std::string>

@@ -138,6 +138,17 @@ class Gardener final : public Engine {
             const ContainerSpec& spec, const security::IdRange& range);
     void listen(const ContainerPtr& container);
 
+    // plugins.cpp
+    bool image_by_plugin(const ContainerSpec& spec) const;
+    bool network_by_plugin(const ContainerSpec& spec) const;
+    base::Result<void> make_image_by_plugin(
+            Container& container, ImageSpec requested, rootfs::Image& image);
+    base::Result<void> connect_by_plugin(Container& container, const Seat& seat);
+    base::Result<void> disconnect_by_plugin(const ContainerRecord& record);
+    base::Result<void> drop_image_of_plugin(const ContainerRecord& record);
+    base::Result<void> net_out_by_plugin(
+            Container& container, const std::vector<OutRuleSpec>& rules);
+
     // destroy.cpp
     base::Result<void> take_down(Container& container);
     base::Result<void> end_processes(Container& container);
@@ -192,6 +203,8 @@ class Gardener final : public Engine {
     Filters filters_;
     Registry registry_;
     Seats seats_;
+    std::optional<NetworkPlugin> network_plugin_;
+    std::optional<ImagePlugin> image_plugin_;
     std::counting_semaphore<1024> creating_;
     std::atomic<bool> stopping_{false};
     std::atomic<std::uint64_t> helpers_{1};

@@ -99,6 +99,7 @@ base::Result<void> Gardener::net_out(const Handle& handle, std::vector<OutRuleSp
         before = container->record.spec.out_rules;
         lease = container->record.lease;
     }
+    if (container->record.network_plugin) return net_out_by_plugin(*container, rules);
     if (!lease) {
         return base::fail(Errc::conflict, "net_out: container {} has no network", handle.get());
     }

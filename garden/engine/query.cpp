@@ -3,6 +3,7 @@
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
 #include "garden/engine/gardener.hpp"
+#include "garden/engine/plugins.hpp"
 #include "garden/plan/validate.hpp"
 
 #include <unistd.h>
@@ -82,6 +83,7 @@ base::Result<ContainerInfo> Gardener::info(const Handle& handle) {
         info.container_ipv6 = record.lease->container_ip6;
         info.external_ip = record.lease->external_ip;
     }
+    if (record.network_plugin) describe_plugin_network(record.properties, info);
     return info;
 }
 
@@ -128,9 +130,11 @@ base::Result<ContainerMetrics> Gardener::metrics(const Handle& handle) {
     auto container = TRY(living(handle));
     ContainerMetrics metrics;
     metrics.cgroup = TRY(container->group->metrics());
-    metrics.disk = TRY(parts_.volumes->usage(handle.get()));
-    const std::lock_guard lock(container->mutex);
     const auto& record = container->record;
+    metrics.disk = record.image_plugin && image_plugin_
+                           ? TRY(image_plugin_->usage(handle, is_privileged(record.spec)))
+                           : TRY(parts_.volumes->usage(handle.get()));
+    const std::lock_guard lock(container->mutex);
     if (record.lease) {
         auto counters = parts_.network->counters(*record.lease);
         if (counters) metrics.network = *counters;
@@ -206,12 +210,17 @@ base::Result<void> Gardener::remove_property(const Handle& handle, const std::st
 
 base::Result<Capacity> Gardener::capacity() {
     const auto disk = TRY(parts_.volumes->disk());
-    auto most = parts_.network->capacity();
+    // garden-behaviours C.7: a plugin has room without end, or at least does not tell.
+    auto most = network_plugin_ ? std::numeric_limits<std::uint64_t>::max()
+                                : parts_.network->capacity();
+    // C.8: a plugin that cannot tell is no reason to fail.
+    const auto room = image_plugin_ ? image_plugin_->capacity()
+                                    : base::Result<std::uint64_t>(disk.total_bytes);
     if (parts_.config.max_containers != 0) most = std::min(most, parts_.config.max_containers);
     return Capacity{
             .memory_bytes = page_bytes(_SC_PHYS_PAGES),
             .disk_bytes = disk.total_bytes,
-            .schedulable_disk_bytes = disk.total_bytes,
+            .schedulable_disk_bytes = room ? *room : disk.total_bytes,
             .max_containers = most};
 }
 

@@ -147,6 +147,8 @@ ContainerRecord record_of(const json& value) {
     value.at("range_owner").get_to(record.range_owner);
     value.at("range_base").get_to(record.range.base);
     value.at("range_length").get_to(record.range.length);
+    record.image_plugin = value.value("image_plugin", false);
+    record.network_plugin = value.value("network_plugin", false);
     if (value.contains("lease")) record.lease = lease_of(value.at("lease"));
     value.at("image_reference").get_to(record.image_reference);
     value.at("image_digest").get_to(record.image_digest);
@@ -186,6 +188,8 @@ std::string to_json(const ContainerRecord& record) {
             {"range_owner", record.range_owner},
             {"range_base", record.range.base},
             {"range_length", record.range.length},
+            {"image_plugin", record.image_plugin},
+            {"network_plugin", record.network_plugin},
             {"image_reference", record.image_reference},
             {"image_digest", record.image_digest},
             {"image_env", record.image_env},

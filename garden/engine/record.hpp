@@ -29,6 +29,9 @@ struct ContainerRecord {
     std::string range_owner;  // key of the id range; "" without one
     security::IdRange range{.base = 0, .length = 0};
     std::optional<net::Lease> lease;
+    // Which plugins were asked to make something for it, and have to be told of its end.
+    bool image_plugin = false;
+    bool network_plugin = false;
     std::string image_reference;
     std::string image_digest;
     std::vector<std::string> image_env;

@@ -108,7 +108,11 @@ Gardener::Gardener(Parts parts)
       lone_pool_(
               std::make_unique<WarmPool>(seats_, parts_.config.pool_size, std::string(kNoNetwork))),
       latecomers_(std::make_unique<Latecomers>()),
-      denials_(std::make_unique<Denials>(registry_, cgroup_parent(parts_.config.tag))) {}
+      denials_(std::make_unique<Denials>(registry_, cgroup_parent(parts_.config.tag))) {
+    const auto& config = parts_.config;
+    if (!config.network_plugin.program.empty()) network_plugin_.emplace(config.network_plugin);
+    if (!config.image_plugin.unprivileged.path.empty()) image_plugin_.emplace(config.image_plugin);
+}
 
 Gardener::~Gardener() {
     stopping_ = true;
@@ -123,7 +127,7 @@ Gardener::~Gardener() {
 }
 
 void Gardener::begin() {
-    pool_->start();
+    if (!network_plugin_) pool_->start();  // the other pool fills itself when it is wanted
     denials_->start(parts_.config.host_network);
 }
 

@@ -337,15 +337,9 @@ void declare_ignored(base::config::Schema& schema) {
           "iptables-restore-bin",
           "runtime-plugin",
           "runtime-plugin-extra-arg",
-          "image-plugin",
-          "image-plugin-extra-arg",
-          "privileged-image-plugin",
-          "privileged-image-plugin-extra-arg",
           "port-pool-start",
           "port-pool-size",
           "port-pool-properties-path",
-          "network-plugin",
-          "network-plugin-extra-arg",
           "default-container-blockio-weight",
           "container-io-max-read-bps",
           "container-io-max-write-bps",
@@ -380,6 +374,7 @@ void declare(base::config::Schema& schema, Settings& settings) {
     declare_containers(schema, settings);
     declare_images(schema, settings);
     declare_network(schema, settings);
+    declare_plugins(schema, settings);
     declare_ignored(schema);
     schema.command("server", "Serve the Garden API (what happens without a command, too)");
     schema.command("setup", "Nothing to do: gardend prepares the host when it starts");

@@ -68,6 +68,9 @@ struct Settings {
 
 // Declares every setting; `settings` is filled by schema.load().
 void declare(base::config::Schema& schema, Settings& settings);
+// settings_plugins.cpp
+void declare_plugins(base::config::Schema& schema, Settings& settings);
+base::Result<void> check_plugins(const Settings& settings);
 base::config::Schema::Options schema_options();
 // Checks what belongs together and fills the last part; errors name the flag, its value and the
 // limit.

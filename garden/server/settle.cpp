@@ -167,6 +167,7 @@ base::Result<void> check(const Settings& s) {
 
 base::Result<void> settle(Settings& s) {
     TRY(check(s));
+    TRY(check_plugins(s));
     s.level = TRY(base::log::parse_level(s.log_level).context("--log-level"));
     s.format = TRY(base::log::parse_format(s.log_format).context("--log-format"));
     TRY(settle_endpoints(s));
