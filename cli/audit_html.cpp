@@ -44,6 +44,7 @@ std::string section_anchor(std::size_t subject, const AuditSection& section) {
 // A name may be broken anywhere; a badge and a count may not.
 std::string subject_name(const AuditSubject& subject) {
     if (subject.kind == AuditKind::container) return e(subject.name);
+    if (subject.kind == AuditKind::pair && subject.name == "all") return "all pairs";
     return base::format("{} {}", garden::api::to_string(subject.kind), e(subject.name));
 }
 
@@ -76,13 +77,12 @@ void verdict(
     const auto level = garden::api::to_string(rendering.level);
     out += base::format(
             "<header class=\"{}\">\n<p class=\"kind\">Security audit</p>\n<h1><span class=\"sign\" "
-            "aria-hidden=\"true\">{}</span> {}</h1>\n<p>{} at level <b>{}</b> or worse, in {} and "
+            "aria-hidden=\"true\">{}</span> {}</h1>\n<p>At level <b>{}</b> or worse, by {} of "
             "{}.</p>\n",
             good ? "good" : "bad", good ? "✓" : "✕",
-            good ? "No finding" : counted(sum.findings, "finding", "findings"),
-            good ? "Nothing" : "Of what was checked, so much is", level,
-            counted(report.subjects.size(), "subject", "subjects"),
-            counted(sum.total(), "check", "checks"));
+            good ? "No finding" : counted(sum.findings, "finding", "findings"), level,
+            counted(sum.total(), "check", "checks"),
+            counted(report.subjects.size(), "subject", "subjects"));
     out += "<ul class=\"tiles\">\n";
     for (const auto state : audit_states()) out += tile(state, sum);
     out += "</ul>\n<dl class=\"facts\">\n";
@@ -135,8 +135,10 @@ void to_do(std::string& out, const AuditReport& report) {
            "class=\"todo\">\n";
     for (const auto& task : all) {
         out += base::format(
-                "<li class=\"{}\"><p>{} <b class=\"rule\">{}</b> {}</p>", mark_of(task.state).name,
-                badge(task.state), e(task.check->rule), e(task.check->title));
+                "<li class=\"{}\"><p>{} <b class=\"rule\">{}</b> <span class=\"must\">must "
+                "hold:</span> {}</p>",
+                mark_of(task.state).name, badge(task.state), e(task.check->rule),
+                e(task.check->title));
         if (!task.check->remedy.empty())
             out += base::format("<p class=\"remedy\">{}</p>", e(task.check->remedy));
         out += "<p class=\"where\">";
@@ -212,10 +214,12 @@ void matrix(std::string& out, const AuditReport& report, const AuditRendering& r
 
 // --- the evidence -------------------------------------------------------------------------------
 
+// Titles are true when a check passes, so those of the others begin with what is asked.
 void open_check(std::string& out, const AuditCheck& check) {
     const auto state = state_of(check);
     out += base::format(
-            "<article class=\"check {}\">\n<h4>{} <b class=\"rule\">{}</b> {}</h4>\n<dl>\n",
+            "<article class=\"check {}\">\n<h4>{} <b class=\"rule\">{}</b> <span "
+            "class=\"must\">must hold:</span> {}</h4>\n<dl>\n",
             mark_of(state).name, badge(state), e(check.rule), e(check.title));
     const auto field = [&](std::string_view label, std::string_view text, bool evidence) {
         if (text.empty()) return;

@@ -65,6 +65,7 @@ header h1 { font-size: 2rem; line-height: 1.25; }
 
 .todo li { background: var(--card); border: 1px solid var(--line); border-left: .3rem solid var(--on);
   border-radius: .4rem; padding: .6rem .9rem; margin-bottom: .5rem; overflow-wrap: anywhere; }
+.must { color: var(--dim); }
 .remedy { margin-top: .2rem; } .where { color: var(--dim); font-size: .9rem; margin-top: .2rem; }
 
 .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: .6rem; }

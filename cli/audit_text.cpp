@@ -146,13 +146,14 @@ void field(Page& page, std::string_view label, std::string_view text) {
     page.paragraph(page.painted(head, "2"), head.size(), text);
 }
 
+// Titles are true when a check passes, so those of the others begin with what is asked.
 void open_check(Page& page, const AuditCheck& check) {
     const auto state = state_of(check);
     const auto label = base::format("{:<7}", label_of(state));
     const auto rule = safe(check.rule);
     page.paragraph(
             "    " + page.painted(label, paint_of(state)) + " " + page.painted(rule, "1") + "  ",
-            4 + label.size() + 1 + display_width(rule) + 2, safe(check.title));
+            4 + label.size() + 1 + display_width(rule) + 2, "must hold: " + safe(check.title));
     field(page, "check", safe(check.check));
     field(page, "observed", safe(check.observed));
     field(page, "expected", safe(check.expected));
