@@ -1,5 +1,6 @@
-// The implementation of network.hpp. Its methods are in network.cpp (leases, links, rules) and
-// network_evidence.cpp (counters, the log, repair). Used by these alone.
+// The implementation of network.hpp. Its methods are in network.cpp (leases, what exists),
+// connect.cpp (links), network_rules.cpp (security groups, ports) and network_evidence.cpp
+// (counters, the log, repair). Used by these alone.
 #pragma once
 
 #include "garden/net/evidence_log.hpp"
@@ -8,12 +9,13 @@
 #include "garden/net/network.hpp"
 #include "garden/net/parsed_lease.hpp"
 #include "garden/net/pool.hpp"
+#include "garden/net/port_pool.hpp"
 #include "garden/net/table.hpp"
 #include "garden/net/watcher.hpp"
 
-#include <linux/netlink.h>
-
+#include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -30,13 +32,17 @@
 
 namespace garden::net {
 
+inline constexpr int kLoopback = 1;  // the index of lo in every namespace
+inline constexpr std::array kGone = {ENODEV, ENOENT, ESRCH, EADDRNOTAVAIL};
+
 class BuiltIn final : public Network {
   public:
-    BuiltIn(Config config, HostPolicy policy, Pool pool, std::uint16_t mtu)
+    BuiltIn(Config config, HostPolicy policy, Pool pool, PortPool ports, std::uint16_t mtu)
         : config_(std::move(config)),
           policy_(std::move(policy)),
           mtu_(mtu),
-          pool_(std::move(pool)) {
+          pool_(std::move(pool)),
+          ports_(std::move(ports)) {
         // Unique across restarts as long as fewer than a million leases are made per second.
         const auto now = std::chrono::system_clock::now().time_since_epoch();
         next_id_ = static_cast<std::uint64_t>(
@@ -62,6 +68,10 @@ class BuiltIn final : public Network {
     // Once, before anything else: the log and the watch on the rules.
     base::Result<void> begin_watch();
 
+    base::Result<PortMapping> reserve_port(
+            const Lease& lease, std::uint32_t host_port, std::uint32_t container_port) override;
+    void release_port(const Lease& lease, const PortMapping& mapping) override;
+    base::Result<void> map_ports(const Lease& lease) override;
     base::Result<void> isolate(base::FdRef network_namespace) override;
 
     std::string hosts_file(const Lease* lease, std::string_view hostname) const override {
@@ -96,6 +106,7 @@ class BuiltIn final : public Network {
             const Lease& lease, const ParsedLease& parsed, base::FdRef network_namespace);
     base::Result<void> remove_rules(const Binding& binding);
     base::Result<void> remove_everything(std::string_view id);
+    void keep_port_order();
 
     // network_evidence.cpp: what is in force, in memory and in the kernel.
     struct Applied {
@@ -106,6 +117,7 @@ class BuiltIn final : public Network {
     Binding binding_of(const ParsedLease& parsed) const;
     void note_applied(const Binding& binding);
     void note_removed(std::string_view id);
+    void note_binding(const Binding& binding);                                    // its rules stay
     std::size_t note_rules(std::string_view id, std::span<const OutRule> rules);  // how many before
     void forget_rules(std::string_view id, std::size_t keep);
     // Changes the rules of one container, in the memory first. When something of the table is not
@@ -120,6 +132,8 @@ class BuiltIn final : public Network {
     const std::uint16_t mtu_;
     mutable std::mutex mutex_;  // pool_, and what says so
     Pool pool_;
+    std::mutex ports_mutex_;  // ports_ and their file
+    PortPool ports_;
     std::mutex bridges_;  // a bridge appears with its first and goes with its last container
     std::atomic<std::uint64_t> next_id_{0};
     SocketPool netfilter_{NETLINK_NETFILTER};

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstring>
+#include <type_traits>
 
 namespace garden::net {
 
@@ -58,21 +60,51 @@ bool only_own_resolver(std::string_view host_text) {
 
 }  // namespace
 
-std::string detect_external_ip() {
-    base::Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(9);
-    to.sin_addr.s_addr =
-            htonl(0x01020304);  // nothing is sent: connecting a UDP socket only asks for the route
-    sockaddr_in own{};
+namespace {
+
+// The own address towards `to`, "" without a route. Nothing is sent: connecting a UDP socket only
+// asks for the route.
+template <class SocketAddress>
+std::string address_towards(const SocketAddress& to) {
+    constexpr bool kV6 = std::is_same_v<SocketAddress, sockaddr_in6>;
+    base::Fd socket(::socket(kV6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    SocketAddress own{};
     socklen_t length = sizeof own;
     if (!socket ||
         ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0 ||
         ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &length) != 0) {
-        return "127.0.0.1";
+        return "";
     }
-    return to_string(address4(ntohl(own.sin_addr.s_addr)));
+    Address address;
+    if constexpr (kV6) {
+        address.length = 16;
+        std::memcpy(address.bytes.data(), &own.sin6_addr, 16);
+    } else {
+        std::memcpy(address.bytes.data(), &own.sin_addr, 4);
+    }
+    return to_string(address);
+}
+
+constexpr std::uint16_t kAnyPort = 9;
+
+}  // namespace
+
+std::string detect_external_ip() {
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(kAnyPort);
+    to.sin_addr.s_addr = htonl(0x01020304);
+    const std::string own = address_towards(to);
+    return own.empty() ? "127.0.0.1" : own;
+}
+
+std::string detect_external_ip6() {
+    sockaddr_in6 to{};
+    to.sin6_family = AF_INET6;
+    to.sin6_port = htons(kAnyPort);
+    to.sin6_addr.s6_addr[0] = 0x20;  // 2000::1: a global address, whoever it is
+    to.sin6_addr.s6_addr[15] = 1;
+    return address_towards(to);
 }
 
 base::Result<std::uint16_t> detect_mtu(Netlink& route, const std::string& external_ip) {

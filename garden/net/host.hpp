@@ -17,6 +17,7 @@ namespace garden::net {
 // The local address that the kernel would use towards the outside; 127.0.0.1 on a host without a
 // route.
 std::string detect_external_ip();
+std::string detect_external_ip6();  // "" without a route
 // MTU of the interface that owns `external_ip`, at most 1500.
 base::Result<std::uint16_t> detect_mtu(Netlink& route, const std::string& external_ip);
 // ip_forward, and with IPv6 its forwarding; interfaces that learn routes from advertisements keep

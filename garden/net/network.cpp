@@ -1,19 +1,16 @@
-// The implementation of network.hpp: leases in memory, links by rtnetlink, rules by nf_tables.
+// Network::start, leases, and what exists on the host.
 #include "garden/net/network.hpp"
 
 #include "base/fail.hpp"
-#include "base/rollback.hpp"
+#include "base/sys/file.hpp"
 #include "garden/net/built_in.hpp"
-#include "garden/net/host.hpp"
 #include "garden/net/links.hpp"
-#include "garden/net/namespace.hpp"
 #include "garden/net/policy.hpp"
 #include "garden/net/table.hpp"
 
 #include <linux/netlink.h>
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <utility>
 
@@ -24,9 +21,7 @@ using base::Result;
 
 namespace {
 
-constexpr int kLoopback = 1;  // the index of lo in every namespace
 constexpr std::uint16_t kMinMtu = 576, kMinMtu6 = 1280;
-constexpr std::array kGone = {ENODEV, ENOENT, ESRCH, EADDRNOTAVAIL};
 
 }  // namespace
 
@@ -77,245 +72,30 @@ Result<Lease> BuiltIn::lease(std::string_view request) {
 Result<void> BuiltIn::adopt(const Lease& lease) {
     const ParsedLease parsed = TRY(parse_lease(lease, config_.tag));
     note_applied(binding_of(parsed));
-    const std::lock_guard lock(mutex_);
-    return pool_.adopt(parsed.placement);
+    {
+        const std::lock_guard lock(mutex_);
+        TRY(pool_.adopt(parsed.placement));
+    }
+    if (lease.ports.empty()) return base::ok;
+    {
+        const std::lock_guard lock(ports_mutex_);
+        for (const PortMapping& mapping : lease.ports)
+            TRY(ports_.adopt(mapping.host_port, lease.id));
+    }
+    // The record comes before the kernel: a killed run may have written a port down and no more.
+    return map_ports(lease);
 }
 
 void BuiltIn::release(const Lease& lease) {
     const auto parsed = parse_lease(lease, config_.tag);
     if (!parsed) return;  // never handed out by us
+    for (const PortMapping& mapping : lease.ports) release_port(lease, mapping);
     const std::lock_guard bridges(bridges_);
     {
         const std::lock_guard lock(mutex_);
         pool_.give(parsed->placement);
     }
     if (parsed->placement.shared) drop_bridge_if_unused(*parsed, false);
-}
-
-Result<int> BuiltIn::ensure_bridge(Netlink& route, const Lease& lease, const Placement& placement) {
-    if (auto index = route.interface_index(lease.bridge.c_str())) return index;
-    Messages create;
-    add_bridge(
-            create, {.name = lease.bridge,
-                     .mac = gateway_mac(placement.gateway),
-                     .mtu = lease.mtu,
-                     .group = interface_group(config_.tag)});
-    TRY(route.transact(create));
-    const int index = TRY(route.interface_index(lease.bridge.c_str()));
-    Messages configure;
-    set_up(configure, index, End::host);
-    add_address(configure, index, placement.gateway, placement.subnet.prefix);
-    auto configured = route.transact(configure);
-    if (!configured) {
-        Messages undo;
-        delete_link(undo, index);
-        (void)route.transact(undo);
-        return std::move(configured).error();
-    }
-    return index;
-}
-
-// Holds bridges_. `except_self`: the lease of `parsed` is still counted in the pool.
-void BuiltIn::drop_bridge_if_unused(const ParsedLease& parsed, bool except_self) {
-    {
-        const std::lock_guard lock(mutex_);
-        if (pool_.users(parsed.placement.subnet) > (except_self ? 1U : 0U)) return;
-    }
-    auto route = Netlink::open(NETLINK_ROUTE);
-    if (!route) return;
-    auto index = route->interface_index(
-            bridge_interface(config_.tag, parsed.placement.subnet.network).c_str());
-    if (!index) return;
-    Messages remove;
-    delete_link(remove, *index);
-    (void)route->transact(remove, kGone);  // doctor finds what stays
-}
-
-Result<void> BuiltIn::set_host_end(
-        Netlink& route, const Lease& lease, const ParsedLease& parsed, int link) {
-    Messages messages;
-    int owner = link;
-    if (parsed.placement.shared) {
-        owner = TRY(ensure_bridge(route, lease, parsed.placement));
-        set_port(messages, link, owner, config_.isolate_shared_subnets);
-        set_up(messages, link, End::host);
-    } else {
-        set_up(messages, link, End::host);
-        // gateway peer container: the address and the only route in one; nothing else of the /30
-        // exists on the host.
-        add_address(messages, link, parsed.placement.gateway, 32, parsed.placement.container);
-        add_neighbour(messages, link, parsed.placement.container, parsed.binding.mac);
-    }
-    if (parsed.binding.address6) {
-        add_address(messages, owner, *parsed.gateway6, 128);
-        add_route(messages, owner, *parsed.binding.address6, 128);
-        // The bridge has no link-local address to ask from when it forwards, so the answer is there
-        // beforehand.
-        add_neighbour(messages, owner, *parsed.binding.address6, parsed.binding.mac);
-    }
-    return route.transact(messages);
-}
-
-namespace {
-
-// The socket keeps the namespace it was opened in; the thread returns at once.
-Result<Netlink> open_inside(base::FdRef network_namespace, bool v6) {
-    const auto inside = TRY(InNamespace::enter(network_namespace));
-    if (!v6) TRY(disable_ipv6());  // NET-08
-    return Netlink::open(NETLINK_ROUTE);
-}
-
-}  // namespace
-
-Result<void> BuiltIn::set_container_end(
-        const Lease& lease, const ParsedLease& parsed, base::FdRef network_namespace) {
-    Netlink route = TRY(open_inside(network_namespace, parsed.binding.address6.has_value()));
-    const int link = TRY(route.interface_index(container_interface(config_.tag, lease.id).c_str()));
-    const Mac gateway = gateway_mac(parsed.placement.gateway);
-    Messages messages;
-    set_up(messages, kLoopback, End::container);
-    set_up(messages, link, End::container);
-    add_address(messages, link, parsed.placement.container, lease.prefix);
-    add_default_route(messages, link, parsed.placement.gateway);
-    add_neighbour(messages, link, parsed.placement.gateway, gateway);
-    if (parsed.binding.address6) {
-        add_address(messages, link, *parsed.binding.address6, lease.prefix6);
-        add_default_route(messages, link, *parsed.gateway6);
-        add_neighbour(messages, link, *parsed.gateway6, gateway);
-    }
-    return route.transact(messages);
-}
-
-Result<void> BuiltIn::connect(const Lease& lease, base::FdRef network_namespace) {
-    const ParsedLease parsed = TRY(parse_lease(lease, config_.tag));
-    Netlink route = TRY(Netlink::open(NETLINK_ROUTE));
-    base::Rollback undo;
-    undo.add([&] { (void)remove_everything(lease.id); });
-
-    Messages create;
-    add_veth(
-            create, {.host_name = parsed.binding.host_interface,
-                     .peer_name = container_interface(config_.tag, lease.id),
-                     .host_mac = gateway_mac(parsed.placement.gateway),
-                     .peer_mac = parsed.binding.mac,
-                     .mtu = lease.mtu,
-                     .group = interface_group(config_.tag),
-                     .peer_namespace = network_namespace});
-    TRY(route.transact(create));
-    const int link = TRY(route.interface_index(parsed.binding.host_interface.c_str()));
-
-    // Rules come before the first end goes up: no packet passes without them.
-    Batch batch(table_name(config_.tag));
-    const Binding binding = binding_of(parsed);
-    put_container(batch, binding);
-    TRY(commit(batch, [&] { note_applied(binding); }));
-    {
-        std::unique_lock bridges(bridges_, std::defer_lock);
-        if (parsed.placement.shared) bridges.lock();
-        TRY(set_host_end(route, lease, parsed, link));
-    }
-    TRY(set_container_end(lease, parsed, network_namespace));
-    undo.commit();
-    return base::ok;
-}
-
-Result<void> BuiltIn::allow(const Lease& lease, std::span<const OutRule> rules) {
-    if (!is_lease_id(lease.id))
-        return base::fail(Errc::invalid, "network lease id '{}' is malformed", lease.id);
-    std::size_t total = 0;
-    for (const OutRule& rule : rules) total += compiled_size(rule);
-    if (total > kMaxCompiledRules) {
-        return base::fail(
-                Errc::invalid, "security group: {} rules for the kernel, at most {}", total,
-                kMaxCompiledRules);
-    }
-    if (total == 0) return base::ok;
-    Batch batch(table_name(config_.tag));
-    put_out_rules(batch, lease.id, log_group(config_.tag), rules);
-    std::size_t before = 0;
-    auto allowed = commit(batch, [&] { before = note_rules(lease.id, rules); });
-    if (!allowed) forget_rules(lease.id, before);
-    return allowed;
-}
-
-Result<void> BuiltIn::isolate(base::FdRef network_namespace) {
-    Netlink route = TRY(open_inside(network_namespace, !config_.pool6.empty()));
-    Messages messages;
-    set_up(messages, kLoopback, End::container);
-    return route.transact(messages);
-}
-
-// The usual batch knows what to remove without asking; when something of it is missing, we look
-// what is there.
-Result<void> BuiltIn::remove_rules(const Binding& binding) {
-    const std::shared_lock whole(whole_table_);
-    note_removed(binding.id);
-    auto borrowed = TRY(netfilter_.take());
-    Netlink& netfilter = *borrowed;
-    Batch batch(table_name(config_.tag));
-    remove_container(batch, binding);
-    auto removed = batch.commit(netfilter);
-    if (removed || removed.error().sys != ENOENT) return removed;
-    const Remains remains =
-            TRY(find_remains(netfilter, config_.tag, binding.id, addresses_of(binding)));
-    if (remains.empty()) return base::ok;
-    Batch rest(table_name(config_.tag));
-    remove_remains(rest, remains);
-    return rest.commit(netfilter);
-}
-
-Result<void> BuiltIn::remove_everything(std::string_view id) {
-    {
-        const std::shared_lock whole(whole_table_);
-        note_removed(id);
-        auto borrowed = TRY(netfilter_.take());
-        Netlink& netfilter = *borrowed;
-        const Remains remains = TRY(find_remains(netfilter, config_.tag, id));
-        if (!remains.empty()) {
-            Batch batch(table_name(config_.tag));
-            remove_remains(batch, remains);
-            TRY(batch.commit(netfilter));
-        }
-    }
-    Netlink route = TRY(Netlink::open(NETLINK_ROUTE));
-    auto index = route.interface_index(host_interface(config_.tag, id).c_str());
-    if (!index)
-        return index.error().kind == Errc::not_found ? Result<void>()
-                                                     : Result<void>(std::move(index).error());
-    Messages remove;
-    delete_link(remove, *index);
-    return route.transact(remove, kGone);
-}
-
-Result<void> BuiltIn::disconnect(const Lease& lease, bool namespace_gone) {
-    const ParsedLease parsed = TRY(parse_lease(lease, config_.tag));
-    TRY(remove_rules(parsed.binding));
-    const bool bridged_v6 = parsed.placement.shared && parsed.binding.address6.has_value();
-    if (!namespace_gone && !parsed.placement.shared) return base::ok;
-
-    Netlink route = TRY(Netlink::open(NETLINK_ROUTE));
-    if (bridged_v6) {
-        // On a bridge they do not go with the veth.
-        if (auto bridge = route.interface_index(lease.bridge.c_str())) {
-            Messages messages;
-            delete_neighbour(messages, *bridge, *parsed.binding.address6);
-            delete_route(messages, *bridge, *parsed.binding.address6, 128);
-            delete_address(messages, *bridge, *parsed.gateway6, 128);
-            TRY(route.transact(messages, kGone));
-        }
-    }
-    if (namespace_gone) {
-        if (auto index = route.interface_index(parsed.binding.host_interface.c_str())) {
-            Messages messages;
-            delete_link(messages, *index);
-            TRY(route.transact(messages, kGone));
-        }
-    }
-    if (parsed.placement.shared) {
-        const std::lock_guard bridges(bridges_);
-        drop_bridge_if_unused(parsed, true);
-    }
-    return base::ok;
 }
 
 Result<Counters> BuiltIn::counters(const Lease& lease) {
@@ -395,13 +175,19 @@ Result<std::unique_ptr<Network>> Network::start(Config config) {
                 config.tag.substr(0, 32), kMaxTagLength);
     }
     Pool pool = TRY(Pool::make(config.pool, config.pool6));
-    const HostPolicy policy = TRY(make_policy(config));
     const bool v6 = !config.pool6.empty();
     const std::uint16_t least = v6 ? kMinMtu6 : kMinMtu;
     if (config.mtu != 0 && (config.mtu < least || config.mtu > 1500)) {
         return base::fail(Errc::invalid, "mtu {}: from {} to 1500, or 0", config.mtu, least);
     }
     if (config.external_ip.empty()) config.external_ip = detect_external_ip();
+    if (v6 && config.external_ip6.empty()) config.external_ip6 = detect_external_ip6();
+    HostPolicy policy = TRY(make_policy(config));
+    PortPool ports = TRY(PortPool::make(config.port_pool_start, config.port_pool_size));
+    if (!config.port_file.empty()) {
+        // Without it (the first start, or a host that was switched off) the order begins anew.
+        if (const auto order = base::sys::read_host_file(config.port_file)) ports.restore(*order);
+    }
     Netlink route = TRY(Netlink::open(NETLINK_ROUTE));
     const std::uint16_t detected = TRY(detect_mtu(route, config.external_ip));
     const std::uint16_t mtu = config.mtu != 0 ? config.mtu : std::max(detected, least);
@@ -411,7 +197,8 @@ Result<std::unique_ptr<Network>> Network::start(Config config) {
     Batch batch(table_name(config.tag));
     put_host_policy(batch, policy);
     TRY(batch.commit(netfilter).context("start the network"));
-    auto network = std::make_unique<BuiltIn>(std::move(config), policy, std::move(pool), mtu);
+    auto network = std::make_unique<BuiltIn>(
+            std::move(config), std::move(policy), std::move(pool), std::move(ports), mtu);
     TRY(network->begin_watch());
     return std::unique_ptr<Network>(std::move(network));
 }

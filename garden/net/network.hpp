@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "garden/net/evidence.hpp"
 #include "garden/net/out_rules.hpp"
+#include "garden/net/port_mapping.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -25,8 +26,17 @@ struct Config {
     std::string tag;    // at most two characters, in every interface and table name
     std::vector<std::string> deny_networks;  // CIDR; refused unless a rule allows
     bool allow_host_access = false;
-    std::string external_ip;  // "" = detected
-    std::uint16_t mtu = 0;    // 0 = of the interface that owns external_ip, at most 1500
+    std::string external_ip;                // "" = detected
+    std::string external_ip6;               // "" = detected when there is a pool6
+    std::uint32_t port_pool_start = 61001;  // NetIn takes its ports from here
+    std::uint32_t port_pool_size = 4534;
+    std::string port_file;     // keeps the order of the port pool over a restart; "" = nothing does
+    bool egress_deny = false;  // NET-06: containers reach only what their rules allow
+    // NET-11, of each container; 0 = no limit.
+    std::uint32_t max_connections = 8192;
+    std::uint32_t new_connections = 500;  // per second
+    std::uint32_t new_connections_burst = 1000;
+    std::uint16_t mtu = 0;  // 0 = of the interface that owns external_ip, at most 1500
     std::vector<std::string> dns_servers;
     std::vector<std::string> additional_dns_servers;
     std::vector<std::string> additional_host_entries;
@@ -52,6 +62,7 @@ struct Lease {
     std::string bridge;  // "" = routed; set when containers share a requested subnet
     std::string external_ip;
     std::uint16_t mtu = 1500;
+    std::vector<PortMapping> ports;  // in the order they were asked for
 };
 
 struct Counters {
@@ -79,6 +90,14 @@ class Network {
     // Lets a connected container out, besides what the policy of the host allows: all or none of
     // the rules, at once. More than kMaxCompiledRules is Errc::invalid.
     virtual base::Result<void> allow(const Lease& lease, std::span<const OutRule> rules) = 0;
+    // Keeps a port of the external address for the container; 0 as `host_port` takes the next of
+    // the pool, 0 as `container_port` means the same number. It leads nowhere until map_ports.
+    // Errc::conflict when a container or a service of the host has it.
+    virtual base::Result<PortMapping> reserve_port(
+            const Lease& lease, std::uint32_t host_port, std::uint32_t container_port) = 0;
+    virtual void release_port(const Lease& lease, const PortMapping& mapping) = 0;
+    // Lets the ports of `lease` lead to its container, all or none; those that do already stay.
+    virtual base::Result<void> map_ports(const Lease& lease) = 0;
     // Instead of connect, for a container that has no lease: lo and nothing else.
     virtual base::Result<void> isolate(base::FdRef network_namespace) = 0;
     // Removes rules and map elements; the kernel takes the veth with the namespace (budgets: never

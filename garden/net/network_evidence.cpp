@@ -67,6 +67,12 @@ void BuiltIn::note_applied(const Binding& binding) {
     applied_.insert_or_assign(binding.id, Applied{.binding = binding, .rules = {}});
 }
 
+void BuiltIn::note_binding(const Binding& binding) {
+    const std::lock_guard lock(mutex_);
+    const auto found = applied_.find(binding.id);
+    if (found != applied_.end()) found->second.binding = binding;
+}
+
 void BuiltIn::note_removed(std::string_view id) {
     log_.remove(std::string(id));
     const std::lock_guard lock(mutex_);

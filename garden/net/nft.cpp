@@ -9,6 +9,7 @@ extern "C" {
 #include <libnftnl/rule.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
+#include <libnftnl/udata.h>
 }
 
 #include <algorithm>
@@ -67,6 +68,30 @@ void name_set(Set& object, const std::string& table, const std::string& set) {
     nftnl_set_set_str(object.value, NFTNL_SET_NAME, set.c_str());
 }
 
+// As nft writes and prints it.
+void put_comment(nftnl_set_elem* object, const std::string& comment) {
+    nftnl_udata_buf* buffer = nftnl_udata_buf_alloc(NFTNL_UDATA_COMMENT_MAXLEN);
+    if (buffer == nullptr) base::panic("out of memory");
+    (void)nftnl_udata_put_strz(buffer, NFTNL_UDATA_SET_ELEM_COMMENT, comment.c_str());
+    nftnl_set_elem_set(
+            object, NFTNL_SET_ELEM_USERDATA, nftnl_udata_buf_data(buffer),
+            nftnl_udata_buf_len(buffer));
+    nftnl_udata_buf_free(buffer);
+}
+
+std::string comment_of(nftnl_set_elem* element) {
+    std::uint32_t length = 0;
+    const auto* data = static_cast<const char*>(
+            nftnl_set_elem_is_set(element, NFTNL_SET_ELEM_USERDATA)
+                    ? nftnl_set_elem_get(element, NFTNL_SET_ELEM_USERDATA, &length)
+                    : nullptr);
+    // Type, length, text and its end: only what we wrote ourselves is read.
+    constexpr std::uint32_t kHead = 2;
+    if (data == nullptr || length <= kHead || data[0] != NFTNL_UDATA_SET_ELEM_COMMENT) return "";
+    const std::string_view text(data + kHead, length - kHead);
+    return std::string(text.substr(0, text.find('\0')));
+}
+
 void add_element(Set& set, const Element& element) {
     nftnl_set_elem* object = nftnl_set_elem_alloc();
     if (object == nullptr) base::panic("out of memory");
@@ -79,6 +104,12 @@ void add_element(Set& set, const Element& element) {
                 object, NFTNL_SET_ELEM_VERDICT, static_cast<std::uint32_t>(NFT_GOTO));
         nftnl_set_elem_set_str(object, NFTNL_SET_ELEM_CHAIN, element.go_to.c_str());
     }
+    if (!element.data.empty()) {
+        nftnl_set_elem_set(
+                object, NFTNL_SET_ELEM_DATA, element.data.data(),
+                static_cast<std::uint32_t>(element.data.size()));
+    }
+    if (!element.comment.empty()) put_comment(object, element.comment);
     nftnl_set_elem_add(set.value, object);
 }
 
@@ -175,13 +206,21 @@ void Batch::add_set(const SetSpec& set) {
     nftnl_set_set_u32(object.value, NFTNL_SET_KEY_TYPE, set.key_type);
     nftnl_set_set_u32(object.value, NFTNL_SET_KEY_LEN, set.key_length);
     nftnl_set_set_u32(
-            object.value, NFTNL_SET_FLAGS, set.flags | (set.verdicts ? unsigned{NFT_SET_MAP} : 0U));
+            object.value, NFTNL_SET_FLAGS,
+            set.flags | (set.verdicts || set.data_length != 0 ? unsigned{NFT_SET_MAP} : 0U) |
+                    (set.timeout_ms != 0 ? unsigned{NFT_SET_TIMEOUT} : 0U));
     if (set.verdicts) {
         nftnl_set_set_u32(object.value, NFTNL_SET_DATA_TYPE, kVerdictType);
         nftnl_set_set_u32(object.value, NFTNL_SET_DATA_LEN, 16);
+    } else if (set.data_length != 0) {
+        nftnl_set_set_u32(object.value, NFTNL_SET_DATA_TYPE, set.data_type);
+        nftnl_set_set_u32(object.value, NFTNL_SET_DATA_LEN, set.data_length);
     }
+    if (set.capacity != 0) nftnl_set_set_u32(object.value, NFTNL_SET_DESC_SIZE, set.capacity);
+    if (set.timeout_ms != 0) nftnl_set_set_u64(object.value, NFTNL_SET_TIMEOUT, set.timeout_ms);
     add_each(object, set.each);
-    content_.sets.try_emplace({family_, set.name});
+    // What the packets themselves put there is nothing to compare.
+    if ((set.flags & NFT_SET_EVAL) == 0) content_.sets.try_emplace({family_, set.name});
     add("create a rule set", NFT_MSG_NEWSET, NLM_F_CREATE,
         [&](nlmsghdr* header) { nftnl_set_nlmsg_build_payload(header, object.value); });
 }
@@ -310,6 +349,7 @@ base::Result<std::vector<Element>> list_elements(
                                         ? nftnl_set_elem_get_str(element, NFTNL_SET_ELEM_CHAIN)
                                         : nullptr;
             if (chain != nullptr) copy.go_to = chain;
+            copy.comment = comment_of(element);
             elements.push_back(std::move(copy));
         }
         nftnl_set_elems_iter_destroy(iterator);

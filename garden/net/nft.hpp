@@ -60,6 +60,15 @@ class Rule {
             std::uint32_t mask, std::uint32_t value);  // network order: address & mask == value
     Rule& in_set(std::string_view set);  // continues when register 1 (and after) is an element
     Rule& verdict_map(std::string_view map);
+    // Continues when register 1 (and after) is a key of the map; its data is in register 1 then.
+    Rule& data_map(std::string_view map);
+    Rule& conntrack(unsigned key, unsigned direction, unsigned to = NFT_REG_1);  // IP_CT_DIR_*
+    Rule& destination_nat(bool v6);  // to the address in register 1 and the port behind it
+    // Continue for what is over: of bytes at all, or of each key in register 1. A burst of `burst`
+    // goes through beside what a second may have.
+    Rule& bytes_over(std::uint64_t per_second, std::uint32_t burst);
+    Rule& packets_over(std::string_view set, std::uint64_t per_second, std::uint32_t burst);
+    Rule& connections_over(std::string_view set, std::uint32_t count);
     Rule& counter();
     Rule& limit(std::uint64_t per_second, std::uint32_t burst);  // continues while below
     Rule& comment(
@@ -90,6 +99,7 @@ class Rule {
     Rule& compare(unsigned operation, std::span<const std::uint8_t> data, unsigned from);
     Rule& mask(std::uint32_t bits);
     Rule& verdict(int code, std::string_view chain);
+    Rule& for_each_key(std::string_view set, unsigned operation, nftnl_expr* inner);
 
     std::unique_ptr<nftnl_rule, Free> rule_;
 };
@@ -107,7 +117,11 @@ struct SetSpec {
     unsigned key_type = 0;  // nft's datatype numbers, so that `nft list` prints well
     unsigned key_length = 0;
     bool verdicts = false;
-    unsigned id = 0;  // unique in the batch
+    unsigned id = 0;         // unique in the batch
+    unsigned data_type = 0;  // of a map that has no verdicts
+    unsigned data_length = 0;
+    std::uint32_t capacity = 0;    // 0: no limit
+    std::uint64_t timeout_ms = 0;  // of elements that nobody asked for since
     // What every element gets of its own; a lookup that finds the element runs it.
     enum class Each : std::uint8_t { nothing, counter, limit } each = Each::nothing;
 };
@@ -118,8 +132,10 @@ inline constexpr std::uint32_t kLogBurst = 50;
 
 struct Element {
     std::vector<std::uint8_t> key;
-    unsigned flags = 0;  // NFT_SET_ELEM_INTERVAL_END
-    std::string go_to;   // of a verdict map
+    unsigned flags = 0;              // NFT_SET_ELEM_INTERVAL_END
+    std::string go_to;               // of a verdict map
+    std::vector<std::uint8_t> data;  // of another map
+    std::string comment;             // a lease id: whose it is (NET-16)
 };
 
 // Where a table hooks in: IPv4 and IPv6 packets on their way through the host, or all frames of one

@@ -151,6 +151,76 @@ Rule& Rule::verdict_map(std::string_view map) {
     return *this;
 }
 
+Rule& Rule::data_map(std::string_view map) {
+    nftnl_expr* e = expression("lookup");
+    set_u32(e, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
+    set_u32(e, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_1);
+    set_text(e, NFTNL_EXPR_LOOKUP_SET, map);
+    return *this;
+}
+
+Rule& Rule::conntrack(unsigned key, unsigned direction, unsigned to) {
+    nftnl_expr* e = expression("ct");
+    set_u32(e, NFTNL_EXPR_CT_KEY, key);
+    nftnl_expr_set_u8(e, NFTNL_EXPR_CT_DIR, static_cast<std::uint8_t>(direction));
+    set_u32(e, NFTNL_EXPR_CT_DREG, to);
+    return *this;
+}
+
+Rule& Rule::destination_nat(bool v6) {
+    nftnl_expr* e = expression("nat");
+    set_u32(e, NFTNL_EXPR_NAT_TYPE, NFT_NAT_DNAT);
+    set_u32(e, NFTNL_EXPR_NAT_FAMILY, v6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
+    set_u32(e, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
+    set_u32(e, NFTNL_EXPR_NAT_REG_PROTO_MIN, v6 ? NFT_REG32_04 : NFT_REG32_01);
+    return *this;
+}
+
+namespace {
+
+void fill_limit(nftnl_expr* e, unsigned type, std::uint64_t per_second, std::uint32_t burst) {
+    nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_RATE, per_second);
+    nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_UNIT, 1);
+    set_u32(e, NFTNL_EXPR_LIMIT_BURST, burst);
+    set_u32(e, NFTNL_EXPR_LIMIT_TYPE, type);
+    set_u32(e, NFTNL_EXPR_LIMIT_FLAGS, NFT_LIMIT_F_INV);
+}
+
+nftnl_expr* inner_expression(const char* name) {
+    nftnl_expr* e = nftnl_expr_alloc(name);
+    if (e == nullptr) base::panic("out of memory, or libnftnl does not know an expression");
+    return e;
+}
+
+}  // namespace
+
+Rule& Rule::bytes_over(std::uint64_t per_second, std::uint32_t burst) {
+    fill_limit(expression("limit"), NFT_LIMIT_PKT_BYTES, per_second, burst);
+    return *this;
+}
+
+Rule& Rule::for_each_key(std::string_view set, unsigned operation, nftnl_expr* inner) {
+    nftnl_expr* e = expression("dynset");
+    set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1);
+    set_u32(e, NFTNL_EXPR_DYNSET_OP, operation);
+    set_text(e, NFTNL_EXPR_DYNSET_SET_NAME, set);
+    nftnl_expr_add_expr(e, NFTNL_EXPR_DYNSET_EXPRESSIONS, inner);  // owns it
+    return *this;
+}
+
+Rule& Rule::packets_over(std::string_view set, std::uint64_t per_second, std::uint32_t burst) {
+    nftnl_expr* inner = inner_expression("limit");
+    fill_limit(inner, NFT_LIMIT_PKTS, per_second, burst);
+    return for_each_key(set, NFT_DYNSET_OP_UPDATE, inner);
+}
+
+Rule& Rule::connections_over(std::string_view set, std::uint32_t count) {
+    nftnl_expr* inner = inner_expression("connlimit");
+    set_u32(inner, NFTNL_EXPR_CONNLIMIT_COUNT, count);
+    set_u32(inner, NFTNL_EXPR_CONNLIMIT_FLAGS, NFT_CONNLIMIT_F_INV);
+    return for_each_key(set, NFT_DYNSET_OP_ADD, inner);
+}
+
 Rule& Rule::counter() {
     (void)expression("counter");
     return *this;

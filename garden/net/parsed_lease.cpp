@@ -22,6 +22,7 @@ base::Result<ParsedLease> parse_lease(const Lease& lease, const std::string& tag
     parsed.binding.id = lease.id;
     parsed.binding.host_interface = host_interface(tag, lease.id);
     parsed.binding.address = parsed.placement.container;
+    parsed.binding.ports = lease.ports;
     parsed.binding.mac = container_mac(parsed.placement.container);
     if (!lease.container_ip6.empty()) {
         parsed.placement.subnet6 = TRY(

@@ -15,7 +15,18 @@ constexpr std::size_t kMaxDnsServers = 64;
 }  // namespace
 
 base::Result<HostPolicy> make_policy(const Config& config) {
-    HostPolicy policy{.tag = config.tag, .allow_host_access = config.allow_host_access};
+    HostPolicy policy{
+            .tag = config.tag,
+            .allow_host_access = config.allow_host_access,
+            .egress_deny = config.egress_deny,
+            .max_connections = config.max_connections,
+            .new_connections = config.new_connections,
+            .new_connections_burst = config.new_connections_burst};
+    for (const auto* text : {&config.external_ip, &config.external_ip6}) {
+        if (text->empty()) continue;
+        const Address address = TRY(parse_address(*text).context("external address"));
+        (address.is_v6() ? policy.external6 : policy.external4) = address;
+    }
     if (config.deny_networks.size() > kMaxDenyNetworks) {
         return base::fail(
                 base::Errc::invalid, "deny networks: {} given, at most {}",

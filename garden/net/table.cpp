@@ -1,5 +1,8 @@
 #include "garden/net/table.hpp"
 
+#include "garden/net/table_family.hpp"
+#include "garden/net/table_nat.hpp"
+
 #include <linux/if_ether.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 
@@ -14,13 +17,10 @@ namespace garden::net {
 namespace {
 
 constexpr std::uint32_t kEstablished = 2 | 4;  // NF_CT_STATE_BIT of established and related
-constexpr int kIngressPriority = -500;         // before anything else sees the packet (NET-02)
+constexpr std::uint32_t kInvalid = 1;
+constexpr int kIngressPriority = -500;  // before anything else sees the packet (NET-02)
 constexpr int kFilterPriority = 0;
 constexpr int kSourceNatPriority = 100;
-// nft's numbers of data types, six bits each when concatenated.
-constexpr unsigned kTypeIp4 = 7, kTypeIp6 = 8, kTypeMac = 9, kTypeInterface = 41;
-constexpr std::size_t kInterfaceLength = 16, kMacLength = 8;
-
 constexpr std::uint16_t kDns = 53, kDhcpServer = 67, kDhcpClient = 68;
 constexpr std::uint8_t kRouterAdvertisement = 134, kNeighbourSolicitation = 135,
                        kNeighbourAdvertisement = 136, kRedirect = 137;
@@ -29,46 +29,6 @@ constexpr std::uint8_t kRouterAdvertisement = 134, kNeighbourSolicitation = 135,
 constexpr std::array kMetadata = {"169.254.0.0/16",   "100.100.100.200/32", "192.0.0.192/32",
                                   "168.63.129.16/32", "100.96.0.96/32",     "100.80.80.80/32",
                                   "fd00:ec2::254/128"};
-
-struct Family {
-    bool v6 = false;
-    std::uint8_t nfproto = NFPROTO_IPV4;
-    std::uint16_t ethertype = ETH_P_IP;
-    unsigned source = 12, destination = 16, length = 4;
-    const char* egress = "egress4";
-    const char* bound = "bound4";
-    const char* deny = "deny4";
-    const char* metadata = "metadata4";
-    const char* resolver = "resolver4";
-};
-
-constexpr Family kV4{};
-constexpr Family kV6{
-        .v6 = true,
-        .nfproto = NFPROTO_IPV6,
-        .ethertype = ETH_P_IPV6,
-        .source = 8,
-        .destination = 24,
-        .length = 16,
-        .egress = "egress6",
-        .bound = "bound6",
-        .deny = "deny6",
-        .metadata = "metadata6",
-        .resolver = "resolver6"};
-
-Rule of_family(const Family& family) {
-    Rule rule;
-    rule.meta(NFT_META_NFPROTO).equals(std::array{family.nfproto});
-    return rule;
-}
-
-Rule& source(Rule& rule, const Family& family) {
-    return rule.payload(Layer::network, family.source, family.length);
-}
-
-Rule& destination(Rule& rule, const Family& family) {
-    return rule.payload(Layer::network, family.destination, family.length);
-}
 
 Rule& protocol(Rule& rule, std::uint8_t number) {
     return rule.meta(NFT_META_L4PROTO).equals(std::array{number});
@@ -101,10 +61,6 @@ std::vector<Element> interval_elements(const std::vector<Cidr>& networks, bool v
     return elements;
 }
 
-Element address_element(const Address& address) {
-    return Element{.key = {address.bytes.begin(), address.bytes.begin() + address.length}};
-}
-
 Element bound_element(const Binding& binding, const Address& address) {
     Element element;
     element.key.assign(kInterfaceLength + kMacLength, 0);
@@ -118,7 +74,7 @@ Element bound_element(const Binding& binding, const Address& address) {
 }
 
 struct BindingElements {
-    std::vector<Element> egress4, egress6, bound4, bound6;
+    std::vector<Element> egress4, egress6, bound4, bound6, ports4, ports6;
 };
 
 BindingElements elements_of(const Binding& binding) {
@@ -130,6 +86,8 @@ BindingElements elements_of(const Binding& binding) {
         all.bound6.push_back(bound_element(binding, *binding.address6));
         all.bound6.push_back(bound_element(binding, link_local(binding.mac)));
     }
+    all.ports4 = port_elements(binding, binding.address);
+    if (binding.address6) all.ports6 = port_elements(binding, *binding.address6);
     const std::string chain = egress_chain(binding.id);
     for (auto* set : {&all.egress4, &all.egress6}) {
         for (Element& element : *set) element.go_to = chain;
@@ -159,6 +117,8 @@ void put_sets(Batch& batch, const HostPolicy& policy) {
                  .key_length = static_cast<unsigned>(kInterfaceLength + kMacLength) + family.length,
                  .id = ++id});
         batch.in(TableFamily::inet);
+        put_port_map(batch, family, ++id);
+        put_limit_sets(batch, family, id);
         const std::pair<const char*, const std::vector<Cidr>&> lists[] = {
                 {family.deny, policy.deny_networks},
                 {family.metadata, metadata},
@@ -242,6 +202,7 @@ void put_input(Batch& batch, const HostPolicy& policy) {
                                        .equals_u32(interface_group(policy.tag))
                                        .jump("to_host")));
     append_established(batch, "to_host");
+    batch.append("to_host", std::move(Rule().jump("limits")));
     append_resolvers(batch, "to_host");
     if (policy.resolver_on_gateway) {
         for (const std::uint8_t number : {std::uint8_t{IPPROTO_UDP}, std::uint8_t{IPPROTO_TCP}}) {
@@ -272,6 +233,12 @@ void put_forward(Batch& batch, const HostPolicy& policy) {
             std::move(Rule().meta(NFT_META_OIFGROUP).equals_u32(group).jump("to_container")));
 
     append_established(batch, "from_container");
+    // What belongs to no connection would leave with the container's own address: NAT skips it.
+    batch.append(
+            "from_container",
+            std::move(Rule().conntrack_has(NFT_CT_STATE, kInvalid).counter().drop()));
+    batch.append("from_container", std::move(Rule().jump("limits")));
+    append_hairpin(batch, policy);
     append_resolvers(batch, "from_container");
     for (const Family& family : {kV4, kV6}) {
         Rule rule = of_family(family);
@@ -296,7 +263,11 @@ void put_forward(Batch& batch, const HostPolicy& policy) {
         destination(rule, family).in_set(family.deny).go_to(refusal_chain(Refusal::network));
         batch.append("default", std::move(rule));
     }
-    append_counted_accept(batch, "default");
+    if (policy.egress_deny) {
+        batch.append("default", std::move(Rule().go_to(refusal_chain(Refusal::network))));
+    } else {
+        append_counted_accept(batch, "default");
+    }
 
     append_established(batch, "to_container");
     batch.append(
@@ -315,6 +286,7 @@ void put_host_policy(Batch& batch, const HostPolicy& policy) {
             {.hook = NF_INET_POST_ROUTING, .priority = kSourceNatPriority, .type = "nat"}, false);
     for (const char* chain : {"to_host", "from_container", "to_container", "default"})
         batch.add_chain(chain, false);
+    add_nat_chains(batch);
     // Rebuilt at every start, in the same transaction: changed settings apply to living containers,
     // without a gap.
     for (const char* chain :
@@ -322,6 +294,7 @@ void put_host_policy(Batch& batch, const HostPolicy& policy) {
           "default"}) {
         batch.flush_chain(chain);
     }
+    flush_nat_chains(batch);
     add_refusal_chains(batch);
     batch.in(TableFamily::device);
     batch.add_table();
@@ -337,6 +310,8 @@ void put_host_policy(Batch& batch, const HostPolicy& policy) {
     batch.in(TableFamily::inet);
     put_input(batch, policy);
     put_forward(batch, policy);
+    put_nat(batch, policy);
+    put_limits(batch, policy);
     const std::uint32_t group = interface_group(policy.tag);
     Rule outward;
     outward.meta(NFT_META_IIFGROUP)
@@ -349,29 +324,8 @@ void put_host_policy(Batch& batch, const HostPolicy& policy) {
 
 namespace {
 
-void put_ingress(Batch& batch, const Binding& binding) {
-    const std::string chain = ingress_chain(binding.id);
-    batch.add_base_chain(
-            chain,
-            {.hook = NF_NETDEV_INGRESS,
-             .priority = kIngressPriority,
-             .device = binding.host_interface},
-            true);
-    batch.append(chain, std::move(Rule().jump("spoof")));
-    Rule logged;
-    logged.limit(kLogPerSecond, kLogBurst)
-            .counter()
-            .log(log_group(binding.tag), binding.id + " forged ");
-    batch.append(chain, std::move(logged));
-    batch.append(chain, std::move(Rule().counter().drop().comment(kForgedRule)));
-}
-
-}  // namespace
-
-void put_container(Batch& batch, const Binding& binding, bool has_interface) {
+void append_egress(Batch& batch, const Binding& binding) {
     const std::string egress = egress_chain(binding.id);
-    const BindingElements elements = elements_of(binding);
-    batch.add_chain(egress, true);
     if (binding.group) {
         std::uint32_t network = 0;
         std::memcpy(&network, binding.group->network.bytes.data(), sizeof network);
@@ -384,115 +338,84 @@ void put_container(Batch& batch, const Binding& binding, bool has_interface) {
         batch.append(egress, std::move(rule));
     }
     batch.append(egress, std::move(Rule().go_to("default")));
+}
+
+void append_ingress(Batch& batch, const Binding& binding) {
+    const std::string ingress = ingress_chain(binding.id);
+    // NET-14: the container's own end shapes, and whoever is root there could stop that; here is
+    // nothing that it reaches. In front, as `spoof` accepts.
+    if (binding.shaping.rate != 0) {
+        batch.append(
+                ingress, std::move(Rule().bytes_over(binding.shaping.rate, binding.shaping.burst)
+                                           .counter()
+                                           .drop()));
+    }
+    batch.append(ingress, std::move(Rule().jump("spoof")));
+    Rule logged;
+    logged.limit(kLogPerSecond, kLogBurst)
+            .counter()
+            .log(log_group(binding.tag), binding.id + " forged ");
+    batch.append(ingress, std::move(logged));
+    batch.append(ingress, std::move(Rule().counter().drop().comment(kForgedRule)));
+}
+
+}  // namespace
+
+void put_container(Batch& batch, const Binding& binding, bool has_interface) {
+    const std::string egress = egress_chain(binding.id);
+    const BindingElements elements = elements_of(binding);
+    batch.add_chain(egress, true);
+    append_egress(batch, binding);
     batch.add_elements(kV4.egress, elements.egress4);
     batch.add_elements(kV6.egress, elements.egress6);
+    batch.add_elements(kV4.ports, elements.ports4);
+    batch.add_elements(kV6.ports, elements.ports6);
     put_evidence(batch, addresses_of(binding));
     batch.in(TableFamily::device);
-    if (has_interface) put_ingress(batch, binding);
+    if (has_interface) {
+        batch.add_base_chain(
+                ingress_chain(binding.id),
+                {.hook = NF_NETDEV_INGRESS,
+                 .priority = kIngressPriority,
+                 .device = binding.host_interface},
+                true);
+        append_ingress(batch, binding);
+    }
     batch.add_elements(kV4.bound, elements.bound4);
     batch.add_elements(kV6.bound, elements.bound6);
     batch.in(TableFamily::inet);
+}
+
+void put_ports(Batch& batch, const Binding& binding) {
+    const BindingElements elements = elements_of(binding);
+    batch.add_elements(kV4.ports, elements.ports4, false);
+    batch.add_elements(kV6.ports, elements.ports6, false);
+}
+
+void replace_ingress(Batch& batch, const Binding& binding) {
+    batch.in(TableFamily::device);
+    batch.flush_chain(ingress_chain(binding.id));
+    append_ingress(batch, binding);
+    batch.in(TableFamily::inet);
+}
+
+void reset_egress(Batch& batch, const Binding& binding) {
+    batch.flush_chain(egress_chain(binding.id));
+    append_egress(batch, binding);
 }
 
 void remove_container(Batch& batch, const Binding& binding) {
     const BindingElements elements = elements_of(binding);
     batch.delete_elements(kV4.egress, elements.egress4);
     batch.delete_elements(kV6.egress, elements.egress6);
+    batch.delete_elements(kV4.ports, elements.ports4);
+    batch.delete_elements(kV6.ports, elements.ports6);
     remove_evidence(batch, addresses_of(binding));
     batch.delete_chain(egress_chain(binding.id));
     batch.in(TableFamily::device);
     batch.delete_elements(kV4.bound, elements.bound4);
     batch.delete_elements(kV6.bound, elements.bound6);
     batch.delete_chain(ingress_chain(binding.id));
-    batch.in(TableFamily::inet);
-}
-
-namespace {
-
-// The lease id that an element belongs to: its verdict's chain, or the interface at the start of
-// its key.
-std::string owner_of(const Element& element, const std::string& tag) {
-    if (!element.go_to.empty()) return id_of_chain(element.go_to).value_or("");
-    if (element.key.size() < kInterfaceLength) return "";
-    const std::string name(
-            element.key.begin(),
-            std::find(element.key.begin(), element.key.begin() + kInterfaceLength, 0));
-    return id_of_interface(tag, name).value_or("");
-}
-
-// Each chain and element of a container with its owner.
-template <class ChainFound, class ElementFound>
-base::Result<void> walk(
-        Netlink& netfilter, const std::string& tag, ChainFound chain, ElementFound found) {
-    const std::string table = table_name(tag);
-    for (const TableFamily family : {TableFamily::inet, TableFamily::device}) {
-        const std::vector<std::string> chains = TRY(list_chains(netfilter, family, table));
-        for (const std::string& name : chains) {
-            if (auto id = id_of_chain(name)) chain(*id, family, name);
-        }
-        if (chains.empty()) continue;  // no table of ours
-        for (const Family& version : {kV4, kV6}) {
-            const char* set = family == TableFamily::inet ? version.egress : version.bound;
-            std::vector<Element> elements = TRY(list_elements(netfilter, family, table, set));
-            for (Element& element : elements) {
-                const std::string id = owner_of(element, tag);
-                if (!id.empty()) found(id, set, std::move(element));
-            }
-        }
-    }
-    return base::ok;
-}
-
-}  // namespace
-
-base::Result<Remains> find_remains(
-        Netlink& netfilter,
-        const std::string& tag,
-        std::string_view id,
-        const std::optional<Addresses>& addresses) {
-    Remains remains;
-    TRY(walk(
-            netfilter, tag,
-            [&](const std::string& owner, TableFamily family, const std::string& name) {
-                if (owner != id) return;
-                (family == TableFamily::inet ? remains.chains : remains.device_chains)
-                        .push_back(name);
-            },
-            [&](const std::string& owner, std::string_view set, Element element) {
-                if (owner != id) return;
-                auto& list = set == kV4.egress   ? remains.egress4
-                             : set == kV6.egress ? remains.egress6
-                             : set == kV4.bound  ? remains.bound4
-                                                 : remains.bound6;
-                list.push_back(std::move(element));
-            }));
-    std::vector<Element> keys = remains.egress4;
-    keys.insert(keys.end(), remains.egress6.begin(), remains.egress6.end());
-    if (addresses) keys.push_back(address_element(addresses->v4));
-    if (addresses && addresses->v6) keys.push_back(address_element(*addresses->v6));
-    if (!keys.empty()) remains.evidence = TRY(find_evidence(netfilter, table_name(tag), keys));
-    return remains;
-}
-
-base::Result<std::vector<std::string>> ids_in_table(Netlink& netfilter, const std::string& tag) {
-    std::set<std::string> ids;
-    TRY(walk(
-            netfilter, tag,
-            [&](const std::string& id, TableFamily, const std::string&) { ids.insert(id); },
-            [&](const std::string& id, std::string_view, const Element&) { ids.insert(id); }));
-    return std::vector<std::string>(ids.begin(), ids.end());
-}
-
-void remove_remains(Batch& batch, const Remains& remains) {
-    batch.delete_elements(kV4.egress, remains.egress4);
-    batch.delete_elements(kV6.egress, remains.egress6);
-    for (const SetElement& found : remains.evidence)
-        batch.delete_elements(found.set, std::array{found.element});
-    for (const std::string& chain : remains.chains) batch.delete_chain(chain);
-    batch.in(TableFamily::device);
-    batch.delete_elements(kV4.bound, remains.bound4);
-    batch.delete_elements(kV6.bound, remains.bound6);
-    for (const std::string& chain : remains.device_chains) batch.delete_chain(chain);
     batch.in(TableFamily::inet);
 }
 

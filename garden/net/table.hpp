@@ -7,6 +7,8 @@
 #include "garden/net/evidence_table.hpp"
 #include "garden/net/names.hpp"
 #include "garden/net/nft.hpp"
+#include "garden/net/port_mapping.hpp"
+#include "garden/net/shaping.hpp"
 
 #include <optional>
 #include <string>
@@ -21,6 +23,13 @@ struct HostPolicy {
     std::vector<Address> resolvers;    // port 53 is allowed whatever else says (NET-12)
     bool resolver_on_gateway = false;  // the host itself answers port 53 at the gateway address
     bool allow_host_access = false;
+    // Where mapped ports are reached (NET-10); none: there are none in this family.
+    std::optional<Address> external4, external6;
+    bool egress_deny = false;  // NET-06: what no rule allows is refused, the whole world too
+    // NET-11, of each container; 0: no limit.
+    std::uint32_t max_connections = 0;
+    std::uint32_t new_connections = 0;  // per second
+    std::uint32_t new_connections_burst = 0;
 };
 
 // What the rules know of one container.
@@ -33,6 +42,8 @@ struct Binding {
     std::optional<Address> address6;
     std::optional<Cidr>
             group;  // the subnet whose containers are one group (isolate_shared_subnets = false)
+    std::vector<PortMapping> ports;
+    Shaping shaping;
 };
 
 inline Addresses addresses_of(const Binding& binding) {
@@ -48,17 +59,24 @@ void put_host_policy(Batch& batch, const HostPolicy& policy);
 // Without its interface, which goes with the namespace, there is nothing to guard.
 void put_container(Batch& batch, const Binding& binding, bool has_interface = true);
 void remove_container(Batch& batch, const Binding& binding);
+// Of a container that has its chains already. What is mapped so already stays.
+void put_ports(Batch& batch, const Binding& binding);
+// Again, with another limit of bandwidth.
+void replace_ingress(Batch& batch, const Binding& binding);
+// Again, without rules of its own: put_out_rules follows.
+void reset_egress(Batch& batch, const Binding& binding);
 
 // What really exists of one container, for removal when the usual batch finds something missing.
 struct Remains {
     std::vector<std::string> chains;         // in the inet table
     std::vector<std::string> device_chains;  // in the device table
-    std::vector<Element> egress4, egress6, bound4, bound6;
+    std::vector<Element> egress4, egress6, bound4, bound6, ports4, ports6;
     std::vector<SetElement> evidence;
 
     bool empty() const {
         return chains.empty() && evidence.empty() && device_chains.empty() && egress4.empty() &&
-               egress6.empty() && bound4.empty() && bound6.empty();
+               egress6.empty() && bound4.empty() && bound6.empty() && ports4.empty() &&
+               ports6.empty();
     }
 };
 
