@@ -8,7 +8,7 @@ namespace {
 
 constexpr const char* kAuditFooter =
         "\nExit codes: 0 no finding at --level or worse, 1 findings, 2 usage, 3 unknown container, "
-        "4 daemon not reachable.\n"
+        "4 no report from the daemon.\n"
         "What could not be looked at is a finding at every level.";
 
 void add_audit_flags(CLI::App& verb, AuditOptions& options) {

@@ -117,7 +117,7 @@ std::vector<Task> tasks(const AuditReport& report) {
                 task.check = &check;
                 task.state = state_of(check);
             }
-            task.subjects.push_back(i);
+            if (task.subjects.empty() || task.subjects.back() != i) task.subjects.push_back(i);
         }
     }
     std::vector<Task> out;

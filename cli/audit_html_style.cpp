@@ -61,7 +61,7 @@ header h1 { font-size: 2rem; line-height: 1.25; }
 .badge, .tile, .sum { background: var(--bg); color: var(--on); }
 .badge { display: inline-block; border-radius: 1rem; padding: 0 .6rem; font-size: .8rem; font-weight: 600;
   white-space: nowrap; }
-.rule { white-space: nowrap; font-variant-numeric: tabular-nums; }
+.rule { display: inline-block; max-width: 100%; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 
 .todo li { background: var(--card); border: 1px solid var(--line); border-left: .3rem solid var(--on);
   border-radius: .4rem; padding: .6rem .9rem; margin-bottom: .5rem; overflow-wrap: anywhere; }
@@ -92,7 +92,8 @@ summary { cursor: pointer; }
 .subject > summary::before { content: "▸"; color: var(--dim); width: .8rem; }
 .subject[open] > summary::before { content: "▾"; }
 .subject h2 { font-size: 1.1rem; overflow-wrap: anywhere; min-width: 0; }
-.class { border: 1px solid var(--line); border-radius: .3rem; padding: 0 .45rem; font-size: .85rem; color: var(--dim); }
+.class { border: 1px solid var(--line); border-radius: .3rem; padding: 0 .45rem; font-size: .85rem; color: var(--dim);
+  min-width: 0; overflow-wrap: anywhere; }
 .sums { margin-left: auto; display: flex; flex-wrap: wrap; gap: .3rem; }
 .sum { border-radius: 1rem; padding: 0 .6rem; font-size: .85rem; font-weight: 600; white-space: nowrap; }
 .sum .word { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }

@@ -45,6 +45,17 @@ base::Result<AuditReport> fetch(Context& context, const AuditOptions& options) {
     return report;
 }
 
+// Code 1 is for findings alone: whoever waits for it in a pipeline must not take a refusal or a
+// fault of the daemon for one. No report is "unavailable", whatever the reason.
+base::Result<AuditReport> fetch_or_unavailable(Context& context, const AuditOptions& options) {
+    auto report = fetch(context, options);
+    if (report) return report;
+    auto error = std::move(report).error();
+    if (error.kind != base::Errc::not_found && error.kind != base::Errc::invalid)
+        error.kind = base::Errc::unavailable;
+    return error;
+}
+
 AuditSeverity severity_of(std::string_view word) {
     for (const auto severity : {AuditSeverity::note, AuditSeverity::warning})
         if (garden::api::to_string(severity) == word) return severity;
@@ -86,7 +97,7 @@ std::size_t width_of_output() {
 }  // namespace
 
 base::Result<int> run_command(Context& context, const AuditOptions& options) {
-    auto report = TRY(fetch(context, options));
+    auto report = TRY(fetch_or_unavailable(context, options));
     TRY(keep_rules(report, options.rules));
     const bool to_file = !options.output.empty();
     const AuditRendering rendering{
@@ -99,7 +110,9 @@ base::Result<int> run_command(Context& context, const AuditOptions& options) {
     const auto text = render(report, context.json() ? "json" : options.format, rendering);
     const auto findings = tally(report, rendering.level).findings;
     if (to_file) {
-        TRY(write_report(options.output, text).context("--output " + options.output));
+        if (const auto written = write_report(options.output, text); !written)
+            return base::fail(
+                    base::Errc::invalid, "--output {}: {}", options.output, written.error().text);
         say(base::format(
                 "cloche: {} in {}", counted(findings, "finding", "findings"), options.output));
     } else {
