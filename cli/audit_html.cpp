@@ -37,7 +37,7 @@ std::string subject_anchor(std::size_t subject) {
 }
 
 std::string section_anchor(std::size_t subject, const AuditSection& section) {
-    // An id that an unknown rule gave may hold anything; its place in the model does not.
+    // Of its place in the model: made of digits, whatever a rule is called.
     return base::format("s{}-{}", subject + 1, section.order);
 }
 

@@ -59,8 +59,8 @@ AuditSection section_of(std::string_view rule) {
         if (letters == chapter.id || number == chapter.number)
             return {.id = std::string(chapter.id), .title = std::string(chapter.title), .order = i};
     }
-    const std::string unknown(letters.empty() ? "other" : letters);
-    return {.id = unknown, .title = "Other rules", .order = kChapters.size()};
+    // One section for all of them: its id is also an anchor of a page, which no rule may choose.
+    return {.id = "OTHER", .title = "Other rules", .order = kChapters.size()};
 }
 
 AuditState state_of(const AuditCheck& check) {
