@@ -1,7 +1,5 @@
 #include "garden/net/evidence_log.hpp"
 
-#include "garden/net/names.hpp"
-
 #include <algorithm>
 #include <utility>
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "garden/net/evidence.hpp"
-#include "garden/net/evidence_table.hpp"
+#include "garden/net/evidence_words.hpp"
 
 #include <chrono>
 #include <condition_variable>

@@ -7,6 +7,7 @@
 
 #include "base/result.hpp"
 #include "garden/net/address.hpp"
+#include "garden/net/evidence_words.hpp"
 #include "garden/net/nft.hpp"
 #include "garden/net/nft_counters.hpp"
 
@@ -19,22 +20,6 @@
 
 namespace garden::net {
 
-// Why a packet is refused. The words are chain and set names, log prefixes and the API's reasons.
-enum class Refusal : std::uint8_t {
-    container,  // from one to another
-    network,    // a denied network
-    metadata,   // NET-05
-    host,       // NET-04
-    inbound     // from outside, to no mapped port
-};
-
-inline constexpr std::array kRefusals = {
-        Refusal::container, Refusal::network, Refusal::metadata, Refusal::host, Refusal::inbound};
-
-std::string_view word(Refusal refusal);
-std::string_view description(Refusal refusal);  // as text of a rule
-std::string refusal_chain(Refusal refusal);
-
 // Chains and sets before the rules that name them.
 void add_refusal_chains(Batch& batch);
 void put_refusals(Batch& batch, std::uint16_t log_group);
@@ -42,12 +27,6 @@ void put_refusals(Batch& batch, std::uint16_t log_group);
 void append_counted_accept(Batch& batch, const std::string& chain);
 // The set with the budget for what a rule of the container logs.
 std::string allowed_log_set(bool v6);
-
-// The addresses of one container.
-struct Addresses {
-    Address v4;
-    std::optional<Address> v6;
-};
 
 void put_evidence(Batch& batch, const Addresses& addresses);
 void remove_evidence(Batch& batch, const Addresses& addresses);

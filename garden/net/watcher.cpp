@@ -4,7 +4,6 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -30,8 +29,7 @@ base::Result<std::unique_ptr<Watcher>> Watcher::start(Parts parts) {
 }
 
 Watcher::~Watcher() {
-    const std::uint64_t one = 1;
-    (void)::write(stop_.get(), &one, sizeof one);  // an eventfd that nobody reads takes it
+    (void)::eventfd_write(stop_.get(), 1);  // a counter that nobody reads takes it
     if (thread_.joinable()) thread_.join();
 }
 

@@ -1,0 +1,172 @@
+// NET-15: rules that somebody else changes come back.
+#include "garden/net/names.hpp"
+#include "tests/kernel/net/evidence.hpp"
+#include "tests/support/needs.hpp"
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+using namespace garden::net;
+using namespace test;
+using namespace std::chrono_literals;
+
+namespace {
+
+OutRule to(const std::string& address, std::uint16_t port) {
+    const Address parsed = parse_address(address).value();
+    return {.protocol = OutProtocol::tcp,
+            .networks = {{.first = parsed, .last = parsed}},
+            .ports = {{.first = port, .last = port}}};
+}
+
+bool repaired(Network& network, std::uint64_t repairs) {
+    return soon([&] { return network.integrity().value().repairs >= repairs; }, 1000ms);
+}
+
+}  // namespace
+
+TEST_CASE("a flushed rule set is back within a second, host policy and security groups") {
+    NEEDS(root, nft);
+    World world;
+    std::atomic<int> told{0};
+    Config config{.deny_networks = {"198.51.100.0/24"}};
+    config.on_repair = [&](const std::string&) { ++told; };
+    auto network = Network::start(config).value();
+    const Listener open = listen_in(world.outside()), other = listen_in(world.outside());
+    Guest guest = make_guest(*network), neighbour = make_guest(*network);
+    const Listener inside = listen_in(neighbour.netns);
+    network->allow(guest.lease, std::array{to(kDenied, open.port)}).value();
+    const auto as_it_should_be = [&] {
+        CHECK(connect_from(guest.netns, kDenied, open.port) == 0);
+        CHECK(connect_from(guest.netns, kDenied, other.port) == ECONNREFUSED);
+        CHECK(connect_from(neighbour.netns, kDenied, open.port) == ECONNREFUSED);
+        CHECK(connect_from(guest.netns, kMetadata, open.port) == EHOSTUNREACH);
+        CHECK(connect_from(guest.netns, neighbour.lease.container_ip, inside.port) != 0);
+        CHECK(connect_from(guest.netns, kOutside, open.port) == 0);
+    };
+    as_it_should_be();
+    const std::string before = nft("-s list ruleset");
+    CHECK(nft("flush ruleset") == "");
+    REQUIRE(repaired(*network, 1));
+    CHECK(nft("-s list ruleset") == before);
+    as_it_should_be();
+    const Integrity state = network->integrity().value();
+    CHECK(state.repairs == 1);
+    CHECK(state.last_reason.find("the table was deleted by nft") != std::string::npos);
+    CHECK(state.unrepaired == "");
+    CHECK(soon([&] { return told == 1; }, 1000ms));
+    end_guest(*network, std::move(guest));
+    end_guest(*network, std::move(neighbour));
+    CHECK(network->integrity().value().repairs == 1);
+}
+
+TEST_CASE("single rules, elements and chains that others delete or add are put right") {
+    NEEDS(root, nft);
+    World world;
+    auto network = Network::start({.pool6 = "fd00:77::/48"}).value();
+    Guest guest = make_guest(*network);
+    const std::string chain = "cloche " + egress_chain(guest.lease.id);
+    const std::string before = nft("-s list ruleset");
+    std::uint64_t repairs = 0;
+    const std::vector<std::string> changes = {
+            "flush chain inet " + chain,
+            "add rule inet " + chain + " accept",
+            "insert rule inet cloche from_container accept",
+            "delete element inet cloche egress4 '{ " + guest.lease.container_ip + " }'",
+            "delete element inet cloche metadata4 '{ 169.254.0.0/16 }'",
+            "add chain inet cloche mine",
+            "flush chain netdev cloche spoof",
+            "delete table netdev cloche"};
+    for (const std::string& change : changes) {
+        INFO(change);
+        CHECK(nft(change) == "");
+        CHECK(repaired(*network, ++repairs));
+        CHECK(nft("-s list ruleset") == before);
+    }
+    CHECK(nft("add table inet foreign") == "");  // nobody's business
+    CHECK(nft("flush chain inet " + chain) == "");
+    CHECK(repaired(*network, ++repairs));
+    CHECK(network->integrity().value().repairs == repairs);
+    end_guest(*network, std::move(guest));
+}
+
+TEST_CASE("what was changed while no daemon ran is put right when one starts") {
+    NEEDS(root, nft);
+    World world;
+    auto network = Network::start({}).value();
+    const Listener server = listen_in(world.outside());
+    Guest guest = make_guest(*network), dead = make_guest(*network);
+    const OutRule rule = to("203.0.113.9", 1);
+    network->allow(guest.lease, std::array{rule}).value();
+    const auto restart = [&] {
+        network = Network::start({}).value();
+        network->adopt(guest.lease).value();
+        network->remember(guest.lease, std::array{rule}).value();
+        network->adopt(dead.lease).value();
+    };
+    network.reset();
+    dead.netns.reset();  // its interface goes with it
+    REQUIRE(soon([] { return interfaces().size() == 1; }, 5000ms));
+    restart();
+    network->settle().value();
+    CHECK(network->integrity().value().repairs == 0);
+    const std::string before = nft("-s list chain inet cloche " + egress_chain(guest.lease.id));
+    network.reset();
+    CHECK(nft("flush ruleset") == "");
+    restart();
+    network->settle().value();
+    CHECK(network->integrity().value().repairs == 1);
+    CHECK(nft("-s list chain inet cloche " + egress_chain(guest.lease.id)) == before);
+    CHECK(connect_from(guest.netns, kOutside, server.port) == 0);
+    CHECK(connect_from(guest.netns, kMetadata, server.port) == EHOSTUNREACH);
+    end_guest(*network, std::move(dead));
+    end_guest(*network, std::move(guest));
+    CHECK(soon([&] { return network->present().value().empty(); }, 5000ms));  // links go later
+}
+
+TEST_CASE("containers come and go while somebody flushes the rules") {
+    NEEDS(root, nft);
+    World world;
+    auto network = Network::start({.deny_networks = {"198.51.100.0/24"}}).value();
+    const Listener server = listen_in(world.outside());
+    std::atomic<bool> over{false};
+    std::thread vandal([&] {
+        while (!over) {
+            nft("flush ruleset");
+            std::this_thread::yield();
+        }
+    });
+    std::vector<Guest> kept;
+    for (int i = 0; i < 12; ++i) {
+        Guest guest = make_guest(*network);
+        network->allow(guest.lease, std::array{to(kDenied, server.port)}).value();
+        if (i % 3 != 0) {
+            kept.push_back(std::move(guest));
+        } else {
+            end_guest(*network, std::move(guest));
+        }
+    }
+    over = true;
+    vandal.join();
+    // The last flush is put right as well.
+    const auto whole = [&] {
+        network->settle().value();
+        return nft("list table inet cloche").find("deny4") != std::string::npos;
+    };
+    CHECK(soon(whole, 1000ms));
+    const auto repairs = network->integrity().value().repairs;
+    CHECK(repairs > 0);
+    for (const Guest& guest : kept) {
+        CHECK(connect_from(guest.netns, kDenied, server.port) == 0);
+        CHECK(connect_from(guest.netns, kMetadata, server.port) == EHOSTUNREACH);
+    }
+    for (Guest& guest : kept) end_guest(*network, std::move(guest));
+    CHECK(soon([&] { return network->present().value().empty(); }, 5000ms));  // links go later
+    CHECK(nft("list table inet cloche").find("elements = { 10.254") == std::string::npos);
+}
