@@ -98,6 +98,12 @@ class Driver {
     virtual base::Result<std::unique_ptr<Group>> create(std::string_view name) = 0;
     virtual base::Result<std::unique_ptr<Group>> open(
             std::string_view name) = 0;  // not_found when absent everywhere
+    // A group below the group `above`: within its limits and rules, gone with it. On v2, where
+    // `above` has processes of its own, it has no memory figures and takes no limits.
+    virtual base::Result<std::unique_ptr<Group>> create_below(
+            std::string_view above, std::string_view name) = 0;
+    virtual base::Result<std::unique_ptr<Group>> open_below(
+            std::string_view above, std::string_view name) = 0;
     virtual base::Result<std::vector<std::string>>
     list() = 0;  // names of all groups below the parent, any hierarchy
     // `notice` is called once per OOM kill, on the driver's own thread, until the group is removed.

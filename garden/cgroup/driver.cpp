@@ -35,26 +35,22 @@ class ForestDriver final : public Driver {
 
     base::Result<std::unique_ptr<Group>> create(std::string_view name) override {
         TRY(check_name(name));
-        const std::string own(name);
-        base::Rollback rollback;
-        for (const auto& tree : forest_->trees) {
-            TRY(sys::make_directory_at(tree.parent, own, 0755)
-                        .context(base::format("create the cgroup {} of {}", name, tree.name)));
-            rollback.add([&tree, &own] { (void)sys::remove_at(tree.parent, own, true); });
-        }
-        rollback.commit();
-        return make_group(forest_, own, true);
+        return make(std::string(name));
+    }
+
+    base::Result<std::unique_ptr<Group>> create_below(
+            std::string_view above, std::string_view name) override {
+        return make(TRY(path_below(above, name)));
     }
 
     base::Result<std::unique_ptr<Group>> open(std::string_view name) override {
         TRY(check_name(name));
-        for (const auto& tree : forest_->trees) {
-            auto entry = sys::stat_at(tree.parent, std::string(name));
-            if (entry && S_ISDIR(entry->st_mode))
-                return make_group(forest_, std::string(name), false);
-        }
-        return base::fail(
-                base::Errc::not_found, "no cgroup {} below {}", name, forest_->parent_name);
+        return find(std::string(name));
+    }
+
+    base::Result<std::unique_ptr<Group>> open_below(
+            std::string_view above, std::string_view name) override {
+        return find(TRY(path_below(above, name)));
     }
 
     base::Result<std::vector<std::string>> list() override {
@@ -81,6 +77,32 @@ class ForestDriver final : public Driver {
     }
 
   private:
+    static base::Result<std::string> path_below(std::string_view above, std::string_view name) {
+        TRY(check_name(above));
+        TRY(check_name(name));
+        return std::string(above) + "/" + std::string(name);
+    }
+
+    base::Result<std::unique_ptr<Group>> make(const std::string& path) {
+        base::Rollback rollback;
+        for (const auto& tree : forest_->trees) {
+            TRY(sys::make_directory_at(tree.parent, path, 0755)
+                        .context(base::format("create the cgroup {} of {}", path, tree.name)));
+            rollback.add([&tree, &path] { (void)sys::remove_at(tree.parent, path, true); });
+        }
+        rollback.commit();
+        return make_group(forest_, path, true);
+    }
+
+    base::Result<std::unique_ptr<Group>> find(const std::string& path) {
+        for (const auto& tree : forest_->trees) {
+            auto entry = sys::stat_at(tree.parent, path);
+            if (entry && S_ISDIR(entry->st_mode)) return make_group(forest_, path, false);
+        }
+        return base::fail(
+                base::Errc::not_found, "no cgroup {} below {}", path, forest_->parent_name);
+    }
+
     std::shared_ptr<Forest> forest_;  // owners: the driver and every group, whichever lives longer
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/fd.hpp"
 #include "garden/cgroup/cgroup.hpp"
+#include "garden/engine/peas.hpp"
 #include "garden/engine/process_table.hpp"
 #include "garden/engine/record.hpp"
 #include "garden/launch/shim_client.hpp"
@@ -25,6 +26,7 @@ struct Container {
     const Handle handle;
     ProcessTable processes;       // has its own lock
     security::DenialLog denials;  // the same; since gardend started
+    PeaTable peas;                // the same
 
     // Until then only the creating thread touches what follows.
     std::atomic<bool> ready{false};

@@ -5,6 +5,7 @@
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
 #include "base/sys/mount.hpp"
+#include "garden/engine/bind_sources.hpp"
 #include "garden/engine/gardener.hpp"
 #include "garden/engine/out_rules.hpp"
 #include "garden/engine/plugins.hpp"
@@ -45,40 +46,6 @@ void add_server_properties(ContainerRecord& record) {
     properties["garden.network.host-ip"] = record.lease->host_ip;
     properties["garden.network.external-ip"] = record.lease->external_ip;
     properties["garden.network.mapped-ports"] = "[]";
-}
-
-// A source may be on a file system that hangs, so it is opened once, early, while nothing is held
-// that others wait for.
-base::Result<std::vector<base::Fd>> open_bind_sources(const ContainerSpec& spec) {
-    std::vector<base::Fd> sources;
-    for (std::size_t i = 0; i < spec.bind_mounts.size(); ++i) {
-        const auto& path = spec.bind_mounts[i].source;
-        auto source = base::sys::open_host(path, O_PATH);
-        if (!source) {
-            return std::move(source.error())
-                    .context(base::format("bind_mounts[{}].src_path {}", i, path));
-        }
-        sources.push_back(std::move(*source));
-    }
-    return sources;
-}
-
-base::Result<std::vector<bool>> are_files(const std::vector<base::Fd>& sources) {
-    std::vector<bool> answers;
-    for (const auto& source : sources)
-        answers.push_back(!S_ISDIR(TRY(base::sys::stat_fd(source)).st_mode));
-    return answers;
-}
-
-// The source's mount flags stay, ours are added; what is mounted below the source stays out
-// (garden-behaviours D.3).
-base::Result<base::Fd> clone_bind_source(base::FdRef source, const BindMountSpec& bind) {
-    auto tree = TRY(base::sys::clone_tree(source, "", false));
-    TRY(base::sys::set_mount_private(tree));
-    const std::uint64_t attributes =
-            MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (bind.writable ? 0 : MOUNT_ATTR_RDONLY);
-    TRY(base::sys::set_mount_attributes(tree, attributes, 0, false));
-    return tree;
 }
 
 }  // namespace
@@ -140,7 +107,7 @@ base::Result<Handle> Gardener::create(
     spec.image.username.clear();
     spec.image.password.clear();
 
-    container->bind_sources = TRY(open_bind_sources(spec));
+    container->bind_sources = TRY(open_bind_sources(spec.bind_mounts));
     container->facts.bind_source_is_file = TRY(are_files(container->bind_sources));
     // After these: a slow registry or a hung source must not hold a place that others wait for.
     // The limit is there for speed only: creates that hang in the kernel (a bind mount of a dead
@@ -259,21 +226,7 @@ base::Result<void> Gardener::make_group(Container& container) {
     const auto& limits = container.record.spec.limits;
     container.group =
             TRY(parts_.cgroups->create(container.handle.get()).context("make the cgroup"));
-    const auto shares = effective_shares(limits);
-    // garden-api 10.5: the kernel takes no quota below a millisecond.
-    constexpr std::uint64_t kLeastQuota = 1000;
-    const auto per_share = parts_.config.cpu_quota_per_share;
-    TRY(container.group
-                ->limit(
-                        {.memory_bytes = limits.memory_bytes,
-                         .swap_limit = parts_.config.swap_limit,
-                         .cpu_shares = shares,
-                         .cpu_quota_us = per_share == 0 || shares == 0
-                                                 ? 0
-                                                 : std::max(kLeastQuota, shares * per_share),
-                         .pids = limits.pids,
-                         .blkio_weight = 0})
-                .context("set the limits"));
+    TRY(container.group->limit(kernel_limits(limits)).context("set the limits"));
     // DEV-04: the rules are active before the first process joins.
     return container.group->devices(security::device_rules(container.facts.container_class))
             .context("limit the devices");
@@ -294,17 +247,17 @@ base::Result<void> Gardener::write_etc_files(Container& container) {
 }
 
 base::Result<std::vector<base::Fd>> Gardener::open_needs(
-        Container& container, const plan::LaunchPlan& plan, base::Fd& root) {
+        const NeedSources& sources, const std::vector<plan::FdNeed>& needs, base::Fd& root) {
     const auto etc_file = [&](const char* name) -> base::Result<base::Fd> {
-        auto tree = TRY(base::sys::clone_tree(container.bundle, name, false));
+        auto tree = TRY(base::sys::clone_tree(sources.bundle, name, false));
         TRY(base::sys::set_mount_private(tree));
         return tree;
     };
-    auto entrances = TRY(container.group->entrances());
+    auto entrances = TRY(sources.group.entrances());
     std::vector<base::Fd> views;  // a privileged container has none
     std::vector<base::Fd> fds;
-    fds.reserve(plan.fds.size());
-    for (const auto& need : plan.fds) {
+    fds.reserve(needs.size());
+    for (const auto& need : needs) {
         switch (need.kind) {
             case plan::FdKind::root:
                 // FS-04: where systemd shares all mounts, this is a peer of the host's, and such a
@@ -316,7 +269,7 @@ base::Result<std::vector<base::Fd>> Gardener::open_needs(
                 fds.push_back(std::move(entrances.at(need.index)));
                 break;
             case plan::FdKind::cgroup_view:
-                if (views.empty()) views = TRY(container.group->views());
+                if (views.empty()) views = TRY(sources.view.views());
                 fds.push_back(std::move(views.at(need.index)));
                 break;
             case plan::FdKind::device:
@@ -325,8 +278,8 @@ base::Result<std::vector<base::Fd>> Gardener::open_needs(
             case plan::FdKind::bind_mount:
                 fds.push_back(TRY(
                         clone_bind_source(
-                                container.bind_sources.at(need.index),
-                                container.record.spec.bind_mounts.at(need.index))
+                                sources.bind_sources.at(need.index),
+                                sources.bind_mounts.at(need.index))
                                 .context(base::format("bind_mounts[{}].src_path", need.index))));
                 break;
             case plan::FdKind::hosts:
@@ -345,7 +298,13 @@ base::Result<std::vector<base::Fd>> Gardener::open_needs(
 
 base::Result<void> Gardener::launch(Container& container, base::Fd root, const Seat&) {
     const auto plan = plan::plan_container(container.record.spec, parts_.facts, container.facts);
-    const auto fds = TRY(open_needs(container, plan, root));
+    const NeedSources sources{
+            .group = *container.group,
+            .view = *container.group,
+            .bundle = container.bundle,
+            .bind_sources = container.bind_sources,
+            .bind_mounts = container.record.spec.bind_mounts};
+    const auto fds = TRY(open_needs(sources, plan.fds, root));
     const std::vector<base::FdRef> refs(fds.begin(), fds.end());
     return container.shim->create(plan.container, refs, container.bundle);
 }
@@ -357,8 +316,9 @@ void Gardener::listen(const ContainerPtr& container) {
     parts_.hub->listen(
             container->shim,
             {.exited =
-                     [weak](const std::string& id, std::int32_t code) {
+                     [this, weak](const std::string& id, std::int32_t code) {
                          if (const auto self = weak.lock()) self->processes.exited(id, code);
+                         pea_exited(weak, id);
                      },
              .container_died = [this, weak] { bury_later(weak, "garden-init was killed"); },
              .shim_lost = [this, weak] { bury_later(weak, "garden-shim was killed"); }});
@@ -371,7 +331,7 @@ base::Result<std::string> Gardener::plan_json(ContainerSpec spec) {
     const security::IdRange example{
             .base = security::kIdRangeFirst, .length = security::kIdRangeLength};
     auto facts = TRY(facts_of(spec, example));
-    facts.bind_source_is_file = TRY(are_files(TRY(open_bind_sources(spec))));
+    facts.bind_source_is_file = TRY(are_files(TRY(open_bind_sources(spec.bind_mounts))));
     return plan::to_json(plan::plan_container(spec, parts_.facts, facts), facts);
 }
 

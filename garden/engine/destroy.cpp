@@ -69,18 +69,23 @@ base::Result<void> Gardener::end_processes(Container& container) {
 base::Result<void> Gardener::take_down(Container& container) {
     TRY(end_processes(container));
     container.processes.end_all(kKilledExitCode);
+    // One that is being started fails now, for its shim is gone, and cleans up behind itself.
+    container.peas.close();
+    TRY(end_peas(container));
     const auto& record = container.record;
     if (record.lease) TRY(parts_.network->disconnect(*record.lease, false));
     TRY(disconnect_by_plugin(record));
     TRY(parts_.volumes->destroy(container.handle.get()));
     TRY(parts_.images->release(container.handle.get()));
     TRY(drop_image_of_plugin(record));
-    release_later(record);
+    auto volumes = container.peas.names();
+    volumes.push_back(container.handle.get());
+    release_later(record, std::move(volumes));
     // Shim, group and descriptors go with the last operation that still holds the container.
     return parts_.depot.remove(container.handle);
 }
 
-void Gardener::release_later(const ContainerRecord& record) {
+void Gardener::release_later(const ContainerRecord& record, std::vector<std::string> volumes) {
     if (record.lease) {
         // The address is free when the kernel has taken the interface away with the namespace.
         auto lease = *record.lease;
@@ -99,11 +104,11 @@ void Gardener::release_later(const ContainerRecord& record) {
                 });
     }
     if (!record.range_owner.empty()) {
-        release_range_later(record.range_owner, record.handle.get());
+        release_range_later(record.range_owner, std::move(volumes));
     }
 }
 
-void Gardener::release_range_later(const std::string& owner, const std::string& volume) {
+void Gardener::release_range_later(const std::string& owner, std::vector<std::string> volumes) {
     {
         const std::lock_guard lock(releasing_mutex_);
         releasing_.insert(owner);
@@ -114,8 +119,10 @@ void Gardener::release_range_later(const std::string& owner, const std::string& 
     };
     // ID-03: not before every file of the range is gone.
     chores_->repeat(
-            [this, owner, volume, forget] {
-                if (parts_.volumes->deleting(volume)) return false;
+            [this, owner, volumes = std::move(volumes), forget] {
+                for (const auto& volume : volumes) {
+                    if (parts_.volumes->deleting(volume)) return false;
+                }
                 if (!parts_.ranges->release(owner)) return false;
                 forget();
                 return true;
@@ -161,6 +168,7 @@ void Gardener::bury(const ContainerPtr& container, const std::string& reason) {
         (void)container->group->remove();
     }
     container->processes.end_all(kKilledExitCode);
+    (void)end_peas(*container);  // what is left of them goes with the container
 }
 
 base::Result<void> Gardener::tear_down() {

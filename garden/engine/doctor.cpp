@@ -48,6 +48,7 @@ std::vector<Orphan> Gardener::find_orphans() {
     const auto containers = registry_.all();
     for (const auto& container : containers) {
         handles.insert(container->handle.get());
+        for (auto& name : container->peas.names()) handles.insert(std::move(name));
         if (!container->ready) continue;
         const std::lock_guard lock(container->mutex);
         ranges.insert(container->record.range_owner);

@@ -144,6 +144,8 @@ class Engine {
             const std::map<std::string, std::string>& property_filter) = 0;  // garden-api §6 List
     virtual base::Result<ContainerInfo> info(const Handle& handle) = 0;
     virtual base::Result<ContainerMetrics> metrics(const Handle& handle) = 0;
+    // Of a running pea, by the id of its process; "unknown handle: …" when there is none.
+    virtual base::Result<ContainerMetrics> process_metrics(const std::string& process_id) = 0;
     virtual base::Result<LimitsSpec> limits(
             const Handle& handle) = 0;  // cpu: converted, in cpu_shares
     virtual base::Result<void> stop(const Handle& handle, bool kill) = 0;

@@ -63,6 +63,7 @@ class Gardener final : public Engine {
     std::vector<Handle> list(const std::map<std::string, std::string>& property_filter) override;
     base::Result<ContainerInfo> info(const Handle& handle) override;
     base::Result<ContainerMetrics> metrics(const Handle& handle) override;
+    base::Result<ContainerMetrics> process_metrics(const std::string& process_id) override;
     base::Result<LimitsSpec> limits(const Handle& handle) override;
     base::Result<void> stop(const Handle& handle, bool kill) override;
     base::Result<void> set_grace_time(const Handle& handle, std::chrono::nanoseconds time) override;
@@ -132,8 +133,19 @@ class Gardener final : public Engine {
     base::Result<void> make_group(Container& container);
     base::Result<void> write_etc_files(Container& container);
     base::Result<void> launch(Container& container, base::Fd root, const Seat& seat);
+
+    // What the descriptors of a plan are opened from.
+    struct NeedSources {
+        cgroup::Group& group;  // that the process enters
+        cgroup::Group& view;   // that it sees
+        base::FdRef bundle;
+        const std::vector<base::Fd>& bind_sources;
+        const std::vector<BindMountSpec>& bind_mounts;
+    };
+
     base::Result<std::vector<base::Fd>> open_needs(
-            Container& container, const plan::LaunchPlan& plan, base::Fd& root);
+            const NeedSources& sources, const std::vector<plan::FdNeed>& needs, base::Fd& root);
+    cgroup::Limits kernel_limits(const LimitsSpec& limits) const;
     base::Result<plan::ContainerFacts> facts_of(
             const ContainerSpec& spec, const security::IdRange& range);
     void listen(const ContainerPtr& container);
@@ -152,9 +164,9 @@ class Gardener final : public Engine {
     // destroy.cpp
     base::Result<void> take_down(Container& container);
     base::Result<void> end_processes(Container& container);
-    void release_later(const ContainerRecord& record);
-    // Once no file of `volume` ("" = of any) is being deleted any more.
-    void release_range_later(const std::string& owner, const std::string& volume);
+    void release_later(const ContainerRecord& record, std::vector<std::string> volumes);
+    // Once no file of `volumes` ("" = of any) is being deleted any more.
+    void release_range_later(const std::string& owner, std::vector<std::string> volumes);
     std::set<std::string> ranges_being_released() const;
     void bury_later(const std::weak_ptr<Container>& weak, const std::string& reason);
     void bury(const ContainerPtr& container, const std::string& reason);
@@ -162,7 +174,7 @@ class Gardener final : public Engine {
     // recover.cpp
     struct Recovery;
     base::Result<void> adopt(const Handle& handle, Recovery& recovery);
-    void resume(const ContainerPtr& container);
+    void resume(const ContainerPtr& container, const std::vector<ProcessRecord>& processes);
     base::Result<void> join(Container& container, std::chrono::milliseconds deadline);
     bool join_late(const std::weak_ptr<Container>& weak);
     void join_processes(Container& container, const launch::ShimState& state);
@@ -175,7 +187,38 @@ class Gardener final : public Engine {
             const Handle& handle);  // conflict when the container is dead or going
     base::Result<security::User> resolve_user(Container& container, const std::string& text);
     void forget_stale(Container& container);
+    // In the table and in the depot, before it is started; undo_process takes it out again.
+    base::Result<void> reserve_process(
+            Container& container,
+            const ProcessSpec& spec,
+            bool chosen,
+            std::optional<PeaRecord> pea);
+    static void undo_process(Container& container, const std::string& id);
+    base::Result<Attachment> start_process(
+            Container& container,
+            const ProcessSpec& spec,
+            const launch::ProcessPlan& plan,
+            const std::vector<base::Fd>& fds);
     void forget_internal(Container& container, const std::string& id);
+
+    // peas.cpp
+    base::Result<Attachment> run_pea(const ContainerPtr& container, ProcessSpec spec, bool chosen);
+    base::Result<Attachment> start_pea(
+            const ContainerPtr& container,
+            const ProcessSpec& spec,
+            const rootfs::Image& image,
+            const PeaRecord& record,
+            const std::vector<base::Fd>& sources);
+    base::Result<base::Fd> make_pea_volume(
+            Container& container, const rootfs::Image& image, const PeaRecord& record);
+    base::Result<std::shared_ptr<cgroup::Group>> make_pea_group(
+            Container& container, const ProcessSpec& spec, const PeaRecord& record);
+    void adopt_pea(Container& container, const ProcessRecord& process);
+    void pea_exited(const std::weak_ptr<Container>& weak, const std::string& process_id);
+    // Takes down what it has besides its process; idempotent.
+    base::Result<void> end_pea(Container& container, const PeaRecord& record);
+    base::Result<void> end_peas(Container& container);
+    void end_dead_peas(Container& container);  // whose processes are gone
 
     // stream.cpp
     struct Helper;
@@ -192,8 +235,9 @@ class Gardener final : public Engine {
 
     // query.cpp
     void watch_oom(const ContainerPtr& container);
+    void watch_oom(const ContainerPtr& container, cgroup::Group& group);
     void note_oom(const ContainerPtr& container);
-    std::uint64_t entitlement(const ContainerRecord& record, std::chrono::nanoseconds age) const;
+    std::uint64_t entitlement(std::uint64_t shares, std::chrono::nanoseconds age) const;
 
     // doctor.cpp
     std::vector<Orphan> find_orphans();

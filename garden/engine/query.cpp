@@ -88,9 +88,13 @@ base::Result<ContainerInfo> Gardener::info(const Handle& handle) {
 }
 
 void Gardener::watch_oom(const ContainerPtr& container) {
-    if (!container->group) return;
-    // Without a watch the event is still found when somebody asks (note_oom in info).
-    (void)parts_.cgroups->watch_oom(*container->group, [this, weak = std::weak_ptr(container)] {
+    if (container->group) watch_oom(container, *container->group);
+}
+
+void Gardener::watch_oom(const ContainerPtr& container, cgroup::Group& group) {
+    // Without a watch the event is still found when somebody asks (note_oom in info), or when the
+    // pea ends.
+    (void)parts_.cgroups->watch_oom(group, [this, weak = std::weak_ptr(container)] {
         chores_->once([this, weak] {
             if (const auto self = weak.lock()) note_oom(self);
         });
@@ -100,20 +104,32 @@ void Gardener::watch_oom(const ContainerPtr& container) {
 void Gardener::note_oom(const ContainerPtr& container) {
     if (!container->group) return;
     const auto kills = container->group->oom_kills();
-    if (!kills) return;
+    // A kill counts where its victim was: those of peas are not among the container's.
+    std::map<std::string, std::uint64_t> pea_kills;
+    for (const auto& pea : container->peas.all()) {
+        if (!pea.group) continue;
+        if (const auto count = pea.group->oom_kills()) pea_kills[pea.record.name] = *count;
+    }
     const std::lock_guard lock(container->mutex);
     auto& record = container->record;
-    if (record.oom_kills >= *kills) return;
+    bool news = false;
+    const auto note = [&news](std::uint64_t& known, std::uint64_t now) {
+        news = news || known < now;
+        known = std::max(known, now);
+    };
+    if (kills) note(record.oom_kills, *kills);
+    for (const auto& [name, count] : pea_kills) {
+        if (count != 0) note(record.pea_oom_kills[name], count);
+    }
+    if (!news) return;
     // One event per notice, not per killed process: consumers look for the text, not for a count.
-    record.oom_kills = *kills;
     record.events.emplace_back("Out of memory");
     constexpr std::size_t kEvents = 64;
     if (record.events.size() > kEvents) record.events.erase(record.events.begin());
     (void)Depot::save(container->bundle, record);
 }
 
-std::uint64_t Gardener::entitlement(
-        const ContainerRecord& record, std::chrono::nanoseconds age) const {
+std::uint64_t Gardener::entitlement(std::uint64_t shares, std::chrono::nanoseconds age) const {
     // garden-api 5.8: shares x percent per share x age.
     double per_share = parts_.config.cpu_entitlement_per_share;
     if (per_share == 0) {
@@ -121,9 +137,8 @@ std::uint64_t Gardener::entitlement(
         const auto mebibytes = static_cast<double>(page_bytes(_SC_PHYS_PAGES)) / (1024.0 * 1024.0);
         per_share = mebibytes > 0 ? 100.0 * cores / mebibytes : 0;
     }
-    const auto shares = static_cast<double>(effective_shares(record.spec.limits));
     return static_cast<std::uint64_t>(
-            shares * per_share / 100.0 * static_cast<double>(age.count()));
+            static_cast<double>(shares) * per_share / 100.0 * static_cast<double>(age.count()));
 }
 
 base::Result<ContainerMetrics> Gardener::metrics(const Handle& handle) {
@@ -140,7 +155,7 @@ base::Result<ContainerMetrics> Gardener::metrics(const Handle& handle) {
         if (counters) metrics.network = *counters;
     }
     metrics.age = age_of(record);
-    metrics.cpu_entitlement = entitlement(record, metrics.age);
+    metrics.cpu_entitlement = entitlement(effective_shares(record.spec.limits), metrics.age);
     return metrics;
 }
 

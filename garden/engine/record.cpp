@@ -157,6 +157,7 @@ ContainerRecord record_of(const json& value) {
     value.at("properties").get_to(record.properties);
     value.at("events").get_to(record.events);
     value.at("oom_kills").get_to(record.oom_kills);
+    if (value.contains("pea_oom_kills")) value.at("pea_oom_kills").get_to(record.pea_oom_kills);
     return record;
 }
 
@@ -198,6 +199,7 @@ std::string to_json(const ContainerRecord& record) {
             {"events", record.events},
             {"oom_kills", record.oom_kills}};
     if (record.lease) value["lease"] = to_value(*record.lease);
+    if (!record.pea_oom_kills.empty()) value["pea_oom_kills"] = record.pea_oom_kills;
     return text_of(value);
 }
 
@@ -206,20 +208,38 @@ base::Result<ContainerRecord> parse_record(std::string_view text) {
 }
 
 std::string to_json(const ProcessRecord& record) {
-    return text_of(
-            {{"id", record.id},
-             {"user", record.user},
-             {"argv", record.argv},
-             {"terminal", record.terminal}});
+    json value{
+            {"id", record.id},
+            {"user", record.user},
+            {"argv", record.argv},
+            {"terminal", record.terminal}};
+    if (record.pea) {
+        value["pea"] = {
+                {"name", record.pea->name},
+                {"beside", record.pea->beside},
+                {"cpu_shares", record.pea->cpu_shares},
+                {"created_at", record.pea->created_at}};
+    }
+    return text_of(value);
 }
 
 base::Result<ProcessRecord> parse_process_record(std::string_view text) {
     return parsed(text, "process record", [](const json& value) {
-        return ProcessRecord{
+        ProcessRecord record{
                 .id = value.at("id"),
                 .user = value.at("user"),
                 .argv = value.at("argv"),
-                .terminal = value.at("terminal")};
+                .terminal = value.at("terminal"),
+                .pea = {}};
+        if (value.contains("pea")) {
+            const auto& pea = value.at("pea");
+            record.pea = PeaRecord{
+                    .name = pea.at("name"),
+                    .beside = pea.at("beside"),
+                    .cpu_shares = pea.at("cpu_shares"),
+                    .created_at = pea.at("created_at")};
+        }
+        return record;
     });
 }
 

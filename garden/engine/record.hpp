@@ -39,10 +39,19 @@ struct ContainerRecord {
     std::map<std::string, std::string> properties;
     std::vector<std::string> events;
     std::uint64_t oom_kills = 0;  // how many of `events` are of the kernel's counter
+    std::map<std::string, std::uint64_t> pea_oom_kills;  // the same of living peas, by name
 };
 
 std::string to_json(const ContainerRecord& record);
 base::Result<ContainerRecord> parse_record(std::string_view text);
+
+// What a pea has besides its process. Written before the first of it is made.
+struct PeaRecord {
+    std::string name;     // of its volume, its group and its hold on the image
+    bool beside = false;  // its group is beside the container's, not below it
+    std::uint64_t cpu_shares = 0;
+    std::int64_t created_at = 0;  // nanoseconds since 1970
+};
 
 // One line per process, kept beside the record so that `ps` still knows argv after a restart.
 struct ProcessRecord {
@@ -50,6 +59,7 @@ struct ProcessRecord {
     std::string user;
     std::vector<std::string> argv;
     bool terminal = false;
+    std::optional<PeaRecord> pea;
 };
 
 std::string to_json(const ProcessRecord& record);

@@ -97,18 +97,22 @@ base::Result<void> Gardener::adopt(const Handle& handle, Recovery& recovery) {
     if (!shim && !means_gone(shim.error())) return std::move(shim).error();
     if (shim) container->shim = std::move(*shim);
     if (record.lease) (void)parts_.network->adopt(*record.lease);
+    const auto processes = Depot::load_processes(container->bundle);
+    for (const auto& process : processes) {
+        if (process.pea) adopt_pea(*container, process);
+    }
     if (record.stage != Stage::created || parts_.config.destroy_on_start) {
         const std::lock_guard lock(recovery.mutex);
         recovery.doomed.push_back(std::move(container));
         return base::ok;
     }
-    resume(container);
+    resume(container, processes);
     return base::ok;
 }
 
-void Gardener::resume(const ContainerPtr& container) {
+void Gardener::resume(const ContainerPtr& container, const std::vector<ProcessRecord>& processes) {
     const auto& record = container->record;
-    for (auto& process : Depot::load_processes(container->bundle)) {
+    for (const auto& process : processes) {
         container->processes.adopt(
                 {.id = process.id,
                  .user = process.user,
@@ -131,10 +135,14 @@ void Gardener::resume(const ContainerPtr& container) {
         }
         bury(container, "garden-shim is gone");
         container->processes.end_all(kKilledExitCode);  // also when it was buried before
+        (void)end_peas(*container);
         return;
     }
     listen(container);
     if (!record.dead) watch_oom(container);
+    for (const auto& pea : container->peas.all()) {
+        if (pea.group) watch_oom(container, *pea.group);
+    }
     const auto joined = join(*container, kFirstAnswer);
     if (joined) return;
     {
@@ -206,6 +214,7 @@ void Gardener::join_processes(Container& container, const launch::ShimState& sta
         container.processes.drop(row.id);
         Depot::drop_process(container.bundle, row.id);
     }
+    end_dead_peas(container);
 }
 
 }  // namespace garden

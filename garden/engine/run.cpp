@@ -68,13 +68,9 @@ void Gardener::forget_stale(Container& container) {
 base::Result<Attachment> Gardener::run(const Handle& handle, ProcessSpec spec) {
     TRY(plan::check_process_spec(spec));
     auto container = TRY(living(handle));
-    if (!spec.image.empty()) {
-        return base::fail(
-                base::Errc::unsupported,
-                "image: processes with an image of their own are not supported yet");
-    }
     const bool chosen = !spec.id.empty();
     if (!chosen) spec.id = random_uuid();
+    if (!spec.image.empty()) return run_pea(container, std::move(spec), chosen);
     const auto user = TRY(resolve_user(*container, spec.user));
     const auto plan = TRY(plan::plan_process(
             {.spec = &spec,
@@ -83,39 +79,58 @@ base::Result<Attachment> Gardener::run(const Handle& handle, ProcessSpec spec) {
              .container_env = &container->record.spec.env,
              .no_new_privileges = container->no_new_privileges},
             parts_.facts, container->facts));
+    TRY(reserve_process(*container, spec, chosen, {}));
+    auto started = start_process(*container, spec, plan, {});
+    if (!started) undo_process(*container, spec.id);
+    return started;
+}
 
-    forget_stale(*container);
-    if (chosen && container->processes.has_exited(spec.id)) {
+base::Result<void> Gardener::reserve_process(
+        Container& container, const ProcessSpec& spec, bool chosen, std::optional<PeaRecord> pea) {
+    forget_stale(container);
+    if (chosen && container.processes.has_exited(spec.id)) {
         // The id of a finished process is free again; its remembered exit code goes.
-        TRY(container->shim->forget(spec.id));
-        container->processes.drop(spec.id);
+        TRY(container.shim->forget(spec.id));
+        container.processes.drop(spec.id);
     }
-    TRY(container->processes.reserve(
+    std::vector<std::string> argv{spec.path};
+    argv.insert(argv.end(), spec.args.begin(), spec.args.end());
+    TRY(container.processes.reserve(
             {.id = spec.id,
              .user = spec.user,
-             .argv = plan.argv,
+             .argv = argv,
              .exited = false,
              .exit_code = 0,
              .host_pid = 0},
             spec.tty.has_value(), false));
-    const auto undo = [&](base::Error error) {
-        container->processes.drop(spec.id);
-        Depot::drop_process(container->bundle, spec.id);
-        return error;
-    };
     auto saved = Depot::save_process(
-            container->bundle, {.id = spec.id,
-                                .user = spec.user,
-                                .argv = plan.argv,
-                                .terminal = spec.tty.has_value()});
-    if (!saved) return undo(std::move(saved).error());
-    auto started = container->shim->run(plan, {});
+            container.bundle, {.id = spec.id,
+                               .user = spec.user,
+                               .argv = std::move(argv),
+                               .terminal = spec.tty.has_value(),
+                               .pea = std::move(pea)});
+    if (!saved) undo_process(container, spec.id);
+    return saved;
+}
+
+void Gardener::undo_process(Container& container, const std::string& id) {
+    container.processes.drop(id);
+    Depot::drop_process(container.bundle, id);
+}
+
+base::Result<Attachment> Gardener::start_process(
+        Container& container,
+        const ProcessSpec& spec,
+        const launch::ProcessPlan& plan,
+        const std::vector<base::Fd>& fds) {
+    const std::vector<base::FdRef> refs(fds.begin(), fds.end());
+    auto started = container.shim->run(plan, refs);
     if (!started) {
-        const std::lock_guard lock(container->mutex);
-        if (!container->destroying) return undo(std::move(started).error());
-        return undo(base::fail(base::Errc::conflict, "container already being destroyed"));
+        const std::lock_guard lock(container.mutex);
+        if (!container.destroying) return std::move(started).error();
+        return base::fail(base::Errc::conflict, "container already being destroyed");
     }
-    container->processes.started(spec.id, started->host_pid);
+    container.processes.started(spec.id, started->host_pid);
     return Attachment{
             .process_id = spec.id,
             .id = started->attachment,

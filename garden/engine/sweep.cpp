@@ -12,6 +12,7 @@ void Gardener::sweep() {
     std::set<std::string> leases;
     for (const auto& container : registry_.all()) {
         handles.insert(container->handle.get());
+        for (auto& name : container->peas.names()) handles.insert(std::move(name));
         ranges.insert(container->record.range_owner);
         if (container->record.lease) leases.insert(container->record.lease->id);
     }
@@ -36,7 +37,7 @@ void Gardener::sweep() {
     for (const auto& [owner, range] : parts_.ranges->list()) {
         if (ranges.contains(owner)) continue;
         // Whose volume it was is not known: all that are being deleted go first.
-        release_range_later(owner, "");
+        release_range_later(owner, {""});
     }
 }
 

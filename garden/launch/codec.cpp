@@ -67,6 +67,17 @@ void visit(A& a, T& p) {
     a(p.user), a(p.network), a(p.time), a(p.uids), a(p.gids), a(p.owner_uid), a(p.owner_gid);
 }
 
+template <class A, Is<ViewPlan> T>
+void visit(A& a, T& p) {
+    a(p.root), a(p.root_attributes), a(p.mounts), a(p.devices), a(p.links);
+    a(p.masked), a(p.read_only), a(p.sysctls), a(p.ceilings);
+}
+
+template <class A, Is<PeaPlan> T>
+void visit(A& a, T& p) {
+    a(p.view), a(p.own_cgroup_namespace);
+}
+
 template <class A, Is<ContainerPlan> T>
 void visit(A& a, T& p) {
     a(p.handle), a(p.hostname), a(p.cgroups), a(p.root), a(p.root_attributes), a(p.mounts),
@@ -74,6 +85,8 @@ void visit(A& a, T& p) {
     a(p.masked), a(p.read_only), a(p.sysctls), a(p.ceilings), a(p.init), a(p.keyring);
 }
 
+// Without the part of a pea, which has a kind of plan of its own: a shim of an older gardend reads
+// every other process.
 template <class A, Is<ProcessPlan> T>
 void visit(A& a, T& p) {
     a(p.id), a(p.argv), a(p.candidates), a(p.env), a(p.cwd), a(p.create_cwd), a(p.uid), a(p.gid),
@@ -85,10 +98,10 @@ void visit(A& a, T& p) {
 
 namespace {
 
-enum class PlanKind : std::uint8_t { namespaces = 1, container = 2, process = 3 };
+enum class PlanKind : std::uint8_t { namespaces = 1, container = 2, process = 3, pea = 4 };
 
 bool is_known(PlanKind kind) {
-    return kind >= PlanKind::namespaces && kind <= PlanKind::process;
+    return kind >= PlanKind::namespaces && kind <= PlanKind::pea;
 }
 
 template <class T>
@@ -100,25 +113,35 @@ std::string encode_as(PlanKind kind, const T& plan) {
     return std::move(writer).take();
 }
 
-template <class T>
-base::Result<T> decode_as(PlanKind expected, std::string_view bytes, std::string_view what) {
+// A reader behind the head of a plan, and which kind it is.
+struct Opened {
+    Reader reader;
+    PlanKind kind = PlanKind::namespaces;
+};
+
+base::Result<Opened> open_plan(std::string_view bytes, std::string_view what) {
     if (bytes.size() > kMaxPlanBytes) {
         return base::sys::plain_error(
                 base::Errc::invalid, std::string(what) + ": " + std::to_string(bytes.size()) +
                                              " bytes are more than " +
                                              std::to_string(kMaxPlanBytes));
     }
-    Reader reader(bytes, kMaxPlanList);
+    Opened opened{.reader = Reader(bytes, kMaxPlanList)};
     std::uint8_t version = 0;
-    auto kind = PlanKind::namespaces;
-    reader(version);
+    opened.reader(version);
     if (version != kPlanVersion) {
         return base::sys::plain_error(
                 base::Errc::unsupported, std::string(what) + ": version " +
                                                  std::to_string(version) + " is not " +
                                                  std::to_string(kPlanVersion));
     }
-    reader(kind);
+    opened.reader(opened.kind);
+    return opened;
+}
+
+template <class T>
+base::Result<T> decode_as(PlanKind expected, std::string_view bytes, std::string_view what) {
+    auto [reader, kind] = TRY(open_plan(bytes, what));
     if (kind != expected) reader.fail("another kind of plan");
     T plan;
     reader(plan);
@@ -175,11 +198,7 @@ class Checker {
     const char* problem_ = nullptr;
 };
 
-base::Result<void> check(const ContainerPlan& plan, std::size_t fds) {
-    Checker c(fds);
-    c.text("handle", plan.handle);
-    c.text("hostname", plan.hostname);
-    for (const auto fd : plan.cgroups) c.index("cgroups", fd, false);
+void check(Checker& c, const ViewPlan& plan) {
     c.index("root", plan.root, false);
     for (const auto& mount : plan.mounts) {
         c.name("mounts.target", mount.target);
@@ -198,6 +217,14 @@ base::Result<void> check(const ContainerPlan& plan, std::size_t fds) {
         for (const auto& sysctl : *list)
             c.name("sysctls.name", sysctl.name), c.text("sysctls.value", sysctl.value);
     }
+}
+
+base::Result<void> check(const ContainerPlan& plan, std::size_t fds) {
+    Checker c(fds);
+    c.text("handle", plan.handle);
+    c.text("hostname", plan.hostname);
+    for (const auto fd : plan.cgroups) c.index("cgroups", fd, false);
+    check(c, plan);
     c.confinement(plan.init);
     return c.finish();
 }
@@ -221,6 +248,12 @@ base::Result<void> check(const ProcessPlan& plan, std::size_t fds) {
     c.index("stderr_fd", plan.stderr_fd, true);
     for (const auto fd : plan.cgroups) c.index("cgroups", fd, false);
     c.confinement(plan.confinement);
+    if (plan.pea) {
+        check(c, plan.pea->view);
+        // Those of the container are set once, by its first process.
+        if (!plan.pea->view.sysctls.empty() || !plan.pea->view.ceilings.empty())
+            c.note("pea.sysctls", "are not a process's to set");
+    }
     return c.finish();
 }
 
@@ -235,7 +268,13 @@ std::string encode(const ContainerPlan& plan) {
 }
 
 std::string encode(const ProcessPlan& plan) {
-    return encode_as(PlanKind::process, plan);
+    auto bytes = encode_as(plan.pea ? PlanKind::pea : PlanKind::process, plan);
+    if (plan.pea) {
+        Writer writer;
+        writer(*plan.pea);
+        bytes += std::move(writer).take();
+    }
+    return bytes;
 }
 
 base::Result<NamespacePlan> decode_namespace_plan(std::string_view bytes) {
@@ -255,7 +294,13 @@ base::Result<ContainerPlan> decode_container_plan(std::string_view bytes, std::s
 }
 
 base::Result<ProcessPlan> decode_process_plan(std::string_view bytes, std::size_t fd_count) {
-    auto plan = TRY(decode_as<ProcessPlan>(PlanKind::process, bytes, "process plan"));
+    constexpr std::string_view kWhat = "process plan";
+    auto [reader, kind] = TRY(open_plan(bytes, kWhat));
+    if (kind != PlanKind::process && kind != PlanKind::pea) reader.fail("another kind of plan");
+    ProcessPlan plan;
+    reader(plan);
+    if (kind == PlanKind::pea) reader(plan.pea.emplace());
+    TRY(reader.finish(kWhat));
     TRY(check(plan, fd_count));
     return plan;
 }

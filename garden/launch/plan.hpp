@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -94,12 +95,9 @@ struct NamespacePlan {
     std::uint32_t owner_gid = 0;
 };
 
-struct ContainerPlan {
-    std::string handle;
-    std::string hostname;
-    std::vector<FdIndex> cgroups;  // cgroup.procs (v2) or tasks (v1) files, opened for writing:
-                                   // each child writes "0"
-    FdIndex root = kNoFd;          // detached mount of the root file system
+// What the file system of a container is built from, and that of a pea in the same way.
+struct ViewPlan {
+    FdIndex root = kNoFd;  // detached mount of the root file system
     std::uint64_t root_attributes = 0;
     std::vector<Mount>
             mounts;  // in order, after the root is bound, before pivot_root's old root is gone
@@ -110,8 +108,21 @@ struct ContainerPlan {
     std::vector<std::string> read_only;
     std::vector<Sysctl> sysctls;
     std::vector<Sysctl> ceilings;  // user.max_* inside the user namespace (ID-08)
+};
+
+struct ContainerPlan : ViewPlan {
+    std::string handle;
+    std::string hostname;
+    std::vector<FdIndex> cgroups;  // cgroup.procs (v2) or tasks (v1) files, opened for writing:
+                                   // each child writes "0"
     Confinement init;              // garden-init runs under the class as well
     bool keyring = true;           // a session keyring of its own (PL-05)
+};
+
+// What makes a process a pea: a mount namespace of its own with a root of its own (PL-13).
+struct PeaPlan {
+    ViewPlan view;                      // without sysctls and ceilings: those are the container's
+    bool own_cgroup_namespace = false;  // its group is not below the container's
 };
 
 enum class Stdio : std::uint8_t { pipes, terminal, descriptors };
@@ -140,6 +151,7 @@ struct ProcessPlan {
     std::uint16_t columns = 80;
     std::uint16_t rows = 24;
     bool internal = false;  // a helper of the engine: not listed as a process, not kept after exit
+    std::optional<PeaPlan> pea;
 };
 
 }  // namespace garden::launch

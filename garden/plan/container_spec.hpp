@@ -109,8 +109,10 @@ struct ProcessSpec {
     std::string user;
     RlimitSpec rlimits;
     std::optional<WindowSize> tty;
-    ImageSpec image;  // non-empty = pea (comes with issue B)
-    std::vector<BindMountSpec> bind_mounts;
+    ImageSpec image;                         // non-empty = pea
+    std::vector<BindMountSpec> bind_mounts;  // of a pea only
+    // Of a pea: given, also all 0, it is counted apart from the container (garden-api 5.3).
+    std::optional<LimitsSpec> limits;  // memory and cpu only
 };
 
 }  // namespace garden

@@ -30,11 +30,17 @@ struct HostFacts {
     bool no_new_privileges = false;        // for every unprivileged container (NNP-01)
 };
 
+// compat.garden_id_mapping: the ids that all unprivileged containers of Garden share. Root is the
+// highest id there is, every other one is itself.
+inline constexpr std::uint32_t kGardenRootId = 4'294'967'294;
+inline constexpr std::uint32_t kGardenIdLength = 4'294'967'294;
+
 // What has been reserved for one container before it is planned.
 struct ContainerFacts {
     security::Class container_class = security::Class::unprivileged;
     std::uint32_t id_base = 0;  // host id of container root; 0 without a user namespace
     std::uint32_t id_length = 0;
+    bool garden_ids = false;  // id_base is kGardenRootId, and the range is not one of its own
     security::Filter filter;
     std::vector<bool> bind_source_is_file;  // one per bind mount of the spec
 };

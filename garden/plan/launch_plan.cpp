@@ -5,6 +5,8 @@
 #include "security/devices.hpp"
 #include "security/paths.hpp"
 
+#include <algorithm>
+
 namespace garden::plan {
 
 namespace {
@@ -45,8 +47,10 @@ std::vector<launch::Sysctl> sysctls_of(
     }
     if (no_new_privileges) {
         // NNP-02: a set-uid ping no longer works, so ping sockets are opened to every mapped group.
-        const auto last = has_user_namespace(container.container_class) ? container.id_length - 1
-                                                                        : 2'147'483'647U;
+        constexpr std::uint32_t kMost = 2'147'483'647;  // the kernel's, for this file
+        const auto last = has_user_namespace(container.container_class)
+                                  ? std::min(container.id_length - 1, kMost)
+                                  : kMost;
         sysctls.push_back(
                 {.name = "net/ipv4/ping_group_range",
                  .value = "0 " + std::to_string(last),
@@ -55,7 +59,11 @@ std::vector<launch::Sysctl> sysctls_of(
     return sysctls;
 }
 
-void add_devices(LaunchPlan& plan, const HostFacts& host, security::Class container_class) {
+void add_devices(
+        launch::ViewPlan& view,
+        std::vector<FdNeed>& fds,
+        const HostFacts& host,
+        security::Class container_class) {
     for (const auto& node : security::device_nodes(container_class)) {
         if (host.absent_devices.contains("/dev/" + node.name)) continue;
         launch::DeviceNode device{
@@ -67,12 +75,12 @@ void add_devices(LaunchPlan& plan, const HostFacts& host, security::Class contai
         if (has_user_namespace(container_class)) {
             // The kernel refuses mknod in a user namespace: the verified host node is bound instead
             // (DEV-01).
-            device.fd = static_cast<launch::FdIndex>(plan.fds.size());
-            plan.fds.push_back({.kind = FdKind::device, .name = "/dev/" + node.name, .index = 0});
+            device.fd = static_cast<launch::FdIndex>(fds.size());
+            fds.push_back({.kind = FdKind::device, .name = "/dev/" + node.name, .index = 0});
         }
-        plan.container.devices.push_back(std::move(device));
+        view.devices.push_back(std::move(device));
     }
-    plan.container.links = {
+    view.links = {
             {.path = "/dev/ptmx", .target = "pts/ptmx"},
             {.path = "/dev/fd", .target = "/proc/self/fd"},
             {.path = "/dev/stdin", .target = "/proc/self/fd/0"},
@@ -95,6 +103,11 @@ launch::NamespacePlan plan_namespaces(const ContainerFacts& container) {
     plan.time = false;
     if (plan.user) {
         plan.uids = {{.inside = 0, .outside = container.id_base, .count = container.id_length}};
+        if (container.garden_ids) {
+            plan.uids = {
+                    {.inside = 0, .outside = kGardenRootId, .count = 1},
+                    {.inside = 1, .outside = 1, .count = kGardenIdLength - 1}};
+        }
         plan.gids = plan.uids;
         plan.owner_uid = container.id_base;  // ID-07
         plan.owner_gid = container.id_base;
@@ -134,6 +147,20 @@ base::Result<launch::Confinement> plan_confinement(
     return confinement;
 }
 
+void add_view(
+        launch::ViewPlan& view,
+        std::vector<FdNeed>& fds,
+        const std::vector<BindMountSpec>& bind_mounts,
+        const HostFacts& host,
+        const ContainerFacts& container) {
+    view.root = static_cast<launch::FdIndex>(fds.size());
+    fds.push_back({.kind = FdKind::root, .name = "/", .index = 0});
+    add_mounts(view, fds, bind_mounts, host, container);
+    add_devices(view, fds, host, container.container_class);
+    view.masked = security::masked_paths(container.container_class);
+    view.read_only = security::read_only_paths(container.container_class);
+}
+
 LaunchPlan plan_container(
         const ContainerSpec& spec, const HostFacts& host, const ContainerFacts& container) {
     LaunchPlan plan;
@@ -145,12 +172,7 @@ LaunchPlan plan_container(
         plan.fds.push_back(
                 {.kind = FdKind::cgroup, .name = host.cgroup_hierarchies[i], .index = i});
     }
-    plan.container.root = static_cast<launch::FdIndex>(plan.fds.size());
-    plan.fds.push_back({.kind = FdKind::root, .name = "/", .index = 0});
-    add_mounts(plan, spec, host, container);
-    add_devices(plan, host, container.container_class);
-    plan.container.masked = security::masked_paths(container.container_class);
-    plan.container.read_only = security::read_only_paths(container.container_class);
+    add_view(plan.container, plan.fds, spec.bind_mounts, host, container);
     const bool no_new_privileges =
             spec.no_new_privileges ||
             (host.no_new_privileges && container.container_class == security::Class::unprivileged);

@@ -41,6 +41,14 @@ struct LaunchPlan {
 // The namespaces of a class; separate because the pool makes them before a container is known.
 launch::NamespacePlan plan_namespaces(const ContainerFacts& container);
 
+// The root, mounts, devices, links and masks of a container, or of a pea in it, added to a plan.
+void add_view(
+        launch::ViewPlan& view,
+        std::vector<FdNeed>& fds,
+        const std::vector<BindMountSpec>& bind_mounts,
+        const HostFacts& host,
+        const ContainerFacts& container);
+
 LaunchPlan plan_container(
         const ContainerSpec& spec, const HostFacts& host, const ContainerFacts& container);
 

@@ -33,23 +33,23 @@ Mount kernel_mount(
 // hierarchy made anew waits until the kernel has buried every group that was removed before.
 // Privileged containers have none (§3): with real root a writable hierarchy would be an escape, and
 // Garden shows none either.
-void add_cgroups(LaunchPlan& plan, const HostFacts& host) {
+void add_cgroups(launch::ViewPlan& view, std::vector<FdNeed>& fds, const HostFacts& host) {
     const auto add = [&](std::size_t index, std::string target) {
-        plan.container.mounts.push_back(
+        view.mounts.push_back(
                 {.kind = MountKind::attach,
                  .target = std::move(target),
-                 .fd = static_cast<launch::FdIndex>(plan.fds.size()),
+                 .fd = static_cast<launch::FdIndex>(fds.size()),
                  .attributes = kReadOnly | kNoSuid | kNoDev | kNoExec,
                  .options = {},
                  .target_is_file = false});
-        plan.fds.push_back(
+        fds.push_back(
                 {.kind = FdKind::cgroup_view,
                  .name = host.cgroup_hierarchies[index],
                  .index = index});
     };
     const auto& names = host.cgroup_hierarchies;
     if (names.size() == 1 && names.front() == "unified") return add(0, "/sys/fs/cgroup");
-    plan.container.mounts.push_back(kernel_mount(
+    view.mounts.push_back(kernel_mount(
             MountKind::tmpfs, "/sys/fs/cgroup", kNoSuid | kNoDev | kNoExec,
             {"mode=755", "size=64k"}));
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -58,25 +58,26 @@ void add_cgroups(LaunchPlan& plan, const HostFacts& host) {
     }
 }
 
-void add_file(LaunchPlan& plan, FdKind kind, std::string target) {
-    plan.container.mounts.push_back(
+void add_file(launch::ViewPlan& view, std::vector<FdNeed>& fds, FdKind kind, std::string target) {
+    view.mounts.push_back(
             {.kind = MountKind::attach,
              .target = target,
-             .fd = static_cast<launch::FdIndex>(plan.fds.size()),
+             .fd = static_cast<launch::FdIndex>(fds.size()),
              .attributes = kNoSuid | kNoDev | kNoExec,
              .options = {},
              .target_is_file = true});
-    plan.fds.push_back({.kind = kind, .name = std::move(target), .index = 0});
+    fds.push_back({.kind = kind, .name = std::move(target), .index = 0});
 }
 
 }  // namespace
 
 void add_mounts(
-        LaunchPlan& plan,
-        const ContainerSpec& spec,
+        launch::ViewPlan& view,
+        std::vector<FdNeed>& fds,
+        const std::vector<BindMountSpec>& bind_mounts,
         const HostFacts& host,
         const ContainerFacts& container) {
-    auto& mounts = plan.container.mounts;
+    auto& mounts = view.mounts;
     mounts.push_back(kernel_mount(MountKind::proc, "/proc", kNoSuid | kNoDev | kNoExec));
     mounts.push_back(kernel_mount(
             MountKind::tmpfs, "/dev", kNoSuid | kNoExec | MOUNT_ATTR_STRICTATIME,
@@ -92,22 +93,22 @@ void add_mounts(
     }
     mounts.push_back(
             kernel_mount(MountKind::sysfs, "/sys", kReadOnly | kNoSuid | kNoDev | kNoExec));
-    if (container.container_class != security::Class::privileged) add_cgroups(plan, host);
-    for (std::size_t i = 0; i < spec.bind_mounts.size(); ++i) {
-        const auto& bind = spec.bind_mounts[i];
+    if (container.container_class != security::Class::privileged) add_cgroups(view, fds, host);
+    for (std::size_t i = 0; i < bind_mounts.size(); ++i) {
+        const auto& bind = bind_mounts[i];
         mounts.push_back(
                 {.kind = MountKind::attach,
                  .target = bind.destination,
-                 .fd = static_cast<launch::FdIndex>(plan.fds.size()),
+                 .fd = static_cast<launch::FdIndex>(fds.size()),
                  .attributes = kNoSuid | kNoDev | (bind.writable ? 0 : kReadOnly),  // NNP-06
                  .options = {},
                  .target_is_file = i < container.bind_source_is_file.size() &&
                                    container.bind_source_is_file[i]});
-        plan.fds.push_back({.kind = FdKind::bind_mount, .name = bind.source, .index = i});
+        fds.push_back({.kind = FdKind::bind_mount, .name = bind.source, .index = i});
     }
-    add_file(plan, FdKind::hosts, "/etc/hosts");
-    add_file(plan, FdKind::resolv_conf, "/etc/resolv.conf");
-    add_file(plan, FdKind::hostname, "/etc/hostname");
+    add_file(view, fds, FdKind::hosts, "/etc/hosts");
+    add_file(view, fds, FdKind::resolv_conf, "/etc/resolv.conf");
+    add_file(view, fds, FdKind::hostname, "/etc/hostname");
 }
 
 }  // namespace garden::plan

@@ -69,6 +69,16 @@ base::Result<void> check_bind_mount(const BindMountSpec& bind, std::size_t index
     return base::ok;
 }
 
+base::Result<void> check_bind_mounts(const std::vector<BindMountSpec>& binds) {
+    if (binds.size() > kBindMounts) {
+        return base::fail(
+                base::Errc::invalid, "bind_mounts: {} entries, at most {} are allowed",
+                binds.size(), kBindMounts);
+    }
+    for (std::size_t i = 0; i < binds.size(); ++i) TRY(check_bind_mount(binds[i], i));
+    return base::ok;
+}
+
 }  // namespace
 
 base::Result<void> check_name(std::string_view name, std::string_view field, std::size_t limit) {
@@ -101,19 +111,21 @@ base::Result<void> check_property(std::string_view name, std::string_view value)
     return base::ok;
 }
 
+base::Result<void> check_memory(std::uint64_t bytes) {
+    if (bytes == 0 || bytes >= kMinimumMemoryBytes) return base::ok;
+    return base::fail(
+            base::Errc::invalid,
+            "limits.memory_limits.limit_in_bytes: {} is below the minimum of {}", bytes,
+            kMinimumMemoryBytes);
+}
+
 base::Result<void> check_container_spec(const ContainerSpec& spec) {
     TRY(check_name(spec.handle.get(), "handle", kHandleBytes));
     if (spec.grace_time.count() < 0) {
         return base::fail(
                 base::Errc::invalid, "grace_time: {} is negative", spec.grace_time.count());
     }
-    if (spec.bind_mounts.size() > kBindMounts) {
-        return base::fail(
-                base::Errc::invalid, "bind_mounts: {} entries, at most {} are allowed",
-                spec.bind_mounts.size(), kBindMounts);
-    }
-    for (std::size_t i = 0; i < spec.bind_mounts.size(); ++i)
-        TRY(check_bind_mount(spec.bind_mounts[i], i));
+    TRY(check_bind_mounts(spec.bind_mounts));
     if (spec.properties.size() > kProperties) {
         return base::fail(
                 base::Errc::invalid, "properties: {} entries, at most {} are allowed",
@@ -121,12 +133,7 @@ base::Result<void> check_container_spec(const ContainerSpec& spec) {
     }
     for (const auto& [name, value] : spec.properties) TRY(check_property(name, value));
     TRY(check_environment(spec.env, "env"));
-    if (spec.limits.memory_bytes != 0 && spec.limits.memory_bytes < kMinimumMemoryBytes) {
-        return base::fail(
-                base::Errc::invalid,
-                "limits.memory_limits.limit_in_bytes: {} is below the minimum of {}",
-                spec.limits.memory_bytes, kMinimumMemoryBytes);
-    }
+    TRY(check_memory(spec.limits.memory_bytes));
     if (spec.seccomp_profile.size() > kSeccompProfileBytes) {
         return base::fail(
                 base::Errc::invalid, "seccomp_profile: {} bytes, at most {} are allowed",
@@ -175,6 +182,9 @@ base::Result<void> check_process_spec(const ProcessSpec& spec) {
                 base::Errc::invalid,
                 "Running a process with bind mounts and no image provided is not allowed");
     }
+    if (spec.image.empty()) return base::ok;
+    TRY(check_bind_mounts(spec.bind_mounts));
+    if (spec.limits) TRY(check_memory(spec.limits->memory_bytes));
     return base::ok;
 }
 

@@ -28,6 +28,7 @@ inline constexpr std::uint64_t kMinimumMemoryBytes =
 base::Result<void> check_name(std::string_view name, std::string_view field, std::size_t limit);
 base::Result<void> check_container_spec(const ContainerSpec& spec);
 base::Result<void> check_process_spec(const ProcessSpec& spec);
+base::Result<void> check_memory(std::uint64_t bytes);  // 0: no limit
 base::Result<void> check_property(std::string_view name, std::string_view value);
 
 }  // namespace garden::plan

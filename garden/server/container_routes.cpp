@@ -270,7 +270,10 @@ Response Service::bulk_info(Request& request) {
 Response Service::bulk_metrics(Request& request) {
     return bulk<api::BulkMetrics>(request, [this](const std::string& handle) {
         api::BulkMetrics out;
-        const auto metrics = engine_.metrics(Handle(handle));
+        auto metrics = engine_.metrics(Handle(handle));
+        // The id of a running pea stands for a handle here, and nowhere else (garden-api §6).
+        if (!metrics && metrics.error().kind == Errc::not_found)
+            metrics = engine_.process_metrics(handle);
         if (metrics) {
             out.metrics = to_wire(*metrics);
         } else {

@@ -145,6 +145,12 @@ base::Result<ProcessSpec> to_spec(api::ProcessSpec wire) {
     spec.user = std::move(wire.user);
     spec.rlimits = std::move(wire.rlimits);
     spec.image = image_of(std::move(wire.image));
+    if (wire.limits) {
+        spec.limits = LimitsSpec{
+                .memory_bytes = wire.limits->memory_limits.limit_in_bytes,
+                .cpu_weight = wire.limits->cpu_limits.weight,
+                .cpu_shares = wire.limits->cpu_limits.limit_in_shares};
+    }
     return spec;
 }
 

@@ -67,6 +67,8 @@ std::string_view to_string(Step step) {
             return "detach the old root";
         case Step::join_namespaces:
             return "join the container's namespaces";
+        case Step::mount_namespace:
+            return "make the mount namespace";
         case Step::session:
             return "start a session";
         case Step::terminal:

@@ -38,6 +38,7 @@ enum class Step : std::uint32_t {
     root_attributes,
     detach_old_root,
     join_namespaces,
+    mount_namespace,
     session,
     terminal,
     working_directory,
@@ -96,8 +97,9 @@ void close_inherited(const Child& child);  // PL-01: everything above 2 on exec
 // The whole life of the first process until it is garden-init. `program` and the channel are its
 // only descriptors.
 [[noreturn]] void container_child(const Child& child, bool user_namespace, int program);
-// Steps of container_child that build the file system view (mounts.cpp).
-void build_view(const Child& child, const ContainerPlan& plan, const std::vector<base::Fd>& fds);
+// Builds the file system view in the mount namespace that the caller has just made (mounts.cpp):
+// the steps of container_child, and of a pea's process_child.
+void build_view(const Child& child, const ViewPlan& plan, const std::vector<base::Fd>& fds);
 
 struct ProcessArguments {
     const ProcessPlan& plan;

@@ -1,5 +1,5 @@
-// The file system view of a container, built by its first process, by descriptor only
-// (security-model §8).
+// The file system view of a container, built by its first process, and that of a pea, by descriptor
+// only (security-model §8).
 #include "base/sys/raw.hpp"
 #include "garden/launch/shim/child.hpp"
 #include "garden/launch/shim/paths.hpp"
@@ -39,7 +39,7 @@ const char* type_of(MountKind kind) {
 
 class View {
   public:
-    View(const Child& child, const ContainerPlan& plan, const std::vector<base::Fd>& fds)
+    View(const Child& child, const ViewPlan& plan, const std::vector<base::Fd>& fds)
         : child_(child),
           plan_(plan),
           fds_(fds),
@@ -290,7 +290,7 @@ class View {
     }
 
     const Child& child_;
-    const ContainerPlan& plan_;
+    const ViewPlan& plan_;
     const std::vector<base::Fd>& fds_;
     const int root_;
     base::Fd old_root_;
@@ -302,7 +302,7 @@ class View {
 
 }  // namespace
 
-void build_view(const Child& child, const ContainerPlan& plan, const std::vector<base::Fd>& fds) {
+void build_view(const Child& child, const ViewPlan& plan, const std::vector<base::Fd>& fds) {
     View(child, plan, fds).build();
 }
 

@@ -27,12 +27,27 @@ namespace raw = base::sys::raw;
 
 namespace {
 
+// A pea leaves out what it makes anew: until then it is in the shim's mount namespace, which is
+// empty but for what new views are made from.
 void join(const Child& child, const ProcessArguments& arguments) {
-    int flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+    const auto& pea = arguments.plan.pea;
+    int flags = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+    if (!pea) flags |= CLONE_NEWNS;
+    if (!pea || !pea->own_cgroup_namespace) flags |= CLONE_NEWCGROUP;
     if (arguments.user_namespace)
         flags |= CLONE_NEWUSER;  // the kernel joins it before the others (PL-04)
     if (arguments.time_namespace) flags |= CLONE_NEWTIME;
     if (::setns(arguments.init, flags) != 0) child.die(Step::join_namespaces);
+}
+
+// PL-13: as root of the container's user namespace, so that the new namespaces belong to it and
+// their mounts are locked as the container's are. Nothing inside can look at this process before it
+// executes (PL-04): its view is complete by then.
+void make_pea_view(const Child& child, const ProcessArguments& arguments) {
+    const auto& pea = *arguments.plan.pea;
+    const int flags = CLONE_NEWNS | (pea.own_cgroup_namespace ? CLONE_NEWCGROUP : 0);
+    if (::unshare(flags) != 0) child.die(Step::mount_namespace);
+    build_view(child, pea.view, arguments.fds);
 }
 
 // PL-08, MD-05: from the container's own devpts instance, which must be one, and the slave by
@@ -117,6 +132,7 @@ void process_child(const Child& child, const ProcessArguments& arguments) {
     join(child, arguments);
     become_root(child, arguments.user_namespace);
     join_keyring(child);
+    if (plan.pea) make_pea_view(child, arguments);
     set_stdio(child, arguments);
     enter_directory(child, plan);
     (void)::umask(plan.umask & 0777);

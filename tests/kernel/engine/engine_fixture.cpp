@@ -85,7 +85,15 @@ EngineFixture::~EngineFixture() {
 }
 
 void EngineFixture::restart() {
+    stop();
+    start();
+}
+
+void EngineFixture::stop() {
     engine_.reset();
+}
+
+void EngineFixture::start() {
     engine_ = garden::Engine::start(config_).value();
 }
 

@@ -20,6 +20,8 @@ class EngineFixture {
 
     // What a restart of gardend does to the engine; the shims stay.
     void restart();
+    void stop();
+    void start();  // after stop(), with config()
 
     garden::EngineConfig& config() { return config_; }
 
