@@ -80,6 +80,9 @@ base::Result<Reference> ImagesOnDisk::preloaded(const std::string& name) const {
 base::Result<Image> ImagesOnDisk::find_or_pull(const Caller& caller) {
     auto reference = TRY(parse_reference(caller.request.uri));
     if (reference.source == Source::preloaded) reference = TRY(preloaded(reference.name));
+    // Before anything of a file is read that may not be used anyway.
+    if (reference.source != Source::registry && parts_.policy && parts_.policy->local().rejects())
+        (void)TRY(judge_local(reference.path, ""));
     switch (reference.source) {
         case Source::registry:
             return from_registry(caller, reference);
@@ -110,6 +113,7 @@ base::Result<Image> ImagesOnDisk::from_registry(const Caller& caller, const Refe
                 "references must name a digest here (require_digest)");  // IMG-06
     }
     const auto target = TRY(parts_.registries->target(reference));
+    TRY(refuse_early(target.name));
     const auto access =
             access_of({.username = caller.request.username, .password = caller.request.password});
     // A digest cannot change its meaning: who was let in once needs no registry.
@@ -117,8 +121,8 @@ base::Result<Image> ImagesOnDisk::from_registry(const Caller& caller, const Refe
         known && !reference.digest.empty()) {
         const bool let_in = std::find(known->access.begin(), known->access.end(), access) !=
                             known->access.end();
-        if (auto image = parts_.records->image(known->digest); let_in && image)
-            return std::move(image->image);
+        auto image = parts_.records->image(known->digest);
+        if (let_in && image && trusted(*known, known->digest)) return std::move(image->image);
     }
     return flights_.join(
             target.name + " " + access,
@@ -149,7 +153,9 @@ base::Result<std::optional<Image>> ImagesOnDisk::still_current(
         if (!now && is_out_of_reach(now.error())) parts_.registries->note_down(target.home);
     }
     if (!now) {
-        if (!is_out_of_reach(now.error()) || !let_in) return std::move(now).error();
+        // Without its registry a copy stays what it was decided to be, and nothing more (IMG-44).
+        const bool usable = trusted(*known, known->digest) || decides_alone(target.name);
+        if (!is_out_of_reach(now.error()) || !let_in || !usable) return std::move(now).error();
         report.tell(
                 {.step = Progress::Step::resolving,
                  .note = base::format(
@@ -157,8 +163,9 @@ base::Result<std::optional<Image>> ImagesOnDisk::still_current(
         return std::optional(have->image);
     }
     const auto image = parts_.records->image(now->get());
-    if (!image) return std::optional<Image>{};
+    if (!image || !trusted(*known, now->get())) return std::optional<Image>{};
     if (known->digest != now->get() || !let_in) {
+        if (known->digest != now->get()) known->trust.reset();  // it spoke of the other digest
         known->digest = now->get();
         if (!let_in) known->access.push_back(access);
         if (known->access.size() > kMaxAccess) known->access.erase(known->access.begin());
@@ -177,7 +184,13 @@ base::Result<Image> ImagesOnDisk::pull_from_registry(
     if (auto image = TRY(still_current(target, credentials, access, report, cancel)))
         return std::move(*image);
     auto pull = TRY(parts_.registries->resolve(target, credentials, cancel));
-    ReferenceRecord reference{.name = target.name, .asked = request.uri, .access = {access}};
+    report.tell({.step = Progress::Step::verifying});
+    auto decision = TRY(judge_registry(target, pull, credentials, cancel));  // before any layer
+    ReferenceRecord reference{
+            .name = target.name,
+            .asked = request.uri,
+            .access = {access},
+            .trust = std::move(decision)};
     if (const auto known = parts_.records->reference(target.name)) {
         // Who was let in to the old content of a tag is let in again only by the registry.
         if (known->digest == pull.resolved.digest.get()) reference.access = known->access;
@@ -221,17 +234,21 @@ base::Result<Image> ImagesOnDisk::from_archive(const Caller& caller, const Refer
     const auto& digest = resolved.digest.get();
     const auto known = parts_.records->reference(name);
     if (known && known->digest == digest) {
-        if (auto image = parts_.records->image(digest)) return std::move(image->image);
+        if (auto image = parts_.records->image(digest))
+            return known_local(*known, std::move(image->image));
     }
     return flights_.join(
             name + " " + digest,
             [this, source, resolved, name, asked = caller.request.uri](
                     Report& report, std::atomic<bool>& cancel) -> base::Result<Image> {
                 PinSet pins(pins_);
+                auto decision = TRY(judge_local(name, resolved.digest.get()));
                 auto image = TRY(pull_layers(context(), *source, resolved, pins, report, cancel));
                 return record(
-                        std::move(image),
-                        {.name = name, .asked = asked, .stamp = resolved.digest.get()});
+                        std::move(image), {.name = name,
+                                           .asked = asked,
+                                           .stamp = resolved.digest.get(),
+                                           .trust = std::move(decision)});
             },
             caller.progress, caller.cancelled);
 }
@@ -247,7 +264,8 @@ base::Result<Image> ImagesOnDisk::from_path(const Caller& caller, const Referenc
             status.st_ctim.tv_nsec);
     if (const auto known = parts_.records->reference(reference.path);
         known && known->stamp == stamp) {
-        if (auto image = parts_.records->image(known->digest)) return std::move(image->image);
+        if (auto image = parts_.records->image(known->digest))
+            return known_local(*known, std::move(image->image));
     }
     return flights_.join(
             reference.path + " " + stamp,
@@ -255,7 +273,12 @@ base::Result<Image> ImagesOnDisk::from_path(const Caller& caller, const Referenc
                     Report& report, std::atomic<bool>& cancel) -> base::Result<Image> {
                 PinSet pins(pins_);
                 auto image = TRY(pull_tar(context(), path, pins, report, cancel));
-                return record(std::move(image), {.name = path, .asked = asked, .stamp = stamp});
+                auto decision = TRY(judge_local(path, image.digest));
+                return record(
+                        std::move(image), {.name = path,
+                                           .asked = asked,
+                                           .stamp = stamp,
+                                           .trust = std::move(decision)});
             },
             caller.progress, caller.cancelled);
 }
@@ -265,7 +288,8 @@ base::Result<Image> ImagesOnDisk::from_directory(
     const auto key = TRY(directory_key(directory)).get();
     const auto known = parts_.records->reference(path);
     if (known && known->digest == key) {
-        if (auto image = parts_.records->image(key)) return std::move(image->image);
+        if (auto image = parts_.records->image(key))
+            return known_local(*known, std::move(image->image));
     }
     auto shared =
             std::make_shared<base::Fd>(std::move(directory));  // the flight may outlive this caller
@@ -277,7 +301,10 @@ base::Result<Image> ImagesOnDisk::from_directory(
                 pins.add(key);
                 const auto layer = TRY(parts_.layers->import_directory(*shared, key));
                 Image image{.digest = key, .layers = {key}, .size = layer.bytes};
-                return record(std::move(image), {.name = path, .asked = asked, .stamp = key});
+                auto decision = TRY(judge_local(path, key));
+                return record(
+                        std::move(image),
+                        {.name = path, .asked = asked, .stamp = key, .trust = std::move(decision)});
             },
             caller.progress, caller.cancelled);
 }
@@ -294,6 +321,8 @@ base::Result<std::unique_ptr<Images>> Images::open(ImagesConfig config) {
     parts.records = TRY(ImageRecords::open(directory));
     parts.layers = TRY(LayerStore::open(config.directory + "/layers", config.unpack_program, {}));
     parts.registries = TRY(Registries::open(config));
+    if (!config.policy_file.empty())
+        parts.policy = TRY(trust::Policy::load(config.policy_file).context("image policy"));
     parts.config = std::move(config);
     return std::unique_ptr<Images>(std::make_unique<ImagesOnDisk>(std::move(parts)));
 }

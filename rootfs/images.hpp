@@ -92,6 +92,10 @@ struct ImagesConfig {
     std::vector<std::pair<std::string, std::string>> preloaded;  // NAME -> path or uri
     std::uint32_t parallel_downloads = 4;
     bool require_digest = false;  // IMG-06: refuse registry references without @digest
+    std::string policy_file;      // IMG-40: who must have signed what; "" = everything is accepted
+    // Told of every decision that was made anew, accepted or not, before the image is used
+    // (IMG-44). On any thread; must not call back.
+    std::function<void(const TrustDecision&)> on_decision;
     std::chrono::milliseconds connect_timeout{10'000};
     std::chrono::milliseconds stall_timeout{20'000};  // no byte for so long: the registry hangs
     std::chrono::milliseconds pull_timeout{3'600'000};
@@ -114,6 +118,9 @@ class Images {
             const std::atomic<bool>& cancelled) = 0;
     virtual base::Result<std::vector<ImageRow>> list() = 0;
     virtual base::Result<Image> inspect(std::string_view reference_or_digest) = 0;
+    // Why an image may be used, for each of its names that a policy was asked about.
+    virtual base::Result<std::vector<TrustDecision>> decisions(
+            std::string_view reference_or_digest) = 0;
     virtual base::Result<void> remove(
             std::string_view reference_or_digest) = 0;  // conflict while in use
     virtual base::Result<std::uint64_t> prune() = 0;    // bytes freed

@@ -81,6 +81,16 @@ base::Result<Image> ImagesOnDisk::inspect(std::string_view reference_or_digest) 
     return std::move(record->image);
 }
 
+base::Result<std::vector<TrustDecision>> ImagesOnDisk::decisions(
+        std::string_view reference_or_digest) {
+    const auto named = TRY(look_up(reference_or_digest));
+    std::vector<TrustDecision> out;
+    for (const auto& reference : parts_.records->references()) {
+        if (reference.digest == named.digest && reference.trust) out.push_back(*reference.trust);
+    }
+    return out;
+}
+
 base::Result<void> ImagesOnDisk::remove(std::string_view reference_or_digest) {
     const auto named = TRY(look_up(reference_or_digest));
     std::size_t names = 0;

@@ -10,6 +10,7 @@
 #include "rootfs/images.hpp"
 #include "rootfs/pull.hpp"
 #include "rootfs/store/layers.hpp"
+#include "rootfs/trust/policy.hpp"
 
 #include <atomic>
 #include <functional>
@@ -31,6 +32,7 @@ class ImagesOnDisk final : public Images {
         std::unique_ptr<ImageRecords> records;
         std::unique_ptr<LayerStore> layers;
         std::unique_ptr<Registries> registries;
+        std::optional<trust::Policy> policy;
     };
 
     explicit ImagesOnDisk(Parts parts)
@@ -52,6 +54,8 @@ class ImagesOnDisk final : public Images {
 
     base::Result<std::vector<ImageRow>> list() override;
     base::Result<Image> inspect(std::string_view reference_or_digest) override;
+    base::Result<std::vector<TrustDecision>> decisions(
+            std::string_view reference_or_digest) override;
     base::Result<void> remove(std::string_view reference_or_digest) override;
     base::Result<std::uint64_t> prune() override;
     base::Result<void> recover() override;
@@ -106,6 +110,19 @@ class ImagesOnDisk final : public Images {
             const Caller& caller, const std::string& path, base::Fd directory);
     base::Result<Image> from_raw(const Reference& reference) const;
     base::Result<Reference> preloaded(const std::string& name) const;
+
+    // The image policy (images_trust.cpp).
+    bool trusted(const ReferenceRecord& known, std::string_view digest) const;
+    bool decides_alone(const std::string& name) const;
+    base::Result<void> refuse_early(const std::string& name);
+    base::Result<TrustDecision> judge_registry(
+            const RegistryTarget& target,
+            const RegistryPull& pull,
+            const Credentials& credentials,
+            const Cancelled& cancelled);
+    base::Result<TrustDecision> judge_local(const std::string& name, const std::string& digest);
+    base::Result<TrustDecision> settle(TrustDecision decision);
+    base::Result<Image> known_local(const ReferenceRecord& known, Image image);
 
     base::Result<Image> record(Image image, ReferenceRecord reference);
     base::Result<void> name_again(ReferenceRecord reference);

@@ -46,6 +46,12 @@ class Registries {
             const Credentials& credentials,
             const Cancelled& cancelled);
 
+    // Every place that may have the image and its signatures, in the order they are asked.
+    std::vector<std::unique_ptr<RegistrySource>> places(
+            const RegistryTarget& target, const Credentials& credentials) {
+        return sources(target, credentials, false);
+    }
+
     // A registry that just did not answer is not asked again at once by those who have a copy.
     bool seems_down(const Endpoint& home);
     void note_down(const Endpoint& home);

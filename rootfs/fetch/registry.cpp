@@ -135,20 +135,31 @@ base::Result<Digest> RegistrySource::current(const Cancelled& cancelled) {
     return sha256(full.body);
 }
 
-base::Result<std::string> RegistrySource::config(
-        const Descriptor& descriptor, const Cancelled& cancelled) {
-    HttpRequest ask{.url = url("blobs", descriptor.digest.get()), .body_limit = kMaxConfig};
+base::Result<std::optional<std::string>> RegistrySource::tagged(
+        const std::string& tag, const Cancelled& cancelled) {
+    auto response = manifest("GET", tag, cancelled);
+    if (response) return std::optional(std::move(response->body));
+    if (response.error().kind == base::Errc::not_found) return std::optional<std::string>{};
+    return std::move(response).error();
+}
+
+base::Result<std::string> RegistrySource::small_blob(
+        std::string_view what,
+        const Digest& digest,
+        std::uint64_t size,
+        const Cancelled& cancelled) {
+    HttpRequest ask{.url = url("blobs", digest.get()), .body_limit = size};
     auto response = TRY(request(std::move(ask), cancelled, nullptr));
     if (response.status != 200)
-        return status_error(response, "image config " + descriptor.digest.get());
-    Hasher hasher(descriptor.digest);
+        return status_error(response, base::format("{} {}", what, digest.get()));
+    Hasher hasher(digest);
     hasher.update(response.body);
     const auto found = hasher.finish();
-    if (found != descriptor.digest || response.body.size() != descriptor.size) {
+    if (found != digest || response.body.size() != size) {
         return base::fail(
                 base::Errc::corrupt,
-                "image config {}: the registry sent {} bytes with digest {}, expected {} bytes",
-                descriptor.digest.get(), response.body.size(), found.get(), descriptor.size);
+                "{} {}: the registry sent {} bytes with digest {}, expected {} bytes", what,
+                digest.get(), response.body.size(), found.get(), size);
     }
     return std::move(response.body);
 }
@@ -180,6 +191,7 @@ base::Result<Resolved> RegistrySource::resolve(const Cancelled& cancelled) {
         auto document = TRY(parse_document(response.body, type));
         if (!document.is_index) {
             out.manifest = std::move(document.manifest);
+            out.selected = found;
             break;
         }
         if (depth >= kMaxIndexDepth) {
@@ -191,7 +203,13 @@ base::Result<Resolved> RegistrySource::resolve(const Cancelled& cancelled) {
         expected_type = entry.manifest.media_type;
         reference = expected.get();
     }
-    out.config = TRY(config(out.manifest.config, cancelled));
+    const auto& config = out.manifest.config;
+    if (config.size > kMaxConfig) {
+        return base::fail(
+                base::Errc::exhausted, "image config of {} bytes, the limit is {}", config.size,
+                kMaxConfig);
+    }
+    out.config = TRY(small_blob("image config", config.digest, config.size, cancelled));
     return out;
 }
 

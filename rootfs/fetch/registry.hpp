@@ -10,7 +10,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace rootfs {
 
@@ -42,6 +44,15 @@ class RegistrySource final : public ImageSource {
             const Cancelled& cancelled) override;
     // What the tag names now, without fetching it; also proves that these credentials may read it.
     base::Result<Digest> current(const Cancelled& cancelled);
+    // The document under another tag of the repository (signatures); nothing when there is none.
+    base::Result<std::optional<std::string>> tagged(
+            const std::string& tag, const Cancelled& cancelled);
+    // A blob that fits into memory, verified (IMG-02). `what` names it in errors.
+    base::Result<std::string> small_blob(
+            std::string_view what,
+            const Digest& digest,
+            std::uint64_t size,
+            const Cancelled& cancelled);
 
   private:
     struct Download;
@@ -51,7 +62,6 @@ class RegistrySource final : public ImageSource {
             HttpRequest& request, const Cancelled& cancelled, const HttpSink* sink);
     base::Result<HttpResponse> manifest(
             const std::string& method, const std::string& reference, const Cancelled& cancelled);
-    base::Result<std::string> config(const Descriptor& descriptor, const Cancelled& cancelled);
     base::Result<void> download(
             Download& state,
             const Descriptor& layer,

@@ -19,7 +19,8 @@ using ByteCount = std::function<void(std::uint64_t bytes)>;
 
 // What a reference names after indexes were followed and the platform was chosen.
 struct Resolved {
-    Digest digest;  // of the top document: what a pinned reference would say
+    Digest digest;    // of the top document: what a pinned reference would say
+    Digest selected;  // of the manifest chosen from an index; `digest` without one
     Manifest manifest;
     std::string config;  // the verified text of the image configuration
     std::string note;    // "" or a sentence for the progress of the pull

@@ -33,6 +33,7 @@ struct ReferenceRecord {  // references/<hash of name>.json
     std::vector<std::string>
             access;  // registries: keyed hashes of the credentials that were accepted
     std::int64_t resolved_at = 0;
+    std::optional<TrustDecision> trust;  // why the digest may be used under this name (IMG-44)
 };
 
 inline constexpr std::size_t kMaxAccess = 32;  // per reference; the oldest goes

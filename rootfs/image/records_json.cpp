@@ -25,6 +25,50 @@ base::Result<std::int64_t> time_member(const Json& from, const char* name, const
     return static_cast<std::int64_t>(seconds);
 }
 
+Json to_json(const TrustDecision& trust) {
+    auto proofs = Json::array();
+    for (const auto& proof : trust.proofs) {
+        proofs.push_back(
+                Json{{"requirement", proof.requirement},
+                     {"key", proof.key},
+                     {"digest", proof.digest},
+                     {"identity", proof.identity}});
+    }
+    return Json{{"accepted", trust.accepted},
+                {"name", trust.name},
+                {"digest", trust.digest},
+                {"policy", trust.policy},
+                {"rule", trust.rule},
+                {"reason", trust.reason},
+                {"decided_at", trust.decided_at},
+                {"proofs", std::move(proofs)}};
+}
+
+base::Result<TrustDecision> parse_trust(const Json& json) {
+    constexpr const char* kWhat = "trust of a reference record";
+    TrustDecision out;
+    // Only what was accepted is kept with a name; anything else is asked again.
+    const Json* accepted = member(json, "accepted");
+    out.accepted = accepted != nullptr && accepted->is_boolean() && accepted->get<bool>();
+    out.name = TRY(text_member(json, "name", kWhat));
+    out.digest = TRY(text_member(json, "digest", kWhat));
+    out.policy = TRY(text_member(json, "policy", kWhat));
+    out.rule = TRY(text_member(json, "rule", kWhat));
+    out.reason = TRY(text_member(json, "reason", kWhat));
+    out.decided_at = TRY(time_member(json, "decided_at", kWhat));
+    const Json* proofs = member(json, "proofs");
+    if (proofs == nullptr || !proofs->is_array()) return out;
+    for (const auto& entry : *proofs) {
+        TrustProof proof;
+        proof.requirement = TRY(text_member(entry, "requirement", kWhat));
+        proof.key = TRY(text_member(entry, "key", kWhat));
+        proof.digest = TRY(text_member(entry, "digest", kWhat));
+        proof.identity = TRY(text_member(entry, "identity", kWhat));
+        out.proofs.push_back(std::move(proof));
+    }
+    return out;
+}
+
 }  // namespace
 
 std::string to_text(const ImageRecord& record) {
@@ -44,13 +88,11 @@ std::string to_text(const ImageRecord& record) {
 }
 
 std::string to_text(const ReferenceRecord& record) {
-    return dump(
-            Json{{"name", record.name},
-                 {"asked", record.asked},
-                 {"digest", record.digest},
-                 {"stamp", record.stamp},
-                 {"access", record.access},
-                 {"resolved_at", record.resolved_at}});
+    Json json{{"name", record.name},     {"asked", record.asked},
+              {"digest", record.digest}, {"stamp", record.stamp},
+              {"access", record.access}, {"resolved_at", record.resolved_at}};
+    if (record.trust) json["trust"] = to_json(*record.trust);
+    return dump(json);
 }
 
 base::Result<ImageRecord> parse_image_record(std::string_view text) {
@@ -85,6 +127,8 @@ base::Result<ReferenceRecord> parse_reference_record(std::string_view text) {
     record.stamp = TRY(text_member(json, "stamp", kWhat));
     record.access = TRY(texts_member(json, "access", kWhat));
     record.resolved_at = TRY(time_member(json, "resolved_at", kWhat));
+    // Records of earlier versions have none: decided when the image is used next.
+    if (const Json* trust = member(json, "trust")) record.trust = TRY(parse_trust(*trust));
     if (record.name.empty()) return base::fail(base::Errc::corrupt, "reference record has no name");
     return record;
 }

@@ -26,9 +26,11 @@ bool plain(char c) {
 }  // namespace
 
 std::string print_layer_record(const LayerInfo& info) {
-    return base::format(
+    auto text = base::format(
             "diff-id {}\nbytes {}\nentries {}\nskipped-devices {}\ndropped-xattrs {}\n",
             info.diff_id, info.bytes, info.entries, info.skipped_devices, info.dropped_xattrs);
+    if (!info.seal.empty()) text += "seal " + info.seal + "\n";
+    return text;
 }
 
 Result<LayerInfo> parse_layer_record(std::string_view text) {
@@ -49,6 +51,7 @@ Result<LayerInfo> parse_layer_record(std::string_view text) {
         const std::string_view key = line.substr(0, space);
         const std::string_view value = line.substr(space + 1);
         if (key == "diff-id") info.diff_id = value;
+        if (key == "seal") info.seal = value;
         for (const auto& [name, field] : fields) {
             if (key == name) *field = TRY(base::parse_number<std::uint64_t>(value, "layer record"));
         }

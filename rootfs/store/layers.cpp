@@ -3,7 +3,9 @@
 #include "base/defer.hpp"
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
+#include "rootfs/image/digest.hpp"
 #include "rootfs/store/layer_record.hpp"
+#include "rootfs/store/seal.hpp"
 #include "rootfs/store/tree.hpp"
 #include "rootfs/store/unpacker.hpp"
 
@@ -16,7 +18,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <set>
+#include <thread>
 
 namespace rootfs {
 
@@ -30,6 +34,9 @@ namespace {
 
 constexpr std::size_t kMaxRecord = 8'192;
 constexpr std::chrono::milliseconds kTick(100);
+constexpr const char* kSealFile = "seal";
+constexpr const char* kDamagedFile = "damaged";
+constexpr const char* kRetiredMark = "~";  // in no name of a layer
 
 Result<Fd> place(FdRef root, base::CStr name) {
     if (::mkdirat(root.get(), name.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -47,6 +54,7 @@ Result<std::string> random_name() {
 
 // On disk:  layers/<diff id>/tree + record   whole layers only: they get there by one rename
 //           tmp/<random>/tree + record       being made, or on the way out; emptied by recover()
+//           retired/<diff id>~<random>       damaged and replaced; containers may have it mounted
 class LayersOnDisk : public LayerStore {
   public:
     LayersOnDisk(
@@ -54,12 +62,16 @@ class LayersOnDisk : public LayerStore {
             std::string program,
             UnpackLimits limits,
             Fd layers,
-            Fd temporary)
+            Fd temporary,
+            Fd retired)
         : directory_(std::move(directory)),
           program_(std::move(program)),
           limits_(limits),
           layers_(std::move(layers)),
-          temporary_(std::move(temporary)) {}
+          temporary_(std::move(temporary)),
+          retired_(std::move(retired)) {}
+
+    Result<void> load_damaged();
 
     Result<LayerInfo> unpack(
             const UnpackRequest& request,
@@ -71,6 +83,12 @@ class LayersOnDisk : public LayerStore {
     Result<std::vector<std::string>> list() override;
     Result<std::uint64_t> remove(std::string_view diff_id) override;
     Result<void> recover() override;
+    Result<LayerCheck> verify(
+            std::string_view diff_id, const std::atomic<bool>& cancelled) override;
+    Result<void> mark_damaged(std::string_view diff_id) override;
+    bool is_damaged(std::string_view diff_id) const override;
+    Result<std::vector<std::string>> retired() override;
+    Result<void> remove_retired(std::string_view diff_id) override;
 
   private:
     struct Draft {
@@ -90,8 +108,10 @@ class LayersOnDisk : public LayerStore {
             const std::atomic<bool>& cancelled);
     Result<LayerInfo> import_now(FdRef source, const std::string& key);
     Result<Draft> draft();
-    // From here on the layer exists, also after a power cut.
-    Result<void> publish(const Draft& draft, const LayerInfo& info);
+    // From here on the layer exists, also after a power cut. Fills info.seal.
+    Result<void> publish(const Draft& draft, LayerInfo& info);
+    Result<LayerInfo> read_record(std::string_view diff_id);  // of a damaged one, too
+    Result<void> retire(const std::string& diff_id);
 
     std::string directory_;
     std::string program_;
@@ -101,6 +121,9 @@ class LayersOnDisk : public LayerStore {
     std::mutex mutex_;
     std::condition_variable finished_;
     std::set<std::string> making_;
+    Fd retired_;
+    mutable std::mutex damaged_mutex_;
+    std::set<std::string, std::less<>> damaged_;
 };
 
 Result<LayerInfo> LayersOnDisk::once(
@@ -146,7 +169,7 @@ Result<LayerInfo> LayersOnDisk::unpack_now(
     if (!request.diff_id.empty() && unpacked.digest != request.diff_id) {  // IMG-29
         return base::fail(Errc::corrupt, "the content has the diff id {}", unpacked.digest);
     }
-    const LayerInfo info{
+    LayerInfo info{
             .diff_id = unpacked.digest,
             .bytes = unpacked.bytes,
             .entries = unpacked.entries,
@@ -170,7 +193,7 @@ Result<LayerInfo> LayersOnDisk::import_now(FdRef source, const std::string& key)
     const CopyLimits limits{
             .bytes = limits_.layer_bytes, .entries = limits_.entries, .id_limit = kIdLimit};
     const CopyCounts counts = TRY(copy_tree(source, draft.tree, limits));
-    const LayerInfo info{
+    LayerInfo info{
             .diff_id = key,
             .bytes = counts.bytes,
             .entries = counts.entries,
@@ -193,13 +216,24 @@ Result<LayersOnDisk::Draft> LayersOnDisk::draft() {
     return draft;
 }
 
-Result<void> LayersOnDisk::publish(const Draft& draft, const LayerInfo& info) {
+Result<void> LayersOnDisk::publish(const Draft& draft, LayerInfo& info) {
     const std::string name = TRY(layer_directory_name(info.diff_id));
-    TRY(sys::write_atomic_at(
-            draft.directory, "record", print_layer_record(info), 0600, sys::Durable::no));
+    // The tree is read for its seal while the disk writes it: neither waits for the other.
+    std::optional<Result<std::string>> seal;
+    std::thread sealing([&] { seal = seal_tree(draft.tree); });
     // One sync of the file system instead of one per file, before the rename that makes the layer
     // exist.
-    if (::syncfs(draft.tree.get()) != 0) return base::fail_errno("write the layer to disk");
+    const bool written = ::syncfs(draft.tree.get()) == 0;
+    const int error = errno;
+    sealing.join();
+    errno = error;
+    if (!written) return base::fail_errno("write the layer to disk");
+    const std::string text = TRY(std::move(*seal).context("seal the layer"));
+    info.seal = sha256(text).get();
+    TRY(sys::write_atomic_at(draft.directory, kSealFile, text, 0600, sys::Durable::yes));
+    TRY(sys::write_atomic_at(
+            draft.directory, "record", print_layer_record(info), 0600, sys::Durable::yes));
+    if (is_damaged(info.diff_id)) TRY(retire(info.diff_id));
     auto renamed = sys::rename_at(temporary_, draft.name, layers_, name, RENAME_NOREPLACE);
     // Without an expected diff id two threads may have unpacked the same: the first one's is as
     // good.
@@ -209,6 +243,12 @@ Result<void> LayersOnDisk::publish(const Draft& draft, const LayerInfo& info) {
 }
 
 Result<LayerInfo> LayersOnDisk::find(std::string_view diff_id) {
+    if (is_damaged(diff_id))
+        return base::fail(Errc::not_found, "layer {}: damaged, to be fetched again", diff_id);
+    return read_record(diff_id);
+}
+
+Result<LayerInfo> LayersOnDisk::read_record(std::string_view diff_id) {
     const std::string name = TRY(layer_directory_name(diff_id));
     auto text = sys::read_file_at(layers_, name + "/record", kMaxRecord);
     if (!text) {
@@ -230,7 +270,7 @@ Result<std::vector<std::string>> LayersOnDisk::list() {
 }
 
 Result<std::uint64_t> LayersOnDisk::remove(std::string_view diff_id) {
-    auto info = find(diff_id);
+    auto info = read_record(diff_id);
     if (!info)
         return info.error().kind == Errc::not_found ? Result<std::uint64_t>(std::uint64_t{0})
                                                     : std::move(info).error();
@@ -240,6 +280,11 @@ Result<std::uint64_t> LayersOnDisk::remove(std::string_view diff_id) {
     TRY(sys::rename_at(layers_, name, temporary_, gone, RENAME_NOREPLACE)
                 .context(base::format("remove layer {}", diff_id)));
     if (::fsync(layers_.get()) != 0) return base::fail_errno("write the list of layers to disk");
+    {
+        const std::lock_guard lock(damaged_mutex_);
+        if (const auto known = damaged_.find(diff_id); known != damaged_.end())
+            damaged_.erase(known);
+    }
     TRY(remove_tree(temporary_, gone).context(base::format("remove layer {}", diff_id)));
     return info->bytes;
 }
@@ -259,6 +304,88 @@ Result<void> LayersOnDisk::recover() {
     return first;
 }
 
+Result<void> LayersOnDisk::load_damaged() {
+    for (const auto& name : TRY(sys::list_directory(layers_))) {
+        if (TRY(sys::exists_at(layers_, name + "/" + kDamagedFile)))
+            damaged_.insert(diff_id_of(name));
+    }
+    return base::ok;
+}
+
+Result<LayerCheck> LayersOnDisk::verify(
+        std::string_view diff_id, const std::atomic<bool>& cancelled) {
+    LayerCheck out;
+    const std::string name = TRY(layer_directory_name(diff_id));
+    const auto info = read_record(diff_id);
+    if (!info) {
+        if (info.error().kind != Errc::not_found) return base::Error(info.error());
+        out.state = LayerCheck::State::missing;
+        return out;
+    }
+    if (info->seal.empty()) {
+        out.state = LayerCheck::State::unsealed;
+        return out;
+    }
+    const auto damaged = [&out](std::string finding) {
+        out.state = LayerCheck::State::damaged;
+        out.differences = 1;
+        out.findings.push_back(std::move(finding));
+        return out;
+    };
+    const auto seal = sys::read_file_at(layers_, name + "/" + kSealFile, kMaxSeal);
+    if (!seal) return damaged("the seal cannot be read: " + seal.error().text);
+    if (sha256(*seal).get() != info->seal) return damaged("the seal is not the recorded one");
+    const Fd tree = TRY(sys::open_at(layers_, name + "/tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    auto check = TRY(
+            check_seal(tree, *seal, cancelled).context(base::format("check layer {}", diff_id)));
+    out.entries = check.entries;
+    out.bytes = check.bytes;
+    out.differences = check.differences;
+    out.findings = std::move(check.findings);
+    if (out.differences > 0) out.state = LayerCheck::State::damaged;
+    return out;
+}
+
+Result<void> LayersOnDisk::mark_damaged(std::string_view diff_id) {
+    const std::string name = TRY(layer_directory_name(diff_id));
+    const Fd layer = TRY(sys::open_at(layers_, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    TRY(sys::write_atomic_at(layer, kDamagedFile, "", 0600, sys::Durable::yes));
+    const std::lock_guard lock(damaged_mutex_);
+    damaged_.emplace(diff_id);
+    return base::ok;
+}
+
+bool LayersOnDisk::is_damaged(std::string_view diff_id) const {
+    const std::lock_guard lock(damaged_mutex_);
+    return damaged_.contains(diff_id);
+}
+
+// Away from where new containers look; the mounts that are there keep their descriptors of it.
+Result<void> LayersOnDisk::retire(const std::string& diff_id) {
+    const std::string name = TRY(layer_directory_name(diff_id));
+    const std::string gone = name + kRetiredMark + TRY(random_name());
+    auto moved = sys::rename_at(layers_, name, retired_, gone, RENAME_NOREPLACE);
+    if (!moved && moved.error().kind != Errc::not_found) return moved;
+    const std::lock_guard lock(damaged_mutex_);
+    damaged_.erase(diff_id);
+    return base::ok;
+}
+
+Result<std::vector<std::string>> LayersOnDisk::retired() {
+    std::set<std::string> ids;
+    for (const auto& name : TRY(sys::list_directory(retired_)))
+        ids.insert(diff_id_of(name.substr(0, name.find(kRetiredMark))));
+    return std::vector<std::string>(ids.begin(), ids.end());
+}
+
+Result<void> LayersOnDisk::remove_retired(std::string_view diff_id) {
+    const std::string mark = TRY(layer_directory_name(diff_id)) + kRetiredMark;
+    for (const auto& name : TRY(sys::list_directory(retired_))) {
+        if (name.starts_with(mark)) TRY(remove_tree(retired_, name));
+    }
+    return base::ok;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LayerStore>> LayerStore::open(
@@ -273,9 +400,12 @@ Result<std::unique_ptr<LayerStore>> LayerStore::open(
     if (::fchmod(root.get(), 0700) != 0) return base::fail_errno("chmod {}", directory);  // NNP-05
     Fd layers = TRY(place(root, "layers"));
     Fd temporary = TRY(place(root, "tmp"));
-    return std::unique_ptr<LayerStore>(std::make_unique<LayersOnDisk>(
+    Fd retired = TRY(place(root, "retired"));
+    auto store = std::make_unique<LayersOnDisk>(
             std::move(directory), std::move(program), limits, std::move(layers),
-            std::move(temporary)));
+            std::move(temporary), std::move(retired));
+    TRY(store->load_damaged());
+    return std::unique_ptr<LayerStore>(std::move(store));
 }
 
 }  // namespace rootfs

@@ -33,6 +33,17 @@ struct LayerInfo {
     std::uint64_t entries = 0;
     std::uint64_t skipped_devices = 0;  // IMG-24
     std::uint64_t dropped_xattrs = 0;   // IMG-25
+    std::string seal;                   // digest of the seal; "" = unpacked by an older version
+};
+
+// What a look at an unpacked layer found (IMG-02: re-verified on demand).
+struct LayerCheck {
+    enum class State : std::uint8_t { good, damaged, unsealed, missing };
+    State state = State::good;
+    std::uint64_t entries = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t differences = 0;
+    std::vector<std::string> findings;
 };
 
 struct UnpackLimits {  // IMG-04
@@ -64,6 +75,18 @@ class LayerStore {
     virtual base::Result<std::vector<std::string>> list() = 0;
     virtual base::Result<std::uint64_t> remove(std::string_view diff_id) = 0;  // bytes freed
     virtual base::Result<void> recover() = 0;  // removes half-unpacked ones
+
+    // Reads the whole layer and compares it with its seal; changes nothing. The caller keeps the
+    // layer from being removed.
+    virtual base::Result<LayerCheck> verify(
+            std::string_view diff_id, const std::atomic<bool>& cancelled) = 0;
+    // From here on find() has no such layer and unpack() makes it anew, beside the damaged one:
+    // containers that have it mounted keep what they have. Durable.
+    virtual base::Result<void> mark_damaged(std::string_view diff_id) = 0;
+    virtual bool is_damaged(std::string_view diff_id) const = 0;
+    // Damaged layers that were replaced, by diff id; they stay until nobody can have them mounted.
+    virtual base::Result<std::vector<std::string>> retired() = 0;
+    virtual base::Result<void> remove_retired(std::string_view diff_id) = 0;
 };
 
 }  // namespace rootfs

@@ -65,6 +65,11 @@ class PlainImages : public rootfs::Images {
             const std::atomic<bool>&) override;
     base::Result<std::vector<rootfs::ImageRow>> list() override;
     base::Result<rootfs::Image> inspect(std::string_view) override;
+
+    base::Result<std::vector<rootfs::TrustDecision>> decisions(std::string_view) override {
+        return std::vector<rootfs::TrustDecision>{};
+    }
+
     base::Result<void> remove(std::string_view) override;
     base::Result<std::uint64_t> prune() override;
     base::Result<void> hold(const rootfs::Image&, std::string_view) override;
