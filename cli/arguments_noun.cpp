@@ -77,8 +77,22 @@ void add_image(CLI::App& app, Slots& slots) {
             image->add_subcommand("remove", "Remove images that no container uses")->alias("rm");
     remove->add_option("IMAGE", slots.image_remove.images, "Images or digests")->required();
     remove->callback([&slots] { slots.out.command = slots.image_remove; });
-    auto* prune = image->add_subcommand("prune", "Remove every image that no container uses");
-    prune->callback([&slots] { slots.out.command = ImagePruneOptions{}; });
+    auto* prune = image->add_subcommand("prune", "Remove images that no container uses");
+    auto* older = prune->add_option(
+            "--older-than", slots.image_prune.older_than,
+            "Only those that no container has used for so long: 36h, 90m");
+    prune->add_flag("--all", slots.image_prune.all, "Whenever they were used; what happens anyway")
+            ->excludes(older);
+    prune->callback([&slots] { slots.out.command = slots.image_prune; });
+    auto* verify = image->add_subcommand(
+            "verify", "Compare unpacked layers with what was unpacked; exit code 1 when damaged");
+    auto* one = verify->add_option("IMAGE", slots.image_verify.image, "Image or digest");
+    verify->add_flag("--all", slots.image_verify.all, "Every image")->excludes(one);
+    verify->callback([&slots] {
+        if (slots.image_verify.all == !slots.image_verify.image.empty())
+            throw CLI::ValidationError("image verify", "needs an IMAGE or --all");
+        slots.out.command = slots.image_verify;
+    });
 }
 
 void add_host(CLI::App& app, Slots& slots) {

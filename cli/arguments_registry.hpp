@@ -31,6 +31,8 @@ struct Slots {
     ImagePullOptions pull;
     ImageInspectOptions image_inspect;
     ImageRemoveOptions image_remove;
+    ImagePruneOptions image_prune;
+    ImageVerifyOptions image_verify;
     DenialsOptions denials;
     AuditOptions audit;
     Arguments out;

@@ -1,4 +1,4 @@
-// `cloche image pull|list|inspect|remove|prune`.
+// `cloche image pull|list|inspect|remove`.
 #include "base/fail.hpp"
 #include "base/json_writer.hpp"
 #include "cli/commands.hpp"
@@ -19,13 +19,6 @@ namespace cli {
 
 namespace {
 
-base::Result<std::string> uri_of(const std::string& name) {
-    // A digest alone names an image of the store.
-    if (name.starts_with("sha256:")) return name;
-    std::error_code error;
-    return image_uri(name, std::filesystem::current_path(error).string());
-}
-
 base::Result<void> print_image(const Context& context, const garden::api::Image& image) {
     const auto text = base::json::encode(image) + "\n";
     return context.json() ? print(text) : print_flat(context, text);
@@ -35,7 +28,7 @@ base::Result<void> print_image(const Context& context, const garden::api::Image&
 
 base::Result<int> run_command(Context& context, const ImagePullOptions& options) {
     garden::api::ImageRef image{
-            .uri = TRY(uri_of(options.image)), .username = options.username, .password = {}};
+            .uri = TRY(stored_image(options.image)), .username = options.username, .password = {}};
     if (options.password_stdin)
         image.password = TRY(read_password(base::FdRef(STDIN_FILENO)).context("--password-stdin"));
     if (!options.password_file.empty())
@@ -70,14 +63,14 @@ base::Result<int> run_command(Context& context, const ImageListOptions&) {
 }
 
 base::Result<int> run_command(Context& context, const ImageInspectOptions& options) {
-    TRY(print_image(context, TRY(context.client.image(TRY(uri_of(options.image))))));
+    TRY(print_image(context, TRY(context.client.image(TRY(stored_image(options.image))))));
     return kExitOk;
 }
 
 base::Result<int> run_command(Context& context, const ImageRemoveOptions& options) {
     std::optional<base::Error> first;
     for (const auto& name : options.images) {
-        auto removed = context.client.remove_image(TRY(uri_of(name)));
+        auto removed = context.client.remove_image(TRY(stored_image(name)));
         if (removed) {
             TRY(print(name + "\n"));
         } else if (first) {
@@ -87,15 +80,6 @@ base::Result<int> run_command(Context& context, const ImageRemoveOptions& option
         }
     }
     if (first) return std::move(*first);
-    return kExitOk;
-}
-
-base::Result<int> run_command(Context& context, const ImagePruneOptions&) {
-    const auto freed = TRY(context.client.prune_images());
-    TRY(print(
-            context.json()
-                    ? base::json::encode(garden::api::PruneAnswer{.freed_bytes = freed}) + "\n"
-                    : "freed " + human_bytes(freed) + "\n"));
     return kExitOk;
 }
 

@@ -24,6 +24,7 @@ base::Result<int> run_command(Context& context, const ImageListOptions& options)
 base::Result<int> run_command(Context& context, const ImageInspectOptions& options);
 base::Result<int> run_command(Context& context, const ImageRemoveOptions& options);
 base::Result<int> run_command(Context& context, const ImagePruneOptions& options);
+base::Result<int> run_command(Context& context, const ImageVerifyOptions& options);
 base::Result<int> run_command(Context& context, const DenialsOptions& options);
 base::Result<int> run_command(Context& context, const AuditOptions& options);
 base::Result<int> run_command(Context& context, const DoctorOptions& options);

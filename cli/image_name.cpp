@@ -3,6 +3,7 @@
 #include "base/fail.hpp"
 
 #include <array>
+#include <filesystem>
 
 namespace cli {
 
@@ -44,6 +45,12 @@ base::Result<std::string> image_uri(std::string_view name, std::string_view work
     if (colon != std::string_view::npos)
         out.append(digest.empty() ? "#" : ":").append(name.substr(colon + 1));
     return out.append(digest);
+}
+
+base::Result<std::string> stored_image(const std::string& name) {
+    if (name.starts_with("sha256:")) return name;
+    std::error_code error;
+    return image_uri(name, std::filesystem::current_path(error).string());
 }
 
 }  // namespace cli

@@ -125,7 +125,15 @@ struct ImageRemoveOptions {
     std::vector<std::string> images;
 };
 
-struct ImagePruneOptions {};
+struct ImagePruneOptions {
+    std::string older_than;
+    bool all = false;
+};
+
+struct ImageVerifyOptions {
+    std::string image;
+    bool all = false;
+};
 
 struct DenialsOptions {
     std::string handle;
@@ -165,6 +173,7 @@ using Command = std::variant<
         ImageInspectOptions,
         ImageRemoveOptions,
         ImagePruneOptions,
+        ImageVerifyOptions,
         DenialsOptions,
         AuditOptions,
         DoctorOptions,

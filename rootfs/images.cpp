@@ -121,8 +121,8 @@ base::Result<Image> ImagesOnDisk::from_registry(const Caller& caller, const Refe
         known && !reference.digest.empty()) {
         const bool let_in = std::find(known->access.begin(), known->access.end(), access) !=
                             known->access.end();
-        auto image = parts_.records->image(known->digest);
-        if (let_in && image && trusted(*known, known->digest)) return std::move(image->image);
+        auto image = usable(known->digest);
+        if (let_in && image && trusted(*known, known->digest)) return std::move(*image);
     }
     return flights_.join(
             target.name + " " + access,
@@ -142,7 +142,7 @@ base::Result<std::optional<Image>> ImagesOnDisk::still_current(
         const Cancelled& cancelled) {
     auto known = parts_.records->reference(target.name);
     if (!known) return std::optional<Image>{};
-    const auto have = parts_.records->image(known->digest);
+    const auto have = usable(known->digest);
     const bool let_in =
             std::find(known->access.begin(), known->access.end(), access) != known->access.end();
     if (!have) return std::optional<Image>{};
@@ -160,9 +160,9 @@ base::Result<std::optional<Image>> ImagesOnDisk::still_current(
                 {.step = Progress::Step::resolving,
                  .note = base::format(
                          "{}; using the copy {} that is here", now.error().text, known->digest)});
-        return std::optional(have->image);
+        return have;
     }
-    const auto image = parts_.records->image(now->get());
+    const auto image = usable(now->get());
     if (!image || !trusted(*known, now->get())) return std::optional<Image>{};
     if (known->digest != now->get() || !let_in) {
         if (known->digest != now->get()) known->trust.reset();  // it spoke of the other digest
@@ -171,7 +171,7 @@ base::Result<std::optional<Image>> ImagesOnDisk::still_current(
         if (known->access.size() > kMaxAccess) known->access.erase(known->access.begin());
         TRY(name_again(*known));
     }
-    return std::optional(image->image);
+    return image;
 }
 
 base::Result<Image> ImagesOnDisk::pull_from_registry(
@@ -199,6 +199,8 @@ base::Result<Image> ImagesOnDisk::pull_from_registry(
             reference.access.push_back(access);
         }
     }
+    const auto incoming = TRY(incoming_bytes(pull.resolved));
+    TRY(make_room(incoming, "pull"));
     PinSet pins(pins_);
     auto image = TRY(pull_layers(context(), *pull.source, pull.resolved, pins, report, cancel));
     return record(std::move(image), std::move(reference));
@@ -234,8 +236,7 @@ base::Result<Image> ImagesOnDisk::from_archive(const Caller& caller, const Refer
     const auto& digest = resolved.digest.get();
     const auto known = parts_.records->reference(name);
     if (known && known->digest == digest) {
-        if (auto image = parts_.records->image(digest))
-            return known_local(*known, std::move(image->image));
+        if (auto image = usable(digest)) return known_local(*known, std::move(*image));
     }
     return flights_.join(
             name + " " + digest,
@@ -243,6 +244,8 @@ base::Result<Image> ImagesOnDisk::from_archive(const Caller& caller, const Refer
                     Report& report, std::atomic<bool>& cancel) -> base::Result<Image> {
                 PinSet pins(pins_);
                 auto decision = TRY(judge_local(name, resolved.digest.get()));
+                const auto incoming = TRY(incoming_bytes(resolved));
+                TRY(make_room(incoming, "pull"));
                 auto image = TRY(pull_layers(context(), *source, resolved, pins, report, cancel));
                 return record(
                         std::move(image), {.name = name,
@@ -264,8 +267,7 @@ base::Result<Image> ImagesOnDisk::from_path(const Caller& caller, const Referenc
             status.st_ctim.tv_nsec);
     if (const auto known = parts_.records->reference(reference.path);
         known && known->stamp == stamp) {
-        if (auto image = parts_.records->image(known->digest))
-            return known_local(*known, std::move(image->image));
+        if (auto image = usable(known->digest)) return known_local(*known, std::move(*image));
     }
     return flights_.join(
             reference.path + " " + stamp,
@@ -288,8 +290,7 @@ base::Result<Image> ImagesOnDisk::from_directory(
     const auto key = TRY(directory_key(directory)).get();
     const auto known = parts_.records->reference(path);
     if (known && known->digest == key) {
-        if (auto image = parts_.records->image(key))
-            return known_local(*known, std::move(image->image));
+        if (auto image = usable(key)) return known_local(*known, std::move(*image));
     }
     auto shared =
             std::make_shared<base::Fd>(std::move(directory));  // the flight may outlive this caller
@@ -309,7 +310,22 @@ base::Result<Image> ImagesOnDisk::from_directory(
             caller.progress, caller.cancelled);
 }
 
+base::Result<void> check_images_config(const ImagesConfig& config) {
+    if (!config.policy_file.empty())
+        (void)TRY(trust::Policy::load(config.policy_file).context("image policy"));
+    const auto& high = config.gc_high_watermark;
+    const auto& low = config.gc_low_watermark;
+    if (!low.set()) return base::ok;
+    const bool ordered = high.bytes != 0 ? low.bytes != 0 && low.bytes <= high.bytes
+                                         : low.percent != 0 && low.percent <= high.percent;
+    if (ordered) return base::ok;
+    return base::fail(
+            base::Errc::invalid,
+            "the low watermark must be of the same kind as the high one and not above it");
+}
+
 base::Result<std::unique_ptr<Images>> Images::open(ImagesConfig config) {
+    TRY(check_images_config(config));
     TRY(base::sys::ensure_directory(config.directory, 0700));
     auto directory = TRY(base::sys::open_host(config.directory, O_RDONLY | O_DIRECTORY));
     auto made = base::sys::make_directory_at(directory, "incoming", 0700);
@@ -323,6 +339,7 @@ base::Result<std::unique_ptr<Images>> Images::open(ImagesConfig config) {
     parts.registries = TRY(Registries::open(config));
     if (!config.policy_file.empty())
         parts.policy = TRY(trust::Policy::load(config.policy_file).context("image policy"));
+    parts.directory = std::move(directory);
     parts.config = std::move(config);
     return std::unique_ptr<Images>(std::make_unique<ImagesOnDisk>(std::move(parts)));
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "rootfs/store_limit.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -81,6 +82,45 @@ struct ImageRow {
     std::size_t layers = 0;
 };
 
+// What a look at the unpacked layers found (IMG-02).
+struct LayerCheck {
+    enum class State : std::uint8_t {
+        good,
+        damaged,   // marked: fetched again when an image of it is used next
+        unsealed,  // unpacked by an older version, which did not write down what it unpacked
+        missing
+    };
+    State state = State::good;
+    std::uint64_t entries = 0;  // looked at
+    std::uint64_t bytes = 0;    // read
+    std::uint64_t differences = 0;
+    std::vector<std::string> findings;  // "changed: bin/sh (content)"; the first 32
+};
+
+struct VerifyReport {
+    struct Layer {
+        std::string diff_id;
+        std::vector<std::string> images;  // names of those that are made of it
+        LayerCheck check;
+    };
+
+    std::vector<Layer> layers;
+};
+
+struct Collected {    // images that went
+    std::string why;  // "age", "disk", "pull" or "asked"
+    std::uint64_t images = 0;
+    std::uint64_t freed_bytes = 0;
+};
+
+struct StoreFigures {
+    std::uint64_t bytes = 0;  // of unpacked layers
+    std::uint64_t disk_used = 0;
+    std::uint64_t disk_size = 0;
+    std::uint64_t collected_images = 0;  // since the start
+    std::uint64_t collected_bytes = 0;
+};
+
 struct ImagesConfig {
     std::string directory;       // the store, 0700 root; made when missing
     std::string unpack_program;  // absolute path of rootfs-unpack
@@ -96,11 +136,22 @@ struct ImagesConfig {
     // Told of every decision that was made anew, accepted or not, before the image is used
     // (IMG-44). On any thread; must not call back.
     std::function<void(const TrustDecision&)> on_decision;
+    std::function<void(const std::string& diff_id, const std::vector<std::string>& findings)>
+            on_damage;
+    std::function<void(const Collected&)> on_collected;
+    std::chrono::seconds gc_max_age{0};  // unused for so long: it goes; 0 = never
+    StoreLimit gc_high_watermark;        // over this, images go by last use …
+    StoreLimit gc_low_watermark;         // … down to this; not set = the high one
+    std::chrono::milliseconds gc_interval{60'000};
     std::chrono::milliseconds connect_timeout{10'000};
     std::chrono::milliseconds stall_timeout{20'000};  // no byte for so long: the registry hangs
     std::chrono::milliseconds pull_timeout{3'600'000};
     std::uint32_t attempts = 5;  // of one request
 };
+
+// What can be said about a configuration before a store is opened: the policy and its keys, the
+// watermarks.
+base::Result<void> check_images_config(const ImagesConfig& config);
 
 class Images {
   public:
@@ -124,6 +175,12 @@ class Images {
     virtual base::Result<void> remove(
             std::string_view reference_or_digest) = 0;  // conflict while in use
     virtual base::Result<std::uint64_t> prune() = 0;    // bytes freed
+    // Only what no container has used for so long.
+    virtual base::Result<std::uint64_t> prune_unused_for(std::chrono::seconds time) = 0;
+    // Reads layers again; "" = of every image. Damaged ones are marked and told to on_damage.
+    virtual base::Result<VerifyReport> verify(
+            std::string_view reference_or_digest, const std::atomic<bool>& cancelled) = 0;
+    virtual StoreFigures figures() = 0;
     // Marks an image as used by `owner` (a handle), durably; released by the same name. Idempotent.
     virtual base::Result<void> hold(const Image& image, std::string_view owner) = 0;
     virtual base::Result<void> release(std::string_view owner) = 0;

@@ -86,7 +86,10 @@ base::Result<std::vector<TrustDecision>> ImagesOnDisk::decisions(
     const auto named = TRY(look_up(reference_or_digest));
     std::vector<TrustDecision> out;
     for (const auto& reference : parts_.records->references()) {
-        if (reference.digest == named.digest && reference.trust) out.push_back(*reference.trust);
+        // A name that has moved on without a policy keeps no evidence of what it was.
+        const auto& trust = reference.trust;
+        if (reference.digest == named.digest && trust && trust->digest == named.digest)
+            out.push_back(*trust);
     }
     return out;
 }
@@ -105,15 +108,7 @@ base::Result<void> ImagesOnDisk::remove(std::string_view reference_or_digest) {
 }
 
 base::Result<std::uint64_t> ImagesOnDisk::prune() {
-    std::set<std::string> used;
-    for (const auto& [owner, digest] : parts_.records->holds()) used.insert(digest);
-    for (const auto& record : parts_.records->images()) {
-        if (used.contains(record.image.digest)) continue;
-        auto removed = parts_.records->remove_image(record.image.digest);
-        if (!removed && removed.error().kind != base::Errc::conflict)
-            return std::move(removed).error();
-    }
-    return drop_unused_layers();
+    return prune_unused_for(std::chrono::seconds(0));
 }
 
 // Layers of no image that no pull relies on. Bytes freed.
@@ -121,6 +116,7 @@ base::Result<std::uint64_t> ImagesOnDisk::drop_unused_layers() {
     const std::atomic<bool> never{false};
     std::uint64_t freed = 0;
     if (parts_.records->has_unknown_holds()) return freed;
+    TRY(drop_retired_layers());
     for (const auto& layer : TRY(parts_.layers->list())) {
         const auto needed = [this, &layer] {
             return pins_.has(layer) || parts_.records->uses_layer(layer);

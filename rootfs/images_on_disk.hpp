@@ -5,6 +5,8 @@
 
 #include "rootfs/fetch/registries.hpp"
 #include "rootfs/flights.hpp"
+#include "rootfs/housekeeper.hpp"
+#include "rootfs/image/last_use.hpp"
 #include "rootfs/image/records.hpp"
 #include "rootfs/image/reference.hpp"
 #include "rootfs/images.hpp"
@@ -13,8 +15,11 @@
 #include "rootfs/trust/policy.hpp"
 
 #include <atomic>
+#include <ctime>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,10 +28,17 @@
 
 namespace rootfs {
 
+struct StoreUse {
+    std::uint64_t bytes = 0;  // of unpacked layers
+    std::uint64_t disk_used = 0;
+    std::uint64_t disk_size = 0;
+};
+
 class ImagesOnDisk final : public Images {
   public:
     struct Parts {
         ImagesConfig config;
+        base::Fd directory;
         base::Fd scratch;
         std::string access_key;
         std::unique_ptr<ImageRecords> records;
@@ -36,7 +48,15 @@ class ImagesOnDisk final : public Images {
     };
 
     explicit ImagesOnDisk(Parts parts)
-        : parts_(std::move(parts)), flights_(parts_.config.pull_timeout) {}
+        : parts_(std::move(parts)),
+          last_use_(parts_.directory),
+          flights_(parts_.config.pull_timeout),
+          housekeeper_(parts_.config.gc_interval, [this] { keep_house(); }) {}
+
+    ~ImagesOnDisk() override { (void)last_use_.save(); }
+
+    ImagesOnDisk(const ImagesOnDisk&) = delete;
+    ImagesOnDisk& operator=(const ImagesOnDisk&) = delete;
 
     base::Result<Image> ensure(
             const ImageRequest& request,
@@ -47,6 +67,7 @@ class ImagesOnDisk final : public Images {
         auto image = find_or_pull(caller);
         if (!image) return std::move(image).context("image " + request.uri);
         image->reference = request.uri;
+        if (image->raw_directory.empty()) last_use_.touch(image->digest, std::time(nullptr));
         if (progress)
             progress({.step = Progress::Step::done, .current = image->size, .total = image->size});
         return image;
@@ -58,6 +79,10 @@ class ImagesOnDisk final : public Images {
             std::string_view reference_or_digest) override;
     base::Result<void> remove(std::string_view reference_or_digest) override;
     base::Result<std::uint64_t> prune() override;
+    base::Result<std::uint64_t> prune_unused_for(std::chrono::seconds time) override;
+    base::Result<VerifyReport> verify(
+            std::string_view reference_or_digest, const std::atomic<bool>& cancelled) override;
+    StoreFigures figures() override;
     base::Result<void> recover() override;
 
     base::Result<void> hold(const Image& image, std::string_view owner) override {
@@ -65,6 +90,9 @@ class ImagesOnDisk final : public Images {
     }
 
     base::Result<void> release(std::string_view owner) override {
+        // A long life ends: the image counts as used until now.
+        if (const auto digest = parts_.records->held_by(owner); !digest.empty())
+            last_use_.touch(digest, std::time(nullptr));
         return parts_.records->release(owner);
     }
 
@@ -129,6 +157,26 @@ class ImagesOnDisk final : public Images {
     std::string access_of(const Credentials& credentials) const;
     base::Result<Named> look_up(std::string_view text) const;
     base::Result<std::uint64_t> drop_unused_layers();
+    base::Result<void> drop_retired_layers();
+    std::optional<Image> usable(std::string_view digest) const;
+    base::Result<std::map<std::string, std::vector<std::string>>> layers_of(
+            std::string_view reference_or_digest) const;
+
+    // Collection (images_collect.cpp).
+    struct Candidate {
+        std::string digest;
+        std::int64_t used_at = 0;
+    };
+
+    base::Result<StoreUse> use();
+    static bool over(const StoreLimit& limit, const StoreUse& use, std::uint64_t incoming);
+    base::Result<std::uint64_t> incoming_bytes(const Resolved& resolved);
+    std::vector<Candidate> candidates() const;
+    base::Result<bool> collect_one(const std::string& digest, Collected& collected);
+    base::Result<void> collect_old();
+    base::Result<void> make_room(std::uint64_t incoming, const char* why);
+    void count(const Collected& collected);
+    void keep_house();
 
     PullContext context() {
         return {.store = *parts_.layers,
@@ -141,7 +189,12 @@ class ImagesOnDisk final : public Images {
     Parts parts_;
     Pins pins_;
     KeyedGate gate_;
-    Flights flights_;  // last: its threads use all of the above
+    LastUse last_use_;
+    std::mutex collecting_;
+    std::atomic<std::uint64_t> collected_images_{0};
+    std::atomic<std::uint64_t> collected_bytes_{0};
+    Flights flights_;  // these two last: their threads use all of the above
+    Housekeeper housekeeper_;
 };
 
 }  // namespace rootfs

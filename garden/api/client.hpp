@@ -8,6 +8,7 @@
 #include "garden/api/denials.hpp"
 #include "garden/api/error.hpp"
 #include "garden/api/extensions.hpp"
+#include "garden/api/image_checks.hpp"
 #include "garden/api/process_stream.hpp"
 #include "garden/api/types.hpp"
 
@@ -76,7 +77,10 @@ class Client {
     base::Result<std::vector<ImageRow>> images();
     base::Result<Image> image(std::string_view reference);
     base::Result<void> remove_image(std::string_view reference);
-    base::Result<std::uint64_t> prune_images();  // bytes freed
+    // Bytes freed; only of what no container has used for so long.
+    base::Result<std::uint64_t> prune_images(
+            std::chrono::seconds unused_for = std::chrono::seconds(0));
+    base::Result<VerifyAnswer> verify_images(std::string_view reference);  // "" = all of them
     base::Result<Image> pull(
             const ImageRef& image, const std::function<void(const PullProgress&)>& progress);
     base::Result<std::string> plan(const ContainerSpec& spec);  // JSON

@@ -46,11 +46,6 @@ base::Result<void> Client::remove_image(std::string_view reference) {
     return base::ok;
 }
 
-base::Result<std::uint64_t> Client::prune_images() {
-    return TRY(decode<PruneAnswer>(TRY(call("POST", "/cloche/v1/images/prune", {}, kNoDeadline))))
-            .freed_bytes;
-}
-
 base::Result<Image> Client::pull(
         const ImageRef& image, const std::function<void(const PullProgress&)>& progress) {
     base::http::EventReader events(TRY(open(

@@ -17,12 +17,31 @@ void describe(V& v, ImageConfig& o) {
 }
 
 template <class V>
+void describe(V& v, ImageProof& o) {
+    v.always("requirement", o.requirement);
+    v.always("key", o.key);
+    v.always("digest", o.digest);
+    v.always("identity", o.identity);
+}
+
+template <class V>
+void describe(V& v, ImageDecision& o) {
+    v.always("accepted", o.accepted);
+    v.always("name", o.name);
+    v.always("policy", o.policy);
+    v.always("rule", o.rule);
+    v.always("decided_at", o.decided_at);
+    v.always("proofs", o.proofs);
+}
+
+template <class V>
 void describe(V& v, Image& o) {
     v.always("reference", o.reference);
     v.always("digest", o.digest);
     v.always("layers", o.layers);
     v.always("size", o.size);
     v.always("config", o.config);
+    v.always("decisions", o.decisions);
 }
 
 template <class V>
@@ -89,6 +108,8 @@ void describe(V& v, DoctorAnswer& o) {
 }  // namespace
 
 GARDEN_API_JSON(ImageConfig)
+GARDEN_API_JSON(ImageProof)
+GARDEN_API_JSON(ImageDecision)
 GARDEN_API_JSON(Image)
 GARDEN_API_JSON(ImageRow)
 GARDEN_API_JSON(PruneAnswer)

@@ -20,12 +20,29 @@ struct ImageConfig {
     std::string stop_signal;
 };
 
+struct ImageProof {  // what satisfied one requirement of the image policy
+    std::string requirement;
+    std::string key;
+    std::string digest;
+    std::string identity;
+};
+
+struct ImageDecision {  // why an image may be used under a name
+    bool accepted = false;
+    std::string name;
+    std::string policy;  // digest of the policy; "" = there was none
+    std::string rule;
+    std::int64_t decided_at = 0;  // seconds since 1970
+    std::vector<ImageProof> proofs;
+};
+
 struct Image {
     std::string reference;
     std::string digest;
     std::vector<std::string> layers;
     std::uint64_t size = 0;
     ImageConfig config;
+    std::vector<ImageDecision> decisions;  // of inspect alone
 };
 
 struct ImageRow {
@@ -81,6 +98,8 @@ struct DoctorAnswer {  // GET /cloche/v1/doctor; empty = nothing is wrong
 };
 
 void to_json(base::json::Writer& w, const ImageConfig& v);
+void to_json(base::json::Writer& w, const ImageProof& v);
+void to_json(base::json::Writer& w, const ImageDecision& v);
 void to_json(base::json::Writer& w, const Image& v);
 void to_json(base::json::Writer& w, const ImageRow& v);
 void to_json(base::json::Writer& w, const PruneAnswer& v);
@@ -93,6 +112,8 @@ void to_json(base::json::Writer& w, const ProcessList& v);
 void to_json(base::json::Writer& w, const DoctorAnswer& v);
 
 base::Result<void> from_json(const base::json::Node& node, ImageConfig& v);
+base::Result<void> from_json(const base::json::Node& node, ImageProof& v);
+base::Result<void> from_json(const base::json::Node& node, ImageDecision& v);
 base::Result<void> from_json(const base::json::Node& node, Image& v);
 base::Result<void> from_json(const base::json::Node& node, ImageRow& v);
 base::Result<void> from_json(const base::json::Node& node, PruneAnswer& v);

@@ -39,6 +39,8 @@ void add_server_properties(ContainerRecord& record) {
     auto& properties = record.properties;
     properties["garden.state"] = "created";
     properties["garden.grace-time"] = std::to_string(record.spec.grace_time.count());
+    // IMG-06: what a tag stood for when this container was made.
+    if (!record.image_digest.empty()) properties["garden.image.digest"] = record.image_digest;
     if (!record.lease) return;
     properties["garden.network.container-ip"] = record.lease->container_ip;
     if (!record.lease->container_ip6.empty())

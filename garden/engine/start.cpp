@@ -150,6 +150,9 @@ base::Result<std::string> Gardener::features_json() {
     const nlohmann::ordered_json out{
             {"kernel", name.release},
             {"cgroups", {{"layout", layout}, {"hierarchies", parts_.facts.cgroup_hierarchies}}},
+            {"image_policy", parts_.config.images.policy_file.empty()
+                                     ? "none: unsigned images permitted"
+                                     : parts_.config.images.policy_file},
             {"quota", {{"driver", rootfs::to_string(quota.driver)}, {"why", quota.why}}},
             {"capabilities", security::capability_names(parts_.facts.available_capabilities)},
             {"posix_message_queues", parts_.facts.posix_message_queues},

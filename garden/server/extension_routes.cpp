@@ -15,9 +15,7 @@ using base::http::Response;
 
 void Service::add_extension_routes() {
     add_query("GET", "/cloche/v1/images", &Service::images);
-    add_query("GET", "/cloche/v1/images/inspect", &Service::inspect);
     add_query("DELETE", "/cloche/v1/images", &Service::remove_image);
-    add_query("POST", "/cloche/v1/images/prune", &Service::prune);
     add("POST", "/cloche/v1/images/pull", &Service::pull);
     add_query("POST", "/cloche/v1/plan", &Service::plan);
     add_query("GET", "/cloche/v1/doctor", &Service::doctor);
@@ -36,26 +34,12 @@ Response Service::images(Request& request) {
     return json_answer(answer);
 }
 
-Response Service::inspect(Request& request) {
-    if (!request.query.has("reference"))
-        return refuse(request, base::fail(Errc::invalid, "reference: missing"));
-    const auto image = engine_.images().inspect(request.query.get("reference"));
-    if (!image) return refuse(request, image.error());
-    return json_answer(to_wire(*image));
-}
-
 Response Service::remove_image(Request& request) {
     if (!request.query.has("reference"))
         return refuse(request, base::fail(Errc::invalid, "reference: missing"));
     const auto done = engine_.images().remove(request.query.get("reference"));
     if (!done) return refuse(request, done.error());
     return none();
-}
-
-Response Service::prune(Request& request) {
-    const auto freed = engine_.images().prune();
-    if (!freed) return refuse(request, freed.error());
-    return json_answer(api::PruneAnswer{.freed_bytes = *freed});
 }
 
 namespace {

@@ -5,6 +5,7 @@
 #include "base/http/server.hpp"
 #include "base/version.hpp"
 #include "garden/server/debug.hpp"
+#include "garden/server/image_reports.hpp"
 #include "garden/server/lock.hpp"
 #include "garden/server/service.hpp"
 #include "garden/server/settings.hpp"
@@ -137,6 +138,7 @@ base::Result<void> Daemon::start() {
             std::move(config), [this](base::http::Request& r) { return service->handle(r); },
             true));
     const auto before = std::chrono::steady_clock::now();
+    garden::server::report_images(settings.engine.images, log);
     engine = TRY(garden::Engine::start(settings.engine));
     service = TRY(garden::server::Service::start(
             *engine, log, {.shares = garden::server::Shares::of(settings.workers)}));

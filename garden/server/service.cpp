@@ -76,6 +76,7 @@ Service::Service(Engine& engine, const base::log::Logger& logger, Config config)
     add_process_routes();
     add_extension_routes();
     add_denial_routes();
+    add_image_routes();
 }
 
 Service::~Service() = default;
@@ -209,6 +210,7 @@ void Service::add_metrics() {
         [this] { return streams_->pool_figures().queued; });
     ask("process_resident_memory_bytes", "Resident memory of gardend.", {},
         [] { return resident_bytes(); });
+    add_image_metrics();
     metrics_.gauge("gardend_info", "Always 1; the label says the version.",
                    {{"version", CLOCHE_VERSION}})
             .set(1);

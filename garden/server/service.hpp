@@ -78,6 +78,8 @@ class Service {
     void add_process_routes();
     void add_extension_routes();
     void add_denial_routes();
+    void add_image_routes();
+    void add_image_metrics();
     void add_metrics();
     void add(const char* method, const char* pattern, Method handler);
     // For routes about one container: takes its place in the gate and holds its grace time.
@@ -129,6 +131,7 @@ class Service {
     Response inspect(Request& request);
     Response remove_image(Request& request);
     Response prune(Request& request);
+    Response verify_images(Request& request);
     Response pull(Request& request);
     Response plan(Request& request);
     Response doctor(Request& request);

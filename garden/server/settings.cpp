@@ -254,6 +254,31 @@ void declare_images(base::config::Schema& schema, Settings& s) {
              .flag = "registry-stall-timeout",
              .help = "Seconds without a byte after which a registry counts as hung"},
             s.registry_timeout_seconds);
+    schema.add(
+            {.key = "images.policy",
+             .flag = "image-policy",
+             .help = "Who must have signed which images, JSON (docs/images.md); without it all are "
+                     "accepted",
+             .value = "FILE"},
+            images.policy_file);
+    schema.add(
+            {.key = "images.gc_max_age",
+             .flag = "image-gc-max-age",
+             .help = "Images that no container has used for so long are removed; 0 = never"},
+            s.image_max_age);
+    schema.add(
+            {.key = "images.gc_high_watermark",
+             .flag = "image-gc-high-watermark",
+             .help = "When the disk of the store is fuller (85%) or the layers are larger (20G), "
+                     "unused images go",
+             .value = "LIMIT"},
+            s.image_high_watermark);
+    schema.add(
+            {.key = "images.gc_low_watermark",
+             .flag = "image-gc-low-watermark",
+             .help = "Down to this; without it to the high watermark",
+             .value = "LIMIT"},
+            s.image_low_watermark);
 }
 
 void declare_network(base::config::Schema& schema, Settings& s) {

@@ -45,6 +45,9 @@ struct Settings {
     std::vector<std::string> preloaded_images;
     std::string docker_registry = "registry-1.docker.io";
     std::uint32_t registry_timeout_seconds = 20;
+    std::chrono::nanoseconds image_max_age{0};
+    std::string image_high_watermark;
+    std::string image_low_watermark;
     bool disable_privileged_containers = false;
     bool disable_swap_limit = false;
     bool garden_shared_subnets = false;

@@ -105,7 +105,13 @@ base::Result<void> settle_images(Settings& s) {
                     base::Errc::invalid, "--preloaded-image: \"{}\" is not NAME=URI", text);
         images.preloaded.emplace_back(text.substr(0, equals), text.substr(equals + 1));
     }
-    return base::ok;
+    images.gc_max_age = std::chrono::duration_cast<std::chrono::seconds>(s.image_max_age);
+    images.gc_high_watermark =
+            TRY(rootfs::parse_store_limit(s.image_high_watermark, "--image-gc-high-watermark"));
+    images.gc_low_watermark =
+            TRY(rootfs::parse_store_limit(s.image_low_watermark, "--image-gc-low-watermark"));
+    // IMG-40: a policy that cannot be used must not be found out by the first image.
+    return rootfs::check_images_config(images);
 }
 
 base::Result<void> check_range(

@@ -192,6 +192,12 @@ std::map<std::string, std::string> ImageRecords::holds() const {
     return {holds_.begin(), holds_.end()};
 }
 
+std::string ImageRecords::held_by(std::string_view owner) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = holds_.find(owner);
+    return found == holds_.end() ? std::string() : found->second;
+}
+
 bool ImageRecords::has_unknown_holds() const {
     const std::lock_guard lock(mutex_);
     return std::any_of(holds_.begin(), holds_.end(), [this](const auto& hold) {

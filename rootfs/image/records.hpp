@@ -61,6 +61,7 @@ class ImageRecords {
     base::Result<void> hold(std::string_view owner, const Image& image);
     base::Result<void> release(std::string_view owner);  // idempotent
     std::map<std::string, std::string> holds() const;    // owner -> digest
+    std::string held_by(std::string_view owner) const;   // digest; "" = nothing
     // Some container holds an image whose record is lost: its layers are unknown, so none may be
     // removed.
     bool has_unknown_holds() const;

@@ -5,6 +5,7 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "rootfs/images.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -34,16 +35,6 @@ struct LayerInfo {
     std::uint64_t skipped_devices = 0;  // IMG-24
     std::uint64_t dropped_xattrs = 0;   // IMG-25
     std::string seal;                   // digest of the seal; "" = unpacked by an older version
-};
-
-// What a look at an unpacked layer found (IMG-02: re-verified on demand).
-struct LayerCheck {
-    enum class State : std::uint8_t { good, damaged, unsealed, missing };
-    State state = State::good;
-    std::uint64_t entries = 0;
-    std::uint64_t bytes = 0;
-    std::uint64_t differences = 0;
-    std::vector<std::string> findings;
 };
 
 struct UnpackLimits {  // IMG-04

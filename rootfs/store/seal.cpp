@@ -86,6 +86,7 @@ class Surveyor {
             if (done) continue;
             if (done.error().kind == Errc::cancelled || done.error().kind == Errc::exhausted)
                 return done;
+            if (cancelled_ == nullptr) return done;  // what cannot be read cannot be sealed
             // A block that the disk does not give back is damage, not the end of the check.
             tell_(child, "unreadable");
         }
@@ -132,13 +133,14 @@ class Surveyor {
             if (known != linked_.end()) return known->second;
         }
         Hasher hasher;
-        for (;;) {
-            const ssize_t n = ::read(file.get(), block_.data(), block_.size());
+        for (off_t at = 0;;) {
+            const ssize_t n = ::pread(file.get(), block_.data(), block_.size(), at);
             if (n < 0 && errno == EINTR) continue;
             if (n < 0) return base::fail_errno("read");
             if (n == 0) break;
             hasher.update({block_.data(), static_cast<std::size_t>(n)});
             bytes += static_cast<std::uint64_t>(n);
+            at += n;
         }
         auto hash = short_hash(hasher);
         if (status.st_nlink > 1) linked_.emplace(status.st_ino, hash);

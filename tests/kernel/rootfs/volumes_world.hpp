@@ -72,6 +72,17 @@ class PlainImages : public rootfs::Images {
 
     base::Result<void> remove(std::string_view) override;
     base::Result<std::uint64_t> prune() override;
+
+    base::Result<std::uint64_t> prune_unused_for(std::chrono::seconds) override {
+        return std::uint64_t{0};
+    }
+
+    base::Result<rootfs::VerifyReport> verify(std::string_view, const std::atomic<bool>&) override {
+        return rootfs::VerifyReport{};
+    }
+
+    rootfs::StoreFigures figures() override { return {}; }
+
     base::Result<void> hold(const rootfs::Image&, std::string_view) override;
     base::Result<void> release(std::string_view) override;
     base::Result<std::vector<std::string>> owners() override;

@@ -68,6 +68,7 @@ const std::vector<Words>& commands() {
             {"image", "inspect"},
             {"image", "remove"},
             {"image", "prune"},
+            {"image", "verify"},
             {"audit", "container"},
             {"audit", "all"},
             {"audit", "host"},
