@@ -33,6 +33,7 @@ void add_audit(CLI::App& app, Slots& slots) {
     auto* audit = app.add_subcommand(
             "audit", "Compare containers and the machine with the security rules, with evidence");
     audit->require_subcommand(1);
+    add_audit_log(*audit, slots);
     const auto verb = [&](const char* name, const char* text, AuditOptions::Target target) {
         auto* added = audit->add_subcommand(name, text);
         add_audit_flags(*added, slots.audit);

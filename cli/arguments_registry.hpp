@@ -35,6 +35,8 @@ struct Slots {
     ImageVerifyOptions image_verify;
     DenialsOptions denials;
     AuditOptions audit;
+    AuditVerifyOptions audit_verify;
+    AuditShowOptions audit_show;
     Arguments out;
 };
 
@@ -42,6 +44,7 @@ void add_run(CLI::App& app, Slots& slots);
 void add_container(CLI::App& app, Slots& slots);
 void add_container_evidence(CLI::App& container, Slots& slots);
 void add_processes(CLI::App& app, Slots& slots);
+void add_audit_log(CLI::App& audit, Slots& slots);
 void add_image(CLI::App& app, Slots& slots);
 void add_host(CLI::App& app, Slots& slots);
 void add_audit(CLI::App& app, Slots& slots);

@@ -150,6 +150,16 @@ struct AuditOptions {
     bool failed = false;
 };
 
+struct AuditVerifyOptions {
+    std::string file = "/var/lib/cloche/audit";
+    std::string key;
+};
+
+struct AuditShowOptions {
+    std::optional<std::uint64_t> since;
+    bool follow = false;
+};
+
 struct DoctorOptions {};
 
 struct FeaturesOptions {};
@@ -176,6 +186,8 @@ using Command = std::variant<
         ImageVerifyOptions,
         DenialsOptions,
         AuditOptions,
+        AuditVerifyOptions,
+        AuditShowOptions,
         DoctorOptions,
         FeaturesOptions>;
 

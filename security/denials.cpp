@@ -62,6 +62,16 @@ DenialReport DenialLog::report() const {
     return out;
 }
 
+std::optional<DenialReport> DenialLog::news() {
+    {
+        const std::lock_guard lock(mutex_);
+        const auto now = total_ + suppressed_;
+        if (now == told_) return {};
+        told_ = now;
+    }
+    return report();
+}
+
 std::uint64_t DenialLog::total() const {
     const std::lock_guard lock(mutex_);
     return total_ + suppressed_;

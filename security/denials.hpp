@@ -95,6 +95,8 @@ class DenialLog {
 
     DenialReport report() const;
     std::uint64_t total() const;  // with what was suppressed
+    // The report, when it has grown since the last call.
+    std::optional<DenialReport> news();
 
   private:
     bool take_token(Clock::time_point now);
@@ -109,6 +111,7 @@ class DenialLog {
     std::uint64_t total_ = 0;
     std::uint64_t other_ = 0;
     std::uint64_t suppressed_ = 0;
+    std::uint64_t told_ = 0;
     double tokens_ = kDenialBurst;
     Clock::time_point refilled_{};
 };

@@ -7,6 +7,7 @@
 #include "garden/api/audit.hpp"
 #include "garden/api/denials.hpp"
 #include "garden/api/error.hpp"
+#include "garden/api/event_log.hpp"
 #include "garden/api/extensions.hpp"
 #include "garden/api/image_checks.hpp"
 #include "garden/api/process_stream.hpp"
@@ -91,6 +92,7 @@ class Client {
     base::Result<AuditReport> audit_host();
     base::Result<std::vector<ProcessRow>> processes(std::string_view handle);
     base::Result<Denials> denials(std::string_view handle);
+    base::Result<EventLogPage> event_log(std::uint64_t since, std::uint64_t limit);
     base::Result<std::string> logs(
             std::string_view handle, std::string_view process_id, bool is_stderr);
 

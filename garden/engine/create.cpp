@@ -149,6 +149,7 @@ base::Result<Handle> Gardener::create(
     forget.dismiss();
     timers_->arm(container->handle, record.spec.grace_time);
     watch_oom(container);
+    tell_created(record);
     return container->handle;
 }
 

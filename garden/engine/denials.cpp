@@ -22,9 +22,10 @@ namespace {
 
 // About 4,000 records: what a container writes in the time that we may be kept from a processor.
 constexpr std::size_t kReceiveBytes = 4 << 20;
-constexpr std::size_t kBatch = 256;           // records between two looks at `stop_`
-constexpr std::size_t kKnownBlocks = 4096;    // of the two maps; they are emptied when full
-constexpr std::chrono::seconds kStranger{1};  // how long a block of ids stays nobody's
+constexpr std::size_t kBatch = 256;             // records between two looks at `stop_`
+constexpr std::size_t kKnownBlocks = 4096;      // of the two maps; they are emptied when full
+constexpr std::chrono::seconds kStranger{1};    // how long a block of ids stays nobody's
+constexpr std::chrono::seconds kTellEvery{60};  // a container's summary in the event log
 constexpr std::uint32_t kBlock = 65'536;
 // Ticks of the process's start and milliseconds of the record are both rounded.
 constexpr std::int64_t kRounding = 50'000'000;
@@ -65,8 +66,11 @@ std::int32_t inner_pid_of(std::string_view status) {
 
 }  // namespace
 
-Denials::Denials(const Registry& registry, std::string parent)
-    : registry_(registry), parent_(std::move(parent)), since_ns_(nanoseconds(CLOCK_REALTIME)) {
+Denials::Denials(const Registry& registry, security::EventLog& events, std::string parent)
+    : registry_(registry),
+      events_(events),
+      parent_(std::move(parent)),
+      since_ns_(nanoseconds(CLOCK_REALTIME)) {
     figures_.why = "not started";
 }
 
@@ -104,10 +108,23 @@ void Denials::run() {
         std::array<pollfd, 2> wait{
                 {{.fd = socket_.get(), .events = POLLIN, .revents = 0},
                  {.fd = stop_.get(), .events = POLLIN, .revents = 0}}};
-        if (::poll(wait.data(), wait.size(), -1) < 0) continue;  // a signal
+        // Woken without a record only when there is something to tell.
+        const auto milliseconds = std::chrono::milliseconds(kTellEvery).count();
+        if (::poll(wait.data(), wait.size(), untold_ ? static_cast<int>(milliseconds) : -1) < 0)
+            continue;  // a signal
         if (wait[1].revents != 0) return;
         drain();
+        tell_if_due();
     }
+}
+
+void Denials::tell_if_due() {
+    const auto now = std::chrono::steady_clock::now();
+    if (!untold_ || now - told_ < kTellEvery) return;
+    told_ = now;
+    untold_ = false;
+    for (const auto& container : registry_.all())
+        if (container->ready) tell_denials(events_, *container);
 }
 
 void Denials::drain() {
@@ -146,6 +163,7 @@ void Denials::take(std::string_view text) {
     const auto container = record ? owner(*record) : nullptr;
     bool counted = true;
     if (container) {
+        untold_ = true;
         const auto base = container->record.range.base;  // constant once it is ready
         counted = container->denials.note(
                 *record, std::chrono::steady_clock::now(), [&](const auto& of) {

@@ -23,7 +23,7 @@ namespace garden {
 class Denials {
   public:
     // `parent`: the cgroup below which every container has a group of its name.
-    Denials(const Registry& registry, std::string parent);
+    Denials(const Registry& registry, security::EventLog& events, std::string parent);
     ~Denials();
     Denials(const Denials&) = delete;
     Denials& operator=(const Denials&) = delete;
@@ -49,6 +49,7 @@ class Denials {
 
     void run();
     void drain();
+    void tell_if_due();
     void take(std::string_view record);
     void note_gap(std::string_view record);
     ContainerPtr owner(const security::DenialRecord& record);
@@ -56,6 +57,7 @@ class Denials {
     bool is_current(const ContainerPtr& container, std::uint32_t uid) const;
 
     const Registry& registry_;
+    security::EventLog& events_;
     const std::string parent_;
     const std::int64_t since_ns_;
     base::Fd socket_;
@@ -65,9 +67,14 @@ class Denials {
     // Of the thread alone.
     std::map<std::uint32_t, std::weak_ptr<Container>> by_block_;  // uid / 65536
     std::map<std::uint32_t, std::chrono::steady_clock::time_point> nobodys_;
+    std::chrono::steady_clock::time_point told_ = std::chrono::steady_clock::now();
+    bool untold_ = false;  // a denial came since then
     std::uint64_t last_serial_ = 0;
     bool gap_ = false;  // records were lost before the next one
     std::thread thread_;
 };
+
+// A summary of what is new, for the event log; nothing when nothing is.
+void tell_denials(security::EventLog& events, Container& container);
 
 }  // namespace garden

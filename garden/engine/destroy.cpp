@@ -47,6 +47,8 @@ base::Result<void> Gardener::destroy(const Handle& handle) {
         return std::move(done).context(base::format("destroy container {}", handle.get()));
     }
     registry_.remove(handle);
+    tell_denials(*parts_.events, *container);
+    parts_.events->append("container.destroy", handle.get());
     return base::ok;
 }
 
@@ -169,6 +171,7 @@ void Gardener::bury(const ContainerPtr& container, const std::string& reason) {
     }
     container->processes.end_all(kKilledExitCode);
     (void)end_peas(*container);  // what is left of them goes with the container
+    parts_.events->append("container.died", container->handle.get(), {{"reason", reason}});
 }
 
 base::Result<void> Gardener::tear_down() {

@@ -13,6 +13,7 @@
 #include "rootfs/images.hpp"
 #include "rootfs/volumes.hpp"
 #include "security/denials.hpp"
+#include "security/event_log.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -206,6 +207,8 @@ class Engine {
     // System calls that the filter refused in this container (SC-21).
     virtual base::Result<ContainerDenials> denials(const Handle& handle) = 0;
     virtual DenialFigures denial_figures() = 0;
+    // What was decided and relaxed, by whom (OBS-04). Never null; lives as long as the engine.
+    virtual security::EventLog& events() = 0;
 
     virtual base::Result<Capacity> capacity() = 0;
     virtual base::Result<void> ping() = 0;

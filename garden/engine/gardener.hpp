@@ -37,6 +37,7 @@ class Gardener final : public Engine {
     // What start.cpp has opened; in the order of dependencies.
     struct Parts {
         EngineConfig config;
+        std::unique_ptr<security::EventLog> events;
         Depot depot;
         HostNodes nodes;
         plan::HostFacts facts;
@@ -108,6 +109,8 @@ class Gardener final : public Engine {
     base::Result<ContainerDenials> denials(const Handle& handle) override;
 
     DenialFigures denial_figures() override { return denials_->figures(); }
+
+    security::EventLog& events() override { return *parts_.events; }
 
     base::Result<Capacity> capacity() override;
     base::Result<void> ping() override;
@@ -229,6 +232,13 @@ class Gardener final : public Engine {
             base::FdRef input,
             base::FdRef output,
             bool relative_to_home);
+
+    // events.cpp
+    void tell_started();
+    void tell_created(const ContainerRecord& record);
+    void tell_run(
+            const Container& container, const ProcessSpec& spec, const launch::ProcessPlan& plan);
+    void tell_net_out(const Handle& handle, const std::vector<OutRuleSpec>& rules);
 
     // out_rules.cpp
     static base::Result<void> keep_rules(Container& container, std::vector<OutRuleSpec> rules);

@@ -111,6 +111,7 @@ base::Result<void> Gardener::net_out(const Handle& handle, std::vector<OutRuleSp
     TRY(keep_rules(*container, std::move(all)));
     auto applied = parts_.network->allow(*lease, added);
     if (!applied) (void)keep_rules(*container, std::move(before));
+    if (applied) tell_net_out(handle, rules);
     return applied;
 }
 

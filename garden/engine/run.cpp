@@ -131,6 +131,7 @@ base::Result<Attachment> Gardener::start_process(
         return base::fail(base::Errc::conflict, "container already being destroyed");
     }
     container.processes.started(spec.id, started->host_pid);
+    tell_run(container, spec, plan);
     return Attachment{
             .process_id = spec.id,
             .id = started->attachment,

@@ -53,6 +53,7 @@ base::Result<std::unique_ptr<Engine>> Engine::start(EngineConfig config) {
     if (::geteuid() != 0) return base::fail(base::Errc::denied, "gardend must run as root");
     auto depot = TRY(Depot::open(config.state_directory + "/depot"));
     TRY(base::sys::ensure_directory(config.store_directory, 0700));
+    auto events = TRY(security::EventLog::open({.directory = config.store_directory + "/audit"}));
     auto nodes = TRY(HostNodes::open());
     auto cgroups = TRY(cgroup::Driver::probe(cgroup_parent(config.tag)).context("cgroups"));
     auto facts = TRY(look_at_host(config, *cgroups, nodes));
@@ -80,6 +81,7 @@ base::Result<std::unique_ptr<Engine>> Engine::start(EngineConfig config) {
 
     auto gardener = std::make_unique<Gardener>(Gardener::Parts{
             .config = std::move(config),
+            .events = std::move(events),
             .depot = std::move(depot),
             .nodes = std::move(nodes),
             .facts = std::move(facts),
@@ -108,7 +110,7 @@ Gardener::Gardener(Parts parts)
       lone_pool_(
               std::make_unique<WarmPool>(seats_, parts_.config.pool_size, std::string(kNoNetwork))),
       latecomers_(std::make_unique<Latecomers>()),
-      denials_(std::make_unique<Denials>(registry_, cgroup_parent(parts_.config.tag))) {
+      denials_(std::make_unique<Denials>(registry_, *parts_.events, cgroup_parent(parts_.config.tag))) {
     const auto& config = parts_.config;
     if (!config.network_plugin.program.empty()) network_plugin_.emplace(config.network_plugin);
     if (!config.image_plugin.unprivileged.path.empty()) image_plugin_.emplace(config.image_plugin);
@@ -124,11 +126,13 @@ Gardener::~Gardener() {
     chores_->drain(std::chrono::seconds(2));
     parts_.hub.reset();  // no event may arrive after this
     chores_.reset();
+    parts_.events->append("gardend.stop", "");
 }
 
 void Gardener::begin() {
     if (!network_plugin_) pool_->start();  // the other pool fills itself when it is wanted
     denials_->start(parts_.config.host_network);
+    tell_started();
 }
 
 base::Result<std::string> Gardener::features_json() {
@@ -147,6 +151,7 @@ base::Result<std::string> Gardener::features_json() {
     }();
     const auto quota = parts_.volumes->quota();
     const auto denials = denial_figures();
+    const auto events = parts_.events->figures();
     const nlohmann::ordered_json out{
             {"kernel", name.release},
             {"cgroups", {{"layout", layout}, {"hierarchies", parts_.facts.cgroup_hierarchies}}},
@@ -161,6 +166,11 @@ base::Result<std::string> Gardener::features_json() {
              {{"size", parts_.config.pool_size},
               {"ready", pool_->ready()},
               {"ready_without_network", lone_pool_->ready()}}},
+            {"event_log",
+             {{"last_seq", events.last_seq},
+              {"lost", events.lost},
+              {"error", events.error},
+              {"key", events.key}}},
             {"denials",
              {{"available", denials.available}, {"why", denials.why}, {"lost", denials.lost}}},
             {"network",

@@ -3,6 +3,7 @@
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
 #include "garden/server/answer.hpp"
+#include "garden/server/event_routes.hpp"
 
 #include <unistd.h>
 
@@ -77,12 +78,16 @@ Service::Service(Engine& engine, const base::log::Logger& logger, Config config)
     add_extension_routes();
     add_denial_routes();
     add_image_routes();
+    add_event_routes();
 }
 
 Service::~Service() = default;
 
 base::http::Response Service::handle(Request& request) {
-    return router_(request);
+    const security::ActorScope actor(actor_of(request.peer));  // API-02
+    auto response = router_(request);
+    tell_call(request, response);
+    return response;
 }
 
 void Service::add(const char* method, const char* pattern, Method handler) {
@@ -135,6 +140,11 @@ base::http::Response Service::refuse(
              {"kind", base::to_string(error.kind)},
              {"error", error.text},
              {"where", base::format("{}:{}", error.where.file, error.where.line)}});
+    if (refusal.status == 403) {
+        engine_.events().append(
+                "api.refused", request.param("handle"),
+                {{"method", request.method}, {"route", request.route}, {"error", error.text}});
+    }
     auto response = json_answer(refusal.error, refusal.status);
     response.silent_close = true;  // it may be a Run, whose client would not read it otherwise
     return response;

@@ -72,6 +72,8 @@ const std::vector<Words>& commands() {
             {"audit", "container"},
             {"audit", "all"},
             {"audit", "host"},
+            {"audit", "log", "verify"},
+            {"audit", "log", "show"},
             {"doctor"},
             {"features"}};
     return all;

@@ -1,0 +1,114 @@
+// What the engine tells the event log (OBS-04): who was allowed what. Everything that is less than
+// the default isolation has a name here, as auditors search for it.
+#include "base/version.hpp"
+#include "garden/engine/gardener.hpp"
+#include "garden/plan/launch_plan.hpp"
+
+#include <algorithm>
+
+namespace garden {
+
+namespace {
+
+constexpr std::size_t kToldCalls = 16;  // of a summary of denials
+
+std::vector<std::string> relaxations_of(const ContainerSpec& spec) {
+    std::vector<std::string> out;
+    if (spec.container_class != ContainerClass::unprivileged)
+        out.push_back(
+                "class:" +
+                std::string(security::to_string(plan::to_security(spec.container_class))));
+    if (!spec.seccomp_profile.empty()) out.emplace_back("seccomp:own_profile");
+    for (const auto& mount : spec.bind_mounts)
+        out.push_back(
+                (mount.writable ? "bind_mount_writable:" : "bind_mount:") + mount.destination);
+    if (spec.limits.memory_bytes == 0) out.emplace_back("no_memory_limit");
+    if (spec.limits.pids == 0) out.emplace_back("no_pids_limit");
+    if (spec.limits.disk_bytes == 0) out.emplace_back("no_disk_limit");
+    return out;
+}
+
+std::vector<std::string> relaxations_of(const EngineConfig& config) {
+    std::vector<std::string> out;
+    if (config.allow_privileged) out.emplace_back("privileged_containers_allowed");
+    if (config.network.allow_host_access) out.emplace_back("host_access_allowed");
+    if (!config.network.isolate_shared_subnets) out.emplace_back("shared_subnets");
+    if (config.garden_inheritable) out.emplace_back("garden_inheritable");
+    if (config.garden_id_mapping) out.emplace_back("garden_id_mapping");
+    if (!config.swap_limit) out.emplace_back("no_swap_limit");
+    return out;
+}
+
+}  // namespace
+
+void tell_denials(security::EventLog& events, Container& container) {
+    const auto news = container.denials.news();
+    if (!news) return;
+    std::vector<std::string> calls;
+    for (const auto& entry : news->calls) {
+        if (calls.size() < kToldCalls)
+            calls.push_back(entry.call + "=" + std::to_string(entry.count));
+    }
+    events.append(
+            "container.denials", container.handle.get(),
+            {{"calls", calls},
+             {"total", news->total + news->suppressed},
+             {"different", std::uint64_t{news->calls.size()}}});
+}
+
+void Gardener::tell_started() {
+    parts_.events->append(
+            "gardend.start", "",
+            {{"version", std::string(base::version())},
+             {"key", parts_.events->figures().key},
+             {"containers", std::uint64_t{registry_.all().size()}},
+             {"relaxations", relaxations_of(parts_.config)},
+             {"denials", denials_->figures().why}});
+}
+
+void Gardener::tell_created(const ContainerRecord& record) {
+    const auto& spec = record.spec;
+    parts_.events->append(
+            "container.create", record.handle.get(),
+            {{"class", std::string(security::to_string(plan::to_security(spec.container_class)))},
+             {"image", record.image_reference},
+             {"image_digest", record.image_digest},
+             {"network", spec.network},
+             {"net_out_rules", std::uint64_t{spec.out_rules.size()}},
+             {"memory_bytes", spec.limits.memory_bytes},
+             {"disk_bytes", spec.limits.disk_bytes},
+             {"pids", spec.limits.pids},
+             {"no_new_privileges", spec.no_new_privileges ? "yes" : "no"},
+             {"uid_base", std::uint64_t{record.range.base}},
+             {"relaxations", relaxations_of(spec)}});
+}
+
+void Gardener::tell_run(
+        const Container& container, const ProcessSpec& spec, const launch::ProcessPlan& plan) {
+    // A process with the host's root is a decision each time; others are in the denials and the API
+    // calls. Its arguments may hold secrets, so only the program is told.
+    if (container.facts.container_class == security::Class::unprivileged) return;
+    parts_.events->append(
+            "process.run", container.handle.get(),
+            {{"process", spec.id},
+             {"user", spec.user},
+             {"program", plan.argv.empty() ? std::string() : plan.argv.front()},
+             {"class", std::string(security::to_string(container.facts.container_class))}});
+}
+
+void Gardener::tell_net_out(const Handle& handle, const std::vector<OutRuleSpec>& rules) {
+    std::vector<std::string> texts;
+    for (const auto& rule : rules) {
+        auto text = "protocol " + std::to_string(rule.protocol) + " to";
+        for (const auto& span : rule.networks) text += " " + span.first + "-" + span.last;
+        if (rule.networks.empty()) text += " everywhere";
+        for (const auto& ports : rule.ports)
+            text += " :" + std::to_string(ports.first) + "-" + std::to_string(ports.last);
+        texts.push_back(std::move(text));
+    }
+    parts_.events->append(
+            "policy.net_out", handle.get(),
+            {{"rules", std::move(texts)}, {"count", std::uint64_t{rules.size()}}});
+}
+
+}  // namespace garden

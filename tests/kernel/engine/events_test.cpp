@@ -1,0 +1,72 @@
+// OBS-04: what an engine does to containers is in its event log, with names for what it relaxed.
+#include "engine_fixture.hpp"
+#include "security/event_log_verify.hpp"
+#include "tests/support/needs.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <catch2/catch.hpp>
+
+using namespace garden;
+using test::EngineFixture;
+
+namespace {
+
+std::vector<security::EventLine> events(EngineFixture& fixture) {
+    fixture.engine().events().flush();
+    const auto page = fixture.engine().events().read(0, 1000).value();
+    std::vector<security::EventLine> out;
+    for (const auto& line : page.lines) out.push_back(security::parse_event_line(line).value());
+    return out;
+}
+
+const security::EventLine& find(
+        const std::vector<security::EventLine>& all, const std::string& event) {
+    const auto found = std::find_if(
+            all.begin(), all.end(), [&](const auto& line) { return line.event == event; });
+    REQUIRE(found != all.end());
+    return *found;
+}
+
+bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("OBS-04 creates and destroys are in the event log with each relaxation by name") {
+    NEEDS(root, userns, nft);
+    EngineFixture fixture;
+    auto spec = fixture.spec("mighty");
+    spec.container_class = ContainerClass::privileged;
+    spec.bind_mounts.push_back(
+            {.source = fixture.rootfs(), .destination = "/data", .writable = true});
+    spec.limits.memory_bytes = 64 << 20;
+    const auto handle = [&] {
+        const security::ActorScope actor("uid=7 pid=8");
+        return fixture.engine().create(std::move(spec), {}).value();
+    }();
+    CHECK(fixture.run(handle, {"true"}).exit_code == 0);
+    fixture.engine().net_out(handle, {OutRuleSpec{.networks = {{.first = "10.0.0.1"}}}}).value();
+    fixture.engine().destroy(handle).value();
+    const auto all = events(fixture);
+    CHECK(has(find(all, "gardend.start").details, "privileged_containers_allowed"));
+    const auto& created = find(all, "container.create");
+    CHECK(created.actor == "uid=7 pid=8");
+    CHECK(created.handle == "mighty");
+    CHECK(has(created.details, "\"class:privileged\""));
+    CHECK(has(created.details, "\"bind_mount_writable:/data\""));
+    CHECK(has(created.details, "\"no_pids_limit\""));
+    CHECK_FALSE(has(created.details, "no_memory_limit"));
+    CHECK(find(all, "process.run").handle == "mighty");
+    CHECK(has(find(all, "policy.net_out").details, "10.0.0.1"));
+    CHECK(find(all, "container.destroy").actor == "gardend");
+
+    fixture.restart();
+    const auto directory = fixture.config().store_directory + "/audit";
+    const auto verdict = security::verify_event_log_at(directory, "").value();
+    CHECK_FALSE(verdict.fault);
+    CHECK(verdict.sealed_seq >= all.back().seq);  // a stop seals
+    CHECK(find(events(fixture), "gardend.stop").handle.empty());
+}
