@@ -37,6 +37,7 @@ struct Slots {
     AuditOptions audit;
     AuditVerifyOptions audit_verify;
     AuditShowOptions audit_show;
+    ConnectionsOptions connections;
     Arguments out;
 };
 

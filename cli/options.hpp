@@ -160,6 +160,10 @@ struct AuditShowOptions {
     bool follow = false;
 };
 
+struct ConnectionsOptions {
+    std::string handle;
+};
+
 struct DoctorOptions {};
 
 struct FeaturesOptions {};
@@ -188,6 +192,7 @@ using Command = std::variant<
         AuditOptions,
         AuditVerifyOptions,
         AuditShowOptions,
+        ConnectionsOptions,
         DoctorOptions,
         FeaturesOptions>;
 

@@ -5,6 +5,7 @@
 
 #include "base/http/client.hpp"
 #include "garden/api/audit.hpp"
+#include "garden/api/connections.hpp"
 #include "garden/api/denials.hpp"
 #include "garden/api/error.hpp"
 #include "garden/api/event_log.hpp"
@@ -93,6 +94,8 @@ class Client {
     base::Result<std::vector<ProcessRow>> processes(std::string_view handle);
     base::Result<Denials> denials(std::string_view handle);
     base::Result<EventLogPage> event_log(std::uint64_t since, std::uint64_t limit);
+    base::Result<Connections> connections(std::string_view handle);
+    base::Result<NetworkState> network();
     base::Result<std::string> logs(
             std::string_view handle, std::string_view process_id, bool is_stderr);
 

@@ -92,6 +92,7 @@ std::vector<Orphan> Gardener::find_orphans() {
         }
     }
     for (auto& orphan : find_groupless(containers)) found.push_back(std::move(orphan));
+    for (auto& drift : find_drift()) found.push_back(std::move(drift));
     return found;
 }
 

@@ -210,6 +210,14 @@ class Engine {
     // What was decided and relaxed, by whom (OBS-04). Never null; lives as long as the engine.
     virtual security::EventLog& events() = 0;
 
+    // What the network counted and logged for this container (NET-07); of connections those that
+    // changed after `after`.
+    virtual base::Result<net::Evidence> connections(const Handle& handle, std::uint64_t after) = 0;
+    // Until a connection of any container is logged after `after`, or for `patience`.
+    virtual void wait_for_connections(std::uint64_t after, std::chrono::milliseconds patience) = 0;
+    // Whether the kernel's rules are ours (NET-15).
+    virtual base::Result<net::Integrity> network() = 0;
+
     virtual base::Result<Capacity> capacity() = 0;
     virtual base::Result<void> ping() = 0;
     virtual base::Result<std::string> plan_json(

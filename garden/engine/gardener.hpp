@@ -112,6 +112,14 @@ class Gardener final : public Engine {
 
     security::EventLog& events() override { return *parts_.events; }
 
+    base::Result<net::Evidence> connections(const Handle& handle, std::uint64_t after) override;
+
+    void wait_for_connections(std::uint64_t after, std::chrono::milliseconds patience) override {
+        parts_.network->wait_for_evidence(after, patience);
+    }
+
+    base::Result<net::Integrity> network() override { return parts_.network->integrity(); }
+
     base::Result<Capacity> capacity() override;
     base::Result<void> ping() override;
     base::Result<std::string> plan_json(ContainerSpec spec) override;
@@ -242,6 +250,10 @@ class Gardener final : public Engine {
 
     // out_rules.cpp
     static base::Result<void> keep_rules(Container& container, std::vector<OutRuleSpec> rules);
+
+    // connections.cpp
+    void remember_rules(const ContainerRecord& record);
+    std::vector<Orphan> find_drift();
 
     // query.cpp
     void watch_oom(const ContainerPtr& container);

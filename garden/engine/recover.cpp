@@ -68,7 +68,8 @@ base::Result<void> Gardener::recover() {
         }
     }
     sweep();
-    return base::ok;
+    // NET-15: rules that somebody changed while no gardend ran.
+    return parts_.network->settle();
 }
 
 base::Result<void> Gardener::adopt(const Handle& handle, Recovery& recovery) {
@@ -101,6 +102,7 @@ base::Result<void> Gardener::adopt(const Handle& handle, Recovery& recovery) {
     for (const auto& process : processes) {
         if (process.pea) adopt_pea(*container, process);
     }
+    remember_rules(record);
     if (record.stage != Stage::created || parts_.config.destroy_on_start) {
         const std::lock_guard lock(recovery.mutex);
         recovery.doomed.push_back(std::move(container));

@@ -152,7 +152,12 @@ Result<void> BuiltIn::mend(const std::string& reason, bool look_first) {
         const std::lock_guard whole(whole_table_);
         if (torn_down_) return base::ok;
         auto borrowed = TRY(netfilter_.take());
-        if (look_first && TRY(is_in_force(*borrowed))) return base::ok;
+        if (look_first) {
+            // A list that cannot be read, because others change theirs all the time, proves
+            // nothing.
+            const auto whole_already = is_in_force(*borrowed);
+            if (whole_already && *whole_already) return base::ok;
+        }
         Result<void> done;
         for (int tries = 0; tries < kRepairTries; ++tries) {
             const auto interfaces = TRY(interface_names());

@@ -139,6 +139,9 @@ base::Result<void> Daemon::start() {
             true));
     const auto before = std::chrono::steady_clock::now();
     garden::server::report_images(settings.engine.images, log);
+    settings.engine.network.on_repair = [this](const std::string& reason) {
+        log.warning("network rules put back", {{"reason", reason}});
+    };
     engine = TRY(garden::Engine::start(settings.engine));
     service = TRY(garden::server::Service::start(
             *engine, log, {.shares = garden::server::Shares::of(settings.workers)}));

@@ -79,6 +79,7 @@ Service::Service(Engine& engine, const base::log::Logger& logger, Config config)
     add_denial_routes();
     add_image_routes();
     add_event_routes();
+    add_evidence_routes();
 }
 
 Service::~Service() = default;

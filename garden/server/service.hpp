@@ -81,6 +81,7 @@ class Service {
     void add_image_routes();
     void add_image_metrics();
     void add_event_routes();
+    void add_evidence_routes();
     void add_metrics();
     void add(const char* method, const char* pattern, Method handler);
     // For routes about one container: takes its place in the gate and holds its grace time.
@@ -142,6 +143,8 @@ class Service {
     Response denials(Request& request, const Handle& handle);
     Response event_log(Request& request);
     void tell_call(const Request& request, const Response& response);
+    Response connections(Request& request, const Handle& handle);
+    Response network(Request& request);
     Response prometheus(Request& request);
     Response healthz(Request& request);
 

@@ -63,6 +63,7 @@ const std::vector<Words>& commands() {
             {"container", "inspect"},
             {"container", "destroy"},
             {"container", "denials"},
+            {"container", "connections"},
             {"image", "pull"},
             {"image", "list"},
             {"image", "inspect"},
