@@ -187,6 +187,40 @@ Result<void> Schema::apply(const Values& values) {
     return ok;
 }
 
+Result<void> Schema::apply_file(std::string_view text, const std::string& path) {
+    Values values;
+    if (is_ini(path)) {
+        values.entries = TRY(read_ini_text(text, path));
+        TRY(keys_of_flags(values.entries));
+    } else {
+        values.entries = TRY(read_config_text(text, path));
+    }
+    return apply(values);
+}
+
+// From names of flags to keys; what is only taken for compatibility goes, and is remembered.
+Result<void> Schema::keys_of_flags(std::vector<Entry>& entries) {
+    std::vector<Entry> known;
+    for (auto& entry : entries) {
+        const auto item = std::ranges::find_if(
+                items_, [&](const Item& i) { return i.names.flag == entry.key; });
+        if (item != items_.end()) {
+            entry.key = item->names.key;
+            // A flag that is given twice counts as given last, unless it is a list.
+            if (!item->list) entry.values.erase(entry.values.begin(), entry.values.end() - 1);
+            if (item->boolean && entry.values.front().empty()) entry.values.front() = "true";
+            known.push_back(std::move(entry));
+            continue;
+        }
+        const bool taken = std::ranges::any_of(
+                ignored_, [&](const auto& flag) { return flag.first == entry.key; });
+        if (!taken) return fail(Errc::invalid, "{}: unknown key {}", entry.where, entry.key);
+        ignored_given_.push_back(entry.key);
+    }
+    entries = std::move(known);
+    return ok;
+}
+
 Result<void> Schema::apply_environment(const std::map<std::string, std::string>& environment) {
     for (auto& item : items_) {
         const auto name = variable(item);
@@ -244,9 +278,13 @@ void declare_ignored(
     for (const auto& [flag, takes_value] : flags) {
         auto& given = out.ignored[flag];
         const auto note = [&given](const CLI::results_t&) { return given = true; };
-        app.add_option("--" + flag, note, "")
-                ->expected(takes_value ? 1 : 0, 1)
-                ->group("");  // hidden from --help
+        auto* option = app.add_option("--" + flag, note, "")->group("");  // hidden from --help
+        // Any of them may be a list over there.
+        option->expected(takes_value ? 1 : 0, 1)
+                ->allow_extra_args(false)
+                ->multi_option_policy(
+                        takes_value ? CLI::MultiOptionPolicy::TakeAll
+                                    : CLI::MultiOptionPolicy::TakeLast);
     }
 }
 
@@ -254,7 +292,7 @@ void declare_common(
         CLI::App& app, const Schema::Options& options, Collected& collected, bool& version) {
     app.add_option(
                "--config", collected.file,
-               fmt::format("Configuration file, TOML or JSON [{}]", options.default_file))
+               fmt::format("Configuration file, TOML, JSON or *.ini [{}]", options.default_file))
             ->type_name("FILE");
     app.add_flag(
             "--check-config", collected.check,
@@ -262,7 +300,7 @@ void declare_common(
     app.add_flag(
             "--print-config", collected.print,
             "Print the settings in force and where each comes from, exit");
-    app.add_flag("--version", version, "Print the version, exit");
+    app.add_flag("-v,--version", version, "Print the version, exit");
 }
 
 }  // namespace
@@ -302,7 +340,7 @@ Result<Loaded> Schema::load(
                              : sys::read_host_file(path, kMaxFileBytes);
     if (text && !path.empty()) {
         loaded.file = path;
-        TRY(apply({.entries = TRY(read_config_text(*text, path))}));
+        TRY(apply_file(*text, path));
     } else if (!text && (named || text.error().kind != Errc::not_found)) {
         return std::move(text).error().context("--config");
     }

@@ -22,6 +22,8 @@
 
 namespace base::config {
 
+struct Entry;
+
 inline constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20;
 
 struct Names {
@@ -100,6 +102,8 @@ class Schema {
     void add_number(Names names, T& target);
     Item& keep(Names names, std::string type);
     Result<void> apply(const Values& values);
+    Result<void> apply_file(std::string_view text, const std::string& path);
+    Result<void> keys_of_flags(std::vector<Entry>& entries);
     Result<void> apply_environment(const std::map<std::string, std::string>& environment);
 
     Options options_;
@@ -115,6 +119,11 @@ struct Entry {
     std::vector<std::string> values;
     std::string where;  // "/etc/… line 3"
 };
+
+// The form of Garden's own server: `long-flag-name = value` in section [server], lists by
+// repetition; keys are names of flags. Said by the file's name: *.ini.
+bool is_ini(std::string_view path);
+Result<std::vector<Entry>> read_ini_text(std::string_view text, std::string_view path);
 
 // `path` decides only the words in errors; text that starts with '{' is JSON, everything else TOML.
 Result<std::vector<Entry>> read_config_text(std::string_view text, std::string_view path);

@@ -168,6 +168,11 @@ Result<void> Server::Impl::listen() {
         acceptors.push_back(std::make_unique<Acceptor>(core, std::move(listener), std::move(tls)));
         endpoints.push_back(acceptors.back()->endpoint());
     }
+    for (const int number : core.config.inherited) {
+        acceptors.push_back(
+                std::make_unique<Acceptor>(core, TRY(adopt_listener(number)), TlsContext{}));
+        endpoints.push_back(acceptors.back()->endpoint());
+    }
     return ok;
 }
 

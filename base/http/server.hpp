@@ -44,6 +44,7 @@ struct Served {
 
 struct ServerConfig {
     std::vector<Endpoint> endpoints;
+    std::vector<int> inherited;  // besides: sockets that listen already, by number; taken over
     ServerLimits limits;
     std::function<void(const Served&)> on_served;  // any thread, must be quick
     // The answer when all workers are busy and the queue is full, in the words of the API that is

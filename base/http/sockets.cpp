@@ -164,6 +164,17 @@ Result<Listener> open_listener(const Endpoint& endpoint) {
     return listener;
 }
 
+Result<Listener> adopt_listener(int number) {
+    Listener listener{.endpoint = {}, .socket = TRY(sys::adopt_listener(number))};
+    const auto address = TRY(sys::local_address(listener.socket));
+    if (address.storage.ss_family == AF_UNIX) return listener;
+    listener.endpoint.kind = Endpoint::Kind::tcp;
+    listener.endpoint.port = address.port();
+    const auto text = address.text();
+    listener.endpoint.host = text.substr(0, text.rfind(':'));
+    return listener;
+}
+
 void remove_socket_file(const Listener& listener) {
     if (listener.endpoint.kind != Endpoint::Kind::unix_socket) return;
     const auto file = sys::stat_at(FdRef(AT_FDCWD), listener.endpoint.path);

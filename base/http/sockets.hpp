@@ -18,6 +18,9 @@ struct Listener {
 
 // Removes a stale unix socket file; one that somebody listens on is Errc::conflict.
 Result<Listener> open_listener(const Endpoint& endpoint);
+// A socket that listens already, left to us by the parent process under this number. Its file, when
+// it has one, is its maker's: nothing is removed at the end.
+Result<Listener> adopt_listener(int number);
 // Removes the socket file, unless a successor has put its own there already.
 void remove_socket_file(const Listener& listener);
 // Connected, TLS handshake done.

@@ -104,6 +104,23 @@ Result<Fd> listen_on(const Address& address, int backlog) {
     return socket;
 }
 
+Result<Fd> adopt_listener(int number) {
+    int listening = 0;
+    socklen_t size = sizeof listening;
+    // Asked before it is taken: what is no listener may belong to somebody else in this process.
+    if (::getsockopt(number, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0)
+        return errno_error("inherited descriptor " + std::to_string(number));
+    if (listening == 0)
+        return Error{
+                .kind = Errc::invalid,
+                .text = "inherited descriptor " + std::to_string(number) + ": it does not listen"};
+    const int flags = ::fcntl(number, F_GETFL);
+    if (::fcntl(number, F_SETFD, FD_CLOEXEC) != 0 || flags < 0 ||
+        ::fcntl(number, F_SETFL, flags | O_NONBLOCK) != 0)
+        return errno_error("inherited descriptor " + std::to_string(number));
+    return Fd(number);
+}
+
 Result<std::optional<Accepted>> accept_from(FdRef listener) {
     Accepted accepted;
     accepted.peer.size = sizeof accepted.peer.storage;

@@ -35,6 +35,8 @@ struct Address {
 Result<Address> unix_address(const std::string& path);
 
 Result<Fd> listen_on(const Address& address, int backlog = 1024);
+// A listening socket that the parent process left us under this number.
+Result<Fd> adopt_listener(int number);
 
 // The next connection, or nothing when none waits (non-blocking listener).
 struct Accepted {

@@ -52,7 +52,10 @@ load(const std::vector<std::string>& arguments, Settings& out, std::vector<std::
     Settings settings;
     base::config::Schema schema(garden::server::schema_options());
     garden::server::declare(schema, settings);
-    auto loaded = TRY(schema.load(arguments, environment_of_process()));
+    const auto environment = environment_of_process();
+    auto loaded = TRY(schema.load(arguments, environment));
+    const auto left = environment.find("SOCKET2ME_FD");
+    if (left != environment.end()) settings.inherited_socket = left->second;
     TRY(garden::server::settle(settings));
     ignored = schema.ignored();
     out = std::move(settings);
@@ -129,6 +132,7 @@ base::Result<void> Daemon::start() {
     // Bound before state is restored: clients wait in the backlog instead of being refused.
     base::http::ServerConfig config;
     config.endpoints = settings.endpoints;
+    config.inherited = settings.inherited;
     config.limits.workers = settings.workers;
     config.limits.header_timeout =
             std::chrono::duration_cast<std::chrono::milliseconds>(settings.read_header_timeout);

@@ -62,7 +62,12 @@ struct Settings {
             .images = {},
             .sysctls = {}};
 
+    // SOCKET2ME_FD of the environment: the number of a socket that listens already, instead of
+    // bind_ip and bind_socket (garden-behaviours E).
+    std::string inherited_socket;
+
     // What main needs, checked and put together by settle().
+    std::vector<int> inherited;
     std::vector<base::http::Endpoint> endpoints;
     std::optional<base::http::Endpoint> debug_endpoint;
     base::log::Level level = base::log::Level::info;

@@ -2,6 +2,7 @@
 // groups.
 #include "base/clock.hpp"
 #include "base/fail.hpp"
+#include "base/parse.hpp"
 #include "garden/server/settings.hpp"
 
 #include <grp.h>
@@ -43,7 +44,9 @@ base::Result<void> settle_endpoints(Settings& s) {
     s.endpoints.clear();
     s.debug_endpoint.reset();
     const auto mode = TRY(parse_mode(s.socket_mode));
-    if (!s.bind_ip.empty()) {
+    if (!s.inherited_socket.empty()) {
+        s.inherited = {TRY(base::parse_number<std::uint16_t>(s.inherited_socket, "SOCKET2ME_FD"))};
+    } else if (!s.bind_ip.empty()) {
         s.endpoints.push_back(
                 {.kind = Kind::tcp, .path = {}, .host = s.bind_ip, .port = s.bind_port});
     } else if (s.bind_port != 0) {
@@ -54,7 +57,7 @@ base::Result<void> settle_endpoints(Settings& s) {
     }
     for (const auto& text : s.listen)
         s.endpoints.push_back(TRY(base::http::Endpoint::parse(text).context("--listen")));
-    if (s.endpoints.empty())
+    if (s.endpoints.empty() && s.inherited.empty())
         return base::fail(
                 base::Errc::invalid, "--bind-socket: empty, and nothing else to listen on");
     for (auto& endpoint : s.endpoints) {

@@ -4,6 +4,10 @@
 
 #include "base/sys/file.hpp"
 
+#include <unistd.h>
+
+#include <fstream>
+
 #include <catch2/catch.hpp>
 
 using garden::server::Settings;
@@ -164,4 +168,22 @@ TEST_CASE("the manual page and the document of the configuration name every sett
         CHECK(page.find(".BI " + escaped + " ") != std::string::npos);
         CHECK(page.find(schema.variable(item)) != std::string::npos);
     }
+}
+
+TEST_CASE("a configuration file of Garden's server starts gardend") {
+    const std::string path = "/tmp/cloche-settings-" + std::to_string(::getpid()) + ".ini";
+    std::ofstream(path)
+            << "; of an operator\n[server]\n  bind-ip = 127.0.0.1\n  bind-port = 7777\n"
+               "  time-format = rfc3339\n  allow-host-access = true\n  skip-setup =\n"
+               "  deny-network = 10.0.0.0/8\n  deny-network = \"169.254.0.0/16\"\n"
+               "  tag = aa\n  tag = bb\n  uid-map-start = 1\n";
+    const auto out = given({"server", "--config", path, "--bind-port", "8888"});
+    (void)::unlink(path.c_str());
+    REQUIRE(out);
+    CHECK(out->settings.endpoints.at(0).text() == "tcp://127.0.0.1:8888");  // the flag wins
+    CHECK(out->settings.engine.network.allow_host_access);
+    CHECK(out->settings.engine.network.deny_networks ==
+          std::vector<std::string>{"10.0.0.0/8", "169.254.0.0/16"});
+    CHECK(out->settings.engine.tag == "bb");
+    CHECK(out->ignored.size() == 3);
 }
