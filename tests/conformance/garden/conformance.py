@@ -26,7 +26,7 @@ import wire
 from client import Garden
 
 WORKERS = 8
-LIMIT = 900 if not harness.IN_GUEST else 3600  # seconds until a hung run says where it hangs
+LIMIT = 900 if not wire.IN_GUEST else 3600  # seconds until a hung run says where it hangs
 
 
 def skip(reason):

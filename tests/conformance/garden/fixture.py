@@ -19,11 +19,10 @@ import images
 import internet
 import wire
 from client import Garden
-from harness import SLOWNESS
 from tools.imagekit import registry  # images.py has put the repository on the path
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-START = 60.0
+START = 60.0  # as wire.poll takes it; an emulated machine has more
 # What each gardend has of its own; the suite's subnets 192.168.13.0/24 and following belong to nobody's pool.
 POOLS = {"plain": "10.253.0.0/22", "compat": "10.252.0.0/22", "extra": "10.251.0.0/24"}
 COMPAT = ("--compat-garden-inheritable", "--compat-garden-shared-subnets", "--compat-garden-id-mapping",
@@ -71,7 +70,7 @@ class Server:
         self.unix = wire.Address("unix://" + self.socket)
         self.garden = Garden(self.tcp)  # the suite only connects by TCP (A.1)
         self.daemon = None
-        self.header_timeout = 5 * SLOWNESS  # seconds; short, so that a row can wait for it
+        self.header_timeout = 5 * wire.SLOWNESS  # seconds; short, so that a row can wait for it
 
     def words(self, command, *more):
         known = self.host.known_flags
@@ -172,7 +171,7 @@ class Host:
         self.programs, self.busybox = os.path.abspath(programs), busybox
         self.home = tempfile.mkdtemp(prefix=f"cloche-conformance-{os.getpid()}-", dir="/tmp")
         os.chmod(self.home, 0o755)
-        self.children, self.servers = [], {}
+        self.children, self.servers, self.tags = [], {}, []
         self.known_flags = set(run(os.path.join(self.programs, "gardend"), "--help").replace(",", " ").split())
 
     def start(self):
@@ -194,7 +193,14 @@ class Host:
 
     def add_server(self, name, *flags):
         self.servers[name] = Server(self, name, flags)
+        self.tags.append(self.servers[name].tag)
         return self.servers[name]
+
+    def extra_server(self, name):
+        """One that a row starts and stops itself; what it leaves is looked for with the others'."""
+        server = Server(self, name)
+        self.tags.append(server.tag)
+        return server
 
     def _start_internet(self):
         """A namespace behind one veth pair, to which every address goes that is not ours."""
@@ -250,13 +256,13 @@ class Host:
     def _leftovers(self):
         """With own eyes, after every daemon has cleaned up: groups, mounts, interfaces, tables, processes."""
         left = []
-        for server in self.servers.values():
+        for tag in self.tags:
             for folder, names, _ in os.walk("/sys/fs/cgroup"):
                 if folder.count("/") > 8:
                     names.clear()
-                left += [f"cgroup {folder}/{name}" for name in names if name == f"garden-{server.tag}"]
-            left += [f"interface {name}" for _, name in socket.if_nameindex() if name.startswith("w" + server.tag)]
-            left += [line for line in run("nft", "list", "tables").splitlines() if line.endswith("cloche_" + server.tag)]
+                left += [f"cgroup {folder}/{name}" for name in names if name == f"garden-{tag}"]
+            left += [f"interface {name}" for _, name in socket.if_nameindex() if name.startswith("w" + tag)]
+            left += [line for line in run("nft", "list", "tables").splitlines() if line.endswith("cloche_" + tag)]
         with open("/proc/self/mountinfo") as mounts:
             left += [f"mount {line.split()[4]}" for line in mounts if self.home in line]
         for pid in filter(str.isdigit, os.listdir("/proc")):

@@ -1,6 +1,5 @@
 """What a row is, and how rows run: a table of small functions, eight at a time in random order. Used by conformance.py and the rows."""
 
-import os
 import queue
 import random
 import shutil
@@ -17,9 +16,6 @@ WAITING = {
     "ports": "NetIn",
     "peas": "processes with images of their own",
 }
-
-IN_GUEST = "VM_GUEST" in os.environ
-SLOWNESS = 6 if IN_GUEST else 1  # an emulated machine; bounds that are ours to choose grow with it
 
 
 class Skip(Exception):
@@ -85,6 +81,9 @@ def fails(text, call, *words, kind=None, **members):
     raise AssertionError(f"no error, but {text!r} was expected")
 
 
+poll = wire.poll
+
+
 class Case:
     """One running row: its containers, and the fixture every spec of the suite has (A.3)."""
 
@@ -131,7 +130,16 @@ class Case:
         left = set(self.garden.list_by({"garden.state": "all"}))
         for handle in self.handles:
             if handle in left:
-                self.garden.destroy(handle)
+                self.destroy(handle)
+
+    def destroy(self, handle):
+        """Also of a container whose grace time ends at this moment."""
+        try:
+            self.garden.destroy(handle)
+        except GardenError as error:
+            if error.kind != "ContainerNotFoundError" and str(error) != "container already being destroyed":
+                raise
+            poll("the end of the destroy of another", lambda: handle not in self.garden.list_by({"garden.state": "all"}))
 
 
 class Outcome:
@@ -201,6 +209,3 @@ def need(condition, reason):
 
 def need_program(name):
     need(shutil.which(name), f"no {name} on this host")
-
-
-poll = wire.poll

@@ -37,7 +37,7 @@ class Output:
 
     def expect(self, needle, wait=15.0):
         """Waits until `needle` (str) is in what came."""
-        end = time.monotonic() + wait
+        end = time.monotonic() + wait * wire.SLOWNESS
         with self.changed:
             while needle.encode() not in self.data:
                 left = end - time.monotonic()

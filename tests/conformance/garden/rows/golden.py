@@ -62,6 +62,7 @@ def small_calls(c):
     """grace time is a bare number; filters are form-encoded; {} is the answer without a result"""
     handle = c.create(properties={"a b": "c&d", "network.x": "1"})
     same(ask(c, "PUT", f"/containers/{handle}/grace_time", b"3000000000\n")[2].rstrip(b"\n"), b"{}")
+    same(ask(c, "PUT", f"/containers/{handle}/grace_time", b"0\n")[2].rstrip(b"\n"), b"{}")  # never: the rest may take long
     same(ask(c, "GET", "/containers?a+b=c%26d&network.x=2")[2].rstrip(b"\n"), b'{"Handles":[]}')
     same(ask(c, "GET", "/containers?a+b=c%26d&network.x=1")[2].rstrip(b"\n"), b'{"Handles":["%s"]}' % handle.encode())
     same(ask(c, "GET", "/ping")[2].rstrip(b"\n"), b"{}")

@@ -10,10 +10,10 @@ import time
 
 import wire
 from client import JSON, GardenError, query_text
-from harness import SLOWNESS, check, fails, poll, row, same
+from harness import check, fails, poll, row, same
 from images import Layer
 
-PING = 1.0 * SLOWNESS
+PING = 1.0 * wire.SLOWNESS
 THREADS = 64  # workers are made when needed and stay for a while: bounded, and far below one per connection
 KEEPER = "keeper-of-the-row"
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER with no time: close() is a RST
@@ -55,7 +55,7 @@ class Watch:
     def after(self):
         check(self.server.daemon.poll() is None, f"gardend ended: {self.server.log_text()}")
         self.ping()
-        poll("descriptors as before", lambda: self.server.descriptors() <= self.descriptors + 2, wait=20 * SLOWNESS)
+        poll("descriptors as before", lambda: self.server.descriptors() <= self.descriptors + 2, wait=20)
         check(self.server.threads() <= self.threads + THREADS, f"{self.threads} threads before, {self.server.threads()} now")
         check(self.handle in self.c.garden.list(), "the container is lost")
         poll("only our own processes", lambda: self.processes() == 1)
@@ -82,7 +82,7 @@ def many_descriptors():
     return most
 
 
-def answer_to(c, data, wait=20):
+def answer_to(c, data, wait=20 * wire.SLOWNESS):
     """What comes for raw bytes and a half-close until the server closes; b"" when it only closes."""
     try:
         return wire.exchange(c.garden.address, data, wait, end=True)
@@ -305,7 +305,7 @@ def cut_request(c):
             connection.close()
         if at % 64 == 0:
             watch.during()
-    poll("no process left", lambda: watch.processes() == 1, wait=30 * SLOWNESS)
+    poll("no process left", lambda: watch.processes() == 1, wait=30)
     watch.after()
 
 
@@ -351,7 +351,7 @@ def cut_answer(c):
     else:
         raise AssertionError("the output has no end")
     process.close()
-    poll("no process left", lambda: watch.processes() == 1, wait=30 * SLOWNESS)
+    poll("no process left", lambda: watch.processes() == 1, wait=30)
     watch.after()
 
 
