@@ -79,12 +79,14 @@ Result<std::vector<std::string>> device_program_tags(FdRef cgroup) {
 
 Result<FileId> file_id(CStr path) {
     struct stat info {};
+
     if (::stat(path.c_str(), &info) != 0) return errno_error(std::string("stat ") + path.c_str());
     return FileId{.device = info.st_dev, .inode = info.st_ino};
 }
 
 Result<unsigned long> mount_flags(FdRef file) {
     struct statvfs info {};
+
     if (::fstatvfs(file.get(), &info) != 0) return errno_error("read the flags of a mount");
     return info.f_flag;
 }

@@ -52,9 +52,11 @@ Verdict distinct(
     Owners owners;
     Offenders offenders;
     for (const auto& container : containers)
-        for (const auto& thing : things_of(container)) owners.take(thing, container.name, offenders);
+        for (const auto& thing : things_of(container))
+            owners.take(thing, container.name, offenders);
     return offenders.verdict(
-            base::format("{} containers share nothing", containers.size()), "nothing shared", source);
+            base::format("{} containers share nothing", containers.size()), "nothing shared",
+            source);
 }
 
 Verdict distinct_ranges(const std::vector<Belongings>& containers) {
@@ -72,7 +74,8 @@ Verdict distinct_ranges(const std::vector<Belongings>& containers) {
             offenders.add(base::format("{} and {}: {}", before.name, after.name, after.id_base));
     }
     return offenders.verdict(
-            base::format("{} ranges, all apart", sorted.size()), "no overlap", "records and uid_map");
+            base::format("{} ranges, all apart", sorted.size()), "no overlap",
+            "records and uid_map");
 }
 
 std::set<std::string> namespaces_of(const Belongings& container) {
@@ -139,9 +142,10 @@ std::vector<api::AuditCheck> check_pairs(const std::vector<Belongings>& containe
     Judge judge(checks);
     judge.decide("ID-01/distinct", distinct_ranges(containers));
     judge.decide("3/distinct", distinct(containers, "/proc/<init>/ns", namespaces_of));
-    judge.decide("10/distinct", distinct(containers, "/proc/<init>/cgroup", [](const Belongings& c) {
-                     return c.cgroups;
-                 }));
+    judge.decide(
+            "10/distinct", distinct(containers, "/proc/<init>/cgroup", [](const Belongings& c) {
+                return c.cgroups;
+            }));
     judge.decide("FS-01/distinct", distinct_writable(containers));
     judge.decide("NET-01/distinct", distinct(containers, "leases", [](const Belongings& c) {
                      return c.addresses;

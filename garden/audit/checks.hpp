@@ -1,5 +1,5 @@
-// The audit's checks: pure functions from evidence to verdicts, one per section of the security model
-// (OBS-01). Used by garden/engine/audit.cpp and tests.
+// The audit's checks: pure functions from evidence to verdicts, one per section of the security
+// model (OBS-01). Used by garden/engine/audit.cpp and tests.
 #pragma once
 
 #include "garden/api/audit.hpp"
@@ -23,17 +23,18 @@ std::vector<api::AuditCheck> check_host(const HostView& host);
 // What one container must have for itself.
 struct Belongings {
     std::string name;
-    std::uint32_t id_base = 0, id_length = 0;          // length 0: none of its own
-    std::map<std::string, std::uint64_t> namespaces;   // of garden-init
-    std::set<std::string> cgroups;                     // "memory:/garden/a"
-    std::set<std::string> writable;                    // "0:52 /": file systems it can write
-    std::set<std::string> writable_on_purpose;         // those of its bind mounts
+    std::uint32_t id_base = 0, id_length = 0;         // length 0: none of its own
+    std::map<std::string, std::uint64_t> namespaces;  // of garden-init
+    std::set<std::string> cgroups;                    // "memory:/garden/a"
+    std::set<std::string> writable;                   // "0:52 /": file systems it can write
+    std::set<std::string> writable_on_purpose;        // those of its bind mounts
     std::set<std::string> addresses;
-    std::set<std::string> descriptors;                 // "pipe:[123]", "socket:[456]"
+    std::set<std::string> descriptors;  // "pipe:[123]", "socket:[456]"
 };
 
 Belongings belongings_of(const Expected& expected, const Outside& outside);
-// Compares by sorted sets, so a thousand containers cost a thousand insertions, not half a million pairs.
+// Compares by sorted sets, so a thousand containers cost a thousand insertions, not half a million
+// pairs.
 std::vector<api::AuditCheck> check_pairs(const std::vector<Belongings>& containers);
 
 // The parts of check_container, by section.

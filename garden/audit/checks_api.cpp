@@ -32,12 +32,12 @@ void check_api(const HostView& host, Judge& judge) {
     judge.decide(
             "NNP-05/state", private_directory(host.state, 0027, "owner root, mode 0750 or less"));
     judge.decide(
-            "NNP-05/nosuid",
-            {.ok = host.store.nosuid && host.store.nodev,
-             .observed = base::format(
-                     "{}{}", host.store.nosuid ? "nosuid" : "suid", host.store.nodev ? ",nodev" : ",dev"),
-             .expected = "nosuid,nodev",
-             .source = "statvfs of " + host.store.path});
+            "NNP-05/nosuid", {.ok = host.store.nosuid && host.store.nodev,
+                              .observed = base::format(
+                                      "{}{}", host.store.nosuid ? "nosuid" : "suid",
+                                      host.store.nodev ? ",nodev" : ",dev"),
+                              .expected = "nosuid,nodev",
+                              .source = "statvfs of " + host.store.path});
     if (host.sockets.empty()) {
         judge.skip("API-01/mode", "the API is not served at a unix socket");
         judge.skip("API-01/directory", "the API is not served at a unix socket");

@@ -25,20 +25,21 @@ Verdict within(const Evidence& evidence, std::uint64_t allowed) {
     Offenders offenders;
     for (const auto& process : evidence.outside.processes) {
         const auto extra = all_of(process.capabilities) & ~allowed;
-        if (extra != 0)
-            offenders.add(base::format("{} has {}", name_of(process), names_of(extra)));
+        if (extra != 0) offenders.add(base::format("{} has {}", name_of(process), names_of(extra)));
     }
     if (evidence.inside) {
         const auto extra = all_of(evidence.inside->process.capabilities) & ~allowed;
         if (extra != 0) offenders.add("a new process has " + names_of(extra));
     }
-    return offenders.verdict("none beyond", hex(allowed), "/proc/<pid>/status CapBnd, CapPrm, CapEff");
+    return offenders.verdict(
+            "none beyond", hex(allowed), "/proc/<pid>/status CapBnd, CapPrm, CapEff");
 }
 
 Verdict plain_user(const Expected& expected, const ProcessView& user) {
     Offenders offenders;
     if ((user.capabilities.effective | user.capabilities.permitted) != 0)
-        offenders.add("effective " + names_of(user.capabilities.effective | user.capabilities.permitted));
+        offenders.add(
+                "effective " + names_of(user.capabilities.effective | user.capabilities.permitted));
     const auto extra = user.capabilities.bounding & ~expected.user.capabilities.bounding;
     if (extra != 0) offenders.add("bounding set has " + names_of(extra));
     return offenders.verdict(
@@ -87,7 +88,8 @@ void check_capabilities(const Evidence& evidence, Judge& judge) {
     }
     when_inside(evidence, "CAP-06/securebits", judge, [](const Inside& inside) {
         const auto found = inside.self.find("securebits");
-        const auto seen = found == inside.self.end() ? std::string("unknown") : found->second.detail;
+        const auto seen =
+                found == inside.self.end() ? std::string("unknown") : found->second.detail;
         return Verdict{
                 .ok = seen == "0",
                 .observed = seen,

@@ -25,8 +25,8 @@ Verdict nodes(const Expected& expected, const Inside& inside) {
         }
     }
     for (const auto& [path, kind] : inside.nodes) {
-        const bool terminal = path.starts_with("/dev/pts/") &&
-                              (kind.starts_with("c 136:") || kind == "c 5:2");
+        const bool terminal =
+                path.starts_with("/dev/pts/") && (kind.starts_with("c 136:") || kind == "c 5:2");
         // With all capabilities a container makes what nodes it likes; the rules below decide.
         if (!terminal && !wanted.contains(path) && expected.unprivileged())
             offenders.add(base::format("{} ({})", path, kind));

@@ -49,7 +49,10 @@ void expect(const Inside& inside, const std::string& call, int wanted, Offenders
 }
 
 Verdict calls_answer(
-        const Inside& inside, const std::vector<std::string>& calls, int wanted, const char* source) {
+        const Inside& inside,
+        const std::vector<std::string>& calls,
+        int wanted,
+        const char* source) {
     Offenders offenders;
     for (const auto& call : calls) expect(inside, call, wanted, offenders);
     return offenders.verdict("all " + errno_name(wanted), errno_name(wanted), source);
@@ -202,7 +205,8 @@ void check_filter(const Evidence& evidence, Judge& judge) {
     }
     when_seen(outside, "filter", "SC-10/stored", judge, [&] {
         return Verdict{
-                .ok = !expected.filter_hash.empty() && outside.stored_filter == expected.filter_hash,
+                .ok = !expected.filter_hash.empty() &&
+                      outside.stored_filter == expected.filter_hash,
                 .observed = outside.stored_filter.empty() ? "nothing" : outside.stored_filter,
                 .expected = expected.filter_hash,
                 .source = "the container's bundle"};

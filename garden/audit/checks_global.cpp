@@ -57,7 +57,8 @@ Verdict own_view(const Inside& inside) {
 Verdict release_agents(const Outside& outside, const Inside& inside) {
     Offenders offenders;
     for (const auto& [path, result] : inside.reads)
-        if (path.ends_with("/release_agent") && result.error == 0) offenders.add(path + " is visible");
+        if (path.ends_with("/release_agent") && result.error == 0)
+            offenders.add(path + " is visible");
     for (const auto& [hierarchy, group] : outside.cgroups) {
         if (group.notify_on_release == "1")
             offenders.add(base::format("{}: notify_on_release is 1", hierarchy));

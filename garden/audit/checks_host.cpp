@@ -82,8 +82,9 @@ void check_sysctls(const HostView& host, Judge& judge) {
     judge.decide("17/perf", at_least(host, {{"kernel.perf_event_paranoid", 2}}));
     judge.decide("17/source-address", at_least(host, {{"net.ipv4.conf.all.rp_filter", 1}}));
     judge.decide(
-            "NET-11/table",
-            at_least(host, {{"net.netfilter.nf_conntrack_max", kFullContainers * kConnectionsOfOne}}));
+            "NET-11/table", at_least(
+                                    host, {{"net.netfilter.nf_conntrack_max",
+                                            kFullContainers * kConnectionsOfOne}}));
     judge.decide("DOS-06/files", at_least(host, {{"fs.file-max", kLeastFiles}}));
     Offenders routed;
     for (const auto& [name, value] : host.sysctls)
@@ -102,18 +103,19 @@ void check_daemon(const HostView& host, Judge& judge) {
                               .expected = "all 41",
                               .source = "prctl PR_CAPBSET_READ"});
     judge.decide(
-            "CL-02/privileged",
-            {.ok = !host.allow_privileged,
-             .observed = host.allow_privileged ? "allowed" : "forbidden",
-             .expected = "forbidden",
-             .source = "the daemon's configuration"});
+            "CL-02/privileged", {.ok = !host.allow_privileged,
+                                 .observed = host.allow_privileged ? "allowed" : "forbidden",
+                                 .expected = "forbidden",
+                                 .source = "the daemon's configuration"});
     judge.decide(
             "IMG-40/unsigned", {.ok = false,
                                 .observed = "unsigned images permitted",
                                 .expected = "a policy",
                                 .source = "the daemon has no signature policies yet"});
     for (const auto& name : host.relaxations)
-        judge.relax(name, api::AuditSeverity::note, "a switch of the daemon that every container feels");
+        judge.relax(
+                name, api::AuditSeverity::note,
+                "a switch of the daemon that every container feels");
 }
 
 }  // namespace
@@ -122,10 +124,9 @@ std::vector<api::AuditCheck> check_host(const HostView& host) {
     std::vector<api::AuditCheck> checks;
     Judge judge(checks);
     judge.decide(
-            "17/features",
-            has_features(
-                    host, {"user_namespaces", "seccomp", "pids", "memory", "cgroup_namespaces",
-                           "devices", "nf_tables", "overlay"}));
+            "17/features", has_features(
+                                   host, {"user_namespaces", "seccomp", "pids", "memory",
+                                          "cgroup_namespaces", "devices", "nf_tables", "overlay"}));
     judge.decide("17/reports", has_features(host, {"audit_multicast", "bpf", "pressure"}));
     if (const auto problem = host.problems.find("accounts"); problem != host.problems.end()) {
         judge.broken("ID-12/accounts", problem->second);
@@ -133,7 +134,8 @@ std::vector<api::AuditCheck> check_host(const HostView& host) {
     } else {
         judge.decide("ID-12/accounts", nobody(host.accounts_in_range, "/etc/passwd, /etc/group"));
         judge.decide(
-                "ID-03/subordinates", nobody(host.subordinates_in_range, "/etc/subuid, /etc/subgid"));
+                "ID-03/subordinates",
+                nobody(host.subordinates_in_range, "/etc/subuid, /etc/subgid"));
     }
     check_sysctls(host, judge);
     check_daemon(host, judge);

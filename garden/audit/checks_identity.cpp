@@ -64,7 +64,8 @@ Verdict mapped(const Expected& expected, const Outside& outside) {
     const auto wanted = text_of(expected.plan.namespaces.uids);
     Offenders offenders;
     const auto* init = outside.init();
-    for (const auto& [what, map] : {std::pair{"uid_map", &init->uid_map}, {"gid_map", &init->gid_map}})
+    for (const auto& [what, map] :
+         {std::pair{"uid_map", &init->uid_map}, {"gid_map", &init->gid_map}})
         if (text_of(*map) != wanted) offenders.add(base::format("{}: {}", what, text_of(*map)));
     return offenders.verdict(wanted, wanted, "/proc/<init>/uid_map, gid_map");
 }

@@ -73,8 +73,9 @@ void compare_limits(
         if (found == process.limits.end()) continue;  // a name that this kernel does not print
         if (found->soft != wanted.soft || found->hard != wanted.hard)
             offenders.add(base::format(
-                    "{}: limit {} is {}/{}, not {}/{}", who, wanted.resource, limit_text(found->soft),
-                    limit_text(found->hard), limit_text(wanted.soft), limit_text(wanted.hard)));
+                    "{}: limit {} is {}/{}, not {}/{}", who, wanted.resource,
+                    limit_text(found->soft), limit_text(found->hard), limit_text(wanted.soft),
+                    limit_text(wanted.hard)));
     }
 }
 
@@ -181,11 +182,12 @@ void check_launch(const Evidence& evidence, Judge& judge) {
     check_new_process(evidence, judge);
     if (expected.user_namespace()) {
         judge.decide(
-                "PL-05/keyring",
-                {.ok = outside.keys_of_range,
-                 .observed = outside.keys_of_range ? "keys of the base id" : "no keys of the base id",
-                 .expected = "keys of the base id",
-                 .source = "/proc/key-users; which keyring a process has is not shown by the kernel"});
+                "PL-05/keyring", {.ok = outside.keys_of_range,
+                                  .observed = outside.keys_of_range ? "keys of the base id"
+                                                                    : "no keys of the base id",
+                                  .expected = "keys of the base id",
+                                  .source = "/proc/key-users; which keyring a process has is not "
+                                            "shown by the kernel"});
     } else {
         judge.skip("PL-05/keyring", "its keys are root's, like the host's");
     }

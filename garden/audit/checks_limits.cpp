@@ -46,7 +46,10 @@ std::uint64_t size_of(std::string_view text) {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end == text.data() + text.size()) return value;
-    return *end == 'k' ? value << 10U : *end == 'm' ? value << 20U : *end == 'g' ? value << 30U : value;
+    return *end == 'k'   ? value << 10U
+           : *end == 'm' ? value << 20U
+           : *end == 'g' ? value << 30U
+                         : value;
 }
 
 template <class Texts>
@@ -76,14 +79,17 @@ void relax_class(const Expected& expected, Judge& judge) {
         case security::Class::privileged:
             judge.relax(
                     "privileged", warning,
-                    "real root of the host with nearly every capability; what covers /proc and /sys is "
+                    "real root of the host with nearly every capability; what covers /proc and "
+                    "/sys is "
                     "an obstacle, not a boundary (FS-12): privileged-in-userns is one");
             judge.relax(
-                    "no_user_namespace", warning, "ids of the container are ids of the host (ID-02)");
+                    "no_user_namespace", warning,
+                    "ids of the container are ids of the host (ID-02)");
             return;
         case security::Class::privileged_in_userns:
             judge.relax(
-                    "privileged_in_userns", note, "every capability, inside a user namespace of its own");
+                    "privileged_in_userns", note,
+                    "every capability, inside a user namespace of its own");
             return;
     }
 }
@@ -106,16 +112,17 @@ void check_limits(const Evidence& evidence, Judge& judge) {
         when_seen(outside, "cgroups", id, judge, look);
     };
     see("DOS-01/processes", [&] {
-        return compare(outside.limits.pids, expected.limits.pids, "pids.max of the container's group");
+        return compare(
+                outside.limits.pids, expected.limits.pids, "pids.max of the container's group");
     });
     see("DOS-02/memory", [&] { return memory(expected, outside); });
     if (expected.limits.cpu_shares == 0) {
         judge.skip("DOS-03/cpu", "no share was asked for");
     } else {
         see("DOS-03/cpu", [&] {
-            auto verdict = compare(
-                    outside.limits.cpu_shares, expected.limits.cpu_shares,
-                    "the cpu controller of the container's group");
+            auto verdict =
+                    compare(outside.limits.cpu_shares, expected.limits.cpu_shares,
+                            "the cpu controller of the container's group");
             // v2 keeps a weight; two shares of one weight are the same to it.
             verdict.ok = cgroup::weight_of_shares(outside.limits.cpu_shares) ==
                          cgroup::weight_of_shares(expected.limits.cpu_shares);
@@ -135,7 +142,9 @@ void check_relaxations(const Expected& expected, Judge& judge) {
     if (expected.garden_id_mapping)
         judge.relax("compat.garden_id_mapping", warning, "containers share one id mapping (ID-02)");
     if (!expected.spec.seccomp_profile.empty())
-        judge.relax("seccomp_profile", warning, "a filter of the client instead of the class's (SC-09)");
+        judge.relax(
+                "seccomp_profile", warning,
+                "a filter of the client instead of the class's (SC-09)");
     for (const auto& bind : expected.spec.bind_mounts) {
         const bool etc = bind.origin_container;
         if (bind.writable && !etc)
@@ -145,7 +154,8 @@ void check_relaxations(const Expected& expected, Judge& judge) {
     }
     if (!expected.lease) return;
     // NET-06: the implicit last verdict. Garden's, and the only one there is.
-    judge.relax("egress_allow_public", note, "public addresses can be reached without a rule (NET-06)");
+    judge.relax(
+            "egress_allow_public", note, "public addresses can be reached without a rule (NET-06)");
     if (expected.allow_host_access)
         judge.relax("host_access", warning, "services of the host can be reached (NET-04)");
     if (expected.shared_subnets)

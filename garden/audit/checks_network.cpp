@@ -1,5 +1,6 @@
-// Section 13: the container's link, its chain, and the policy that all containers share. The rules are
-// compared by what they do, not word by word, so that a new log rule is no finding and a new allowance is.
+// Section 13: the container's link, its chain, and the policy that all containers share. The rules
+// are compared by what they do, not word by word, so that a new log rule is no finding and a new
+// allowance is.
 #include "base/fail.hpp"
 #include "garden/audit/checks.hpp"
 #include "garden/audit/parse.hpp"
@@ -35,7 +36,8 @@ bool ends_with(const Rules& rules, std::string_view word) {
 
 // A rule that decides without looking at anything.
 bool bare(const RuleView& rule, std::string_view verdict) {
-    return rule.has(verdict) && std::all_of(rule.words.begin(), rule.words.end(), [&](const auto& word) {
+    return rule.has(verdict) &&
+           std::all_of(rule.words.begin(), rule.words.end(), [&](const auto& word) {
                return word == verdict || word == "counter" || word == "log" || word == "limit";
            });
 }
@@ -95,12 +97,12 @@ Verdict metadata(const NetworkView& network) {
     Offenders offenders;
     const auto rules = of_chain(network.rules, "from_container");
     const auto place = [&](std::string_view word) {
-        return std::find_if(rules.begin(), rules.end(), [&](const RuleView* rule) {
-            return rule->has(word);
-        });
+        return std::find_if(
+                rules.begin(), rules.end(), [&](const RuleView* rule) { return rule->has(word); });
     };
-    for (const auto& [set, map] : {std::pair{"lookup metadata4", "lookup egress4"},
-                                   {"lookup metadata6", "lookup egress6"}}) {
+    for (const auto& [set, map] :
+         {std::pair{"lookup metadata4", "lookup egress4"},
+          {"lookup metadata6", "lookup egress6"}}) {
         const auto refused = place(set);
         if (refused == rules.end() || !(*refused)->has("reject")) {
             offenders.add(base::format("{}: not rejected", set));
@@ -114,20 +116,19 @@ Verdict metadata(const NetworkView& network) {
 Verdict own_chain(const Expected& expected, const NetworkView& network) {
     const auto chain = net::egress_chain(expected.lease->id);
     const auto rules = of_chain(network.rules, chain);
-    const auto accepting = static_cast<std::uint64_t>(
-            std::count_if(rules.begin(), rules.end(), [](const RuleView* rule) {
-                return rule->has("accept");
-            }));
+    const auto accepting = static_cast<std::uint64_t>(std::count_if(
+            rules.begin(), rules.end(), [](const RuleView* rule) { return rule->has("accept"); }));
     const auto allowed = expected.out_rules + (expected.shared_subnets ? 1 : 0);
     Offenders offenders;
     if (!network.chains.contains(chain)) offenders.add("no chain " + chain);
     if (!network.egress_element) offenders.add("its address does not lead to its chain");
     if (!ends_with(rules, "goto default")) offenders.add(chain + " does not end with default");
     if (accepting > allowed)
-        offenders.add(base::format("{} rules allow something, {} were asked for", accepting, allowed));
+        offenders.add(
+                base::format("{} rules allow something, {} were asked for", accepting, allowed));
     return offenders.verdict(
-            base::format("{} allowances", accepting), base::format("at most {} allowances", allowed),
-            "nf_tables " + chain);
+            base::format("{} allowances", accepting),
+            base::format("at most {} allowances", allowed), "nf_tables " + chain);
 }
 
 Verdict settings(const NetworkView& network) {
@@ -187,8 +188,9 @@ void check_network(const Evidence& evidence, Judge& judge) {
         when_inside(evidence, "NET-08/ipv6", judge, no_ipv6);
     }
     if (!expected.lease) {
-        for (const char* id : {"NET-01/link", "NET-02/spoof", "NET-03/settings", "NET-04/default",
-                               "NET-05/metadata", "NET-06/rules"})
+        for (const char* id :
+             {"NET-01/link", "NET-02/spoof", "NET-03/settings", "NET-04/default", "NET-05/metadata",
+              "NET-06/rules"})
             judge.skip(id, kNone);
         return;
     }

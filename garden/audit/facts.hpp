@@ -1,6 +1,6 @@
-// What an audit compares: Expected from the engine's own record and plan, Outside as the host sees the
-// container, Inside as a probe of the container's class sees it. Plain values; collected by collect_*.cpp
-// and garden/engine/audit.cpp, judged by checks_*.cpp, made by hand in tests.
+// What an audit compares: Expected from the engine's own record and plan, Outside as the host sees
+// the container, Inside as a probe of the container's class sees it. Plain values; collected by
+// collect_*.cpp and garden/engine/audit.cpp, judged by checks_*.cpp, made by hand in tests.
 #pragma once
 
 #include "base/sys/inspect.hpp"
@@ -102,15 +102,16 @@ struct CgroupView {
 
 struct RuleView {
     std::string chain;
-    std::vector<std::string> words;  // "lookup bound4", "jump spoof", "accept", "counter", "meta", …
+    std::vector<std::string>
+            words;  // "lookup bound4", "jump spoof", "accept", "counter", "meta", …
 
     bool has(std::string_view word) const;
 };
 
 struct NetworkView {
-    std::vector<RuleView> rules;         // of both families, in order
+    std::vector<RuleView> rules;  // of both families, in order
     std::vector<RuleView> device_rules;
-    std::set<std::string> chains;        // of family inet
+    std::set<std::string> chains;  // of family inet
     std::set<std::string> device_chains;
     bool egress_element = false;  // the source address leads to the container's chain
     bool bound_element = false;   // interface, MAC and address are bound together
@@ -128,7 +129,8 @@ struct Outside {
     bool truncated = false;              // more than kMaxProcesses
     std::optional<std::uint32_t> user_namespace_owner;
     std::vector<MountView> mounts;
-    std::set<std::string> present;  // of the masked and read-only paths: what this host's kernel has
+    std::set<std::string>
+            present;  // of the masked and read-only paths: what this host's kernel has
     // Planned target, mask or read-only path -> the mount that it leads to inside, links followed.
     std::map<std::string, std::uint64_t> reached;
     std::map<std::string, CgroupView> cgroups;
@@ -157,7 +159,7 @@ struct Inside {
     std::vector<std::string> environment, links;
     std::map<std::string, std::string> nodes;  // "/dev/null" -> "c 1:3"
     std::size_t pids = 0;
-    ProcessView process;          // of root
+    ProcessView process;  // of root
     std::vector<MountView> mounts;
     std::optional<ProcessView> user;  // of a process that is not root
     std::int64_t took_ms = 0;

@@ -22,8 +22,8 @@ std::string bounded(std::string text) {
 
 const Item& item_of(std::string_view id) {
     const auto all = catalogue();
-    const auto found = std::find_if(
-            all.begin(), all.end(), [&](const Item& item) { return item.id == id; });
+    const auto found =
+            std::find_if(all.begin(), all.end(), [&](const Item& item) { return item.id == id; });
     if (found == all.end()) base::panic("no such check in the catalogue: " + std::string(id));
     return *found;
 }

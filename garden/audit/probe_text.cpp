@@ -83,8 +83,9 @@ base::Result<Inside> parse_answers(std::string_view text) {
         for (std::size_t i = 0; i < field.size(); ++i) {
             const auto end = i + 1 == field.size() ? line.size() : line.find('\t', at);
             if (end == std::string_view::npos)
-                return base::fail(base::Errc::corrupt, "the probe's answer '{}' has {} fields",
-                                  line.substr(0, 64), i + 1);
+                return base::fail(
+                        base::Errc::corrupt, "the probe's answer '{}' has {} fields",
+                        line.substr(0, 64), i + 1);
             field.at(i) = probe::unescape(line.substr(at, end - at));
             at = std::min(end + 1, line.size());
         }
@@ -92,21 +93,32 @@ base::Result<Inside> parse_answers(std::string_view text) {
         Try result{
                 .error = TRY(base::parse_number<int>(error_text, "errno of the probe")),
                 .detail = std::move(detail)};
-        if (word == "read") inside.reads[name] = std::move(result);
-        else if (word == "write") inside.writes[name] = std::move(result);
-        else if (word == "text") inside.texts[name] = std::move(result);
-        else if (word == "call") inside.calls[name] = std::move(result);
-        else if (word == "self") inside.self[name] = std::move(result);
-        else if (word == "node") inside.nodes[name] = std::move(result.detail);
-        else if (word == "env") inside.environment.push_back(name);
-        else if (word == "link") inside.links.push_back(name);
-        else if (word == "pid") ++inside.pids;
+        if (word == "read")
+            inside.reads[name] = std::move(result);
+        else if (word == "write")
+            inside.writes[name] = std::move(result);
+        else if (word == "text")
+            inside.texts[name] = std::move(result);
+        else if (word == "call")
+            inside.calls[name] = std::move(result);
+        else if (word == "self")
+            inside.self[name] = std::move(result);
+        else if (word == "node")
+            inside.nodes[name] = std::move(result.detail);
+        else if (word == "env")
+            inside.environment.push_back(name);
+        else if (word == "link")
+            inside.links.push_back(name);
+        else if (word == "pid")
+            ++inside.pids;
         else if (word == "fd")
             inside.descriptors.push_back(
                     {.number = TRY(base::parse_number<int>(name, "descriptor")),
                      .target = std::move(result.detail)});
-        else if (word == probe::kLastLine) complete = true;
-        else return base::fail(base::Errc::corrupt, "the probe said '{}'", word.substr(0, 64));
+        else if (word == probe::kLastLine)
+            complete = true;
+        else
+            return base::fail(base::Errc::corrupt, "the probe said '{}'", word.substr(0, 64));
     }
     if (!complete) return base::fail(base::Errc::corrupt, "the probe ended in mid-sentence");
     settle(inside);

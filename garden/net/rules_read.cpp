@@ -21,8 +21,8 @@ struct Free {
 
 // libnftnl's numbers of verdicts are the kernel's, as the u32 that they travel in.
 std::string verdict_of(nftnl_expr* expression) {
-    const auto verdict = static_cast<std::int32_t>(
-            nftnl_expr_get_u32(expression, NFTNL_EXPR_IMM_VERDICT));
+    const auto verdict =
+            static_cast<std::int32_t>(nftnl_expr_get_u32(expression, NFTNL_EXPR_IMM_VERDICT));
     const char* chain = nftnl_expr_is_set(expression, NFTNL_EXPR_IMM_CHAIN)
                                 ? nftnl_expr_get_str(expression, NFTNL_EXPR_IMM_CHAIN)
                                 : "";
@@ -61,7 +61,8 @@ base::Result<std::vector<RuleWords>> list_rules(
     Messages request;
     constexpr unsigned kType = (unsigned{NFNL_SUBSYS_NFTABLES} << 8U) | NFT_MSG_GETRULE;
     request.add("list rules", kType, NLM_F_DUMP, [&](nlmsghdr* header) {
-        auto* generic = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
+        auto* generic =
+                static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
         generic->nfgen_family = static_cast<std::uint8_t>(family);
         generic->version = NFNETLINK_V0;
         mnl_attr_put_strz(header, NFTA_RULE_TABLE, table.c_str());

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <sys/personality.h>
 #include <sys/socket.h>
@@ -17,6 +16,8 @@
 #include <array>
 #include <string>
 #include <utility>
+
+#include <setjmp.h>
 
 namespace garden::audit::probe {
 
@@ -78,13 +79,18 @@ void leave_entry(int) {
 // getpid by the 32-bit entry; a kernel without it faults.
 void try_compat(Answers& answers) {
     struct sigaction action {};
+
     struct sigaction before {};
+
     action.sa_handler = leave_entry;
     (void)::sigaction(SIGSEGV, &action, &before);
     long result = -ENOSYS;
     if (sigsetjmp(no_such_entry, 1) == 0) {
         constexpr long kGetpid32 = 20;
-        asm volatile("int $0x80" : "=a"(result) : "a"(kGetpid32) : "memory", "r8", "r9", "r10", "r11");
+        asm volatile("int $0x80"
+                     : "=a"(result)
+                     : "a"(kGetpid32)
+                     : "memory", "r8", "r9", "r10", "r11");
         result = static_cast<int>(result);
     }
     (void)::sigaction(SIGSEGV, &before, nullptr);
@@ -125,7 +131,8 @@ void try_conditions(Answers& answers) {
     try_clone(answers);
     try_terminal(answers);
     const int before = ::personality(0xffffffff);
-    const long done = ::syscall(SYS_personality, 0x0400000UL);  // READ_IMPLIES_EXEC: not on the list
+    const long done =
+            ::syscall(SYS_personality, 0x0400000UL);  // READ_IMPLIES_EXEC: not on the list
     answers.add("call", "personality", error_of(done), "");
     if (done >= 0) (void)::syscall(SYS_personality, static_cast<unsigned long>(before));
     try_foreign(answers);

@@ -1,6 +1,6 @@
 // What garden-probe and the engine say to each other. Requests, one per line: `WORD NAME` or
-// `WORD NUMBER NAME`. Answers, one per line: `WORD<tab>NAME<tab>ERRNO<tab>DETAIL`, escaped as below.
-// Header only: the probe links nothing of ours. Used by probe/main.cpp and probe_text.cpp.
+// `WORD NUMBER NAME`. Answers, one per line: `WORD<tab>NAME<tab>ERRNO<tab>DETAIL`, escaped as
+// below. Header only: the probe links nothing of ours. Used by probe/main.cpp and probe_text.cpp.
 //
 //   read PATH      open for reading: kind and how much can be read        -> read
 //   write PATH     open for writing, and nothing is ever written         -> write
@@ -8,7 +8,8 @@
 //   call N NAME    system call N with arguments that no call can obey    -> call
 //   mknod          a block device in /dev/shm, removed at once           -> call mknod
 //   conditions     calls that their arguments make forbidden, foreign calls  -> call
-//   self           descriptors, nodes, environment, processes, links, attributes -> fd, node, env, pid, link, self
+//   self           descriptors, nodes, environment, processes, links, attributes -> fd, node, env,
+//   pid, link, self
 #pragma once
 
 #include <cstddef>

@@ -69,7 +69,8 @@ void tell_descriptors(Answers& answers) {
     each_entry("/proc/self/fd", [&](const std::string& name, int own) {
         if (name == std::to_string(own)) return;
         std::array<char, PATH_MAX> target{};
-        const auto size = ::readlink(("/proc/self/fd/" + name).c_str(), target.data(), target.size());
+        const auto size =
+                ::readlink(("/proc/self/fd/" + name).c_str(), target.data(), target.size());
         answers.add(
                 "fd", name, size < 0 ? errno : 0,
                 size < 0 ? std::string_view()
@@ -99,7 +100,9 @@ void tell_number(Answers& answers, const char* name, long value) {
 void try_read(Answers& answers, const std::string& path) {
     const Open file(path, O_RDONLY);
     if (file.get() < 0) return answers.add("read", path, file.error(), "");
+
     struct stat info {};
+
     if (::fstat(file.get(), &info) != 0) return answers.add("read", path, errno, "");
     std::string detail = kind_of(info);
     if (S_ISDIR(info.st_mode)) {
@@ -112,7 +115,8 @@ void try_read(Answers& answers, const std::string& path) {
     const auto size = S_ISBLK(info.st_mode) ? 0 : ::read(file.get(), &byte, 1);
     answers.add(
             "read", path, 0,
-            detail + (size < 0 ? " unreadable " + std::to_string(errno) : " " + std::to_string(size)));
+            detail + (size < 0 ? " unreadable " + std::to_string(errno)
+                               : " " + std::to_string(size)));
 }
 
 void try_write(Answers& answers, const std::string& path) {
@@ -140,7 +144,8 @@ void tell_self(Answers& answers) {
     tell_nodes(answers, "/dev", nodes, 2);
     for (char** entry = environ; *entry != nullptr; ++entry) {
         const std::string_view text(*entry);
-        answers.add("env", text.substr(0, text.find('=')), 0, "");  // names only: values are secrets
+        answers.add(
+                "env", text.substr(0, text.find('=')), 0, "");  // names only: values are secrets
     }
     each_entry("/proc", [&](const std::string& name, int) {
         if (name.find_first_not_of("0123456789") == std::string::npos)

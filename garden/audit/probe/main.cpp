@@ -1,9 +1,8 @@
 // garden-probe: reads what to look at from standard input, tells what it saw on standard output
 // (format.hpp). Runs inside a container from a sealed memory file (PL-03), as a process of the
 // container's own class. Exit 0, or 1 when it was asked nonsense or could not answer.
-#include "garden/audit/probe/probe.hpp"
-
 #include "garden/audit/probe/format.hpp"
+#include "garden/audit/probe/probe.hpp"
 
 #include <errno.h>
 #include <unistd.h>
@@ -65,8 +64,10 @@ bool obey(Answers& answers, std::string_view line) {
     long number = 0;
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
     if (error != std::errc{} || end == name.data() + name.size() || *end != ' ') return false;
-    try_call(answers, number, std::string_view(end + 1, static_cast<std::size_t>(
-                                                                name.data() + name.size() - end - 1)));
+    try_call(
+            answers, number,
+            std::string_view(
+                    end + 1, static_cast<std::size_t>(name.data() + name.size() - end - 1)));
     return true;
 }
 

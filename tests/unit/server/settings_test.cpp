@@ -172,11 +172,10 @@ TEST_CASE("the manual page and the document of the configuration name every sett
 
 TEST_CASE("a configuration file of Garden's server starts gardend") {
     const std::string path = "/tmp/cloche-settings-" + std::to_string(::getpid()) + ".ini";
-    std::ofstream(path)
-            << "; of an operator\n[server]\n  bind-ip = 127.0.0.1\n  bind-port = 7777\n"
-               "  time-format = rfc3339\n  allow-host-access = true\n  skip-setup =\n"
-               "  deny-network = 10.0.0.0/8\n  deny-network = \"169.254.0.0/16\"\n"
-               "  tag = aa\n  tag = bb\n  uid-map-start = 1\n";
+    std::ofstream(path) << "; of an operator\n[server]\n  bind-ip = 127.0.0.1\n  bind-port = 7777\n"
+                           "  time-format = rfc3339\n  allow-host-access = true\n  skip-setup =\n"
+                           "  deny-network = 10.0.0.0/8\n  deny-network = \"169.254.0.0/16\"\n"
+                           "  tag = aa\n  tag = bb\n  uid-map-start = 1\n";
     const auto out = given({"server", "--config", path, "--bind-port", "8888"});
     (void)::unlink(path.c_str());
     REQUIRE(out);
