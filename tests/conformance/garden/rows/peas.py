@@ -16,7 +16,7 @@ def pea(c, handle, script, **members):
     return c.run(handle, "sh", "-c", script, **members)
 
 
-@row("peas:38", "peas:55", waits="peas")
+@row("peas:38", "peas:55")
 def namespaces(c):
     """mnt is its own; net, ipc, pid, user and uts are the container's, privileged or not"""
     for privileged in (False, True):
@@ -27,7 +27,7 @@ def namespaces(c):
             check((here == there) == (name != "mnt"), f"{name}: {here} {there}")
 
 
-@row("peas:69", waits="peas")
+@row("peas:69")
 def own_files(c):
     """its own root filesystem"""
     handle = c.create()
@@ -35,7 +35,7 @@ def own_files(c):
     has(c.run(handle, "busybox", image=c.host.images["PEA"]).ok(), "BusyBox v")
 
 
-@row("peas:86", "peas:96", "peas:109", waits="peas")
+@row("peas:86", "peas:96", "peas:109")
 def users(c):
     """default, numeric and named users"""
     handle = c.create()
@@ -44,7 +44,7 @@ def users(c):
     same(pea(c, handle, "echo -n $(id -u):$(id -g); whoami", user="operator").ok(), "37:37operator\n")
 
 
-@row("peas:124", "peas:134", waits="peas")
+@row("peas:124", "peas:134")
 def known_and_unknown_users(c):
     """root runs, an unknown user is refused"""
     handle = c.create()
@@ -53,14 +53,14 @@ def known_and_unknown_users(c):
           user="invalid-user")
 
 
-@row("peas:151", "peas:171", waits="peas")
+@row("peas:151", "peas:171")
 def code_and_streams(c):
     """exit code and streams"""
     done = pea(c, c.create(), "echo stdout; echo stderr >&2; exit 123")
     same((done.code, done.out, done.err), (123, "stdout\n", "stderr\n"))
 
 
-@row("peas:199", "peas:215", waits="peas")
+@row("peas:199", "peas:215")
 def hosts_and_resolver(c):
     """/etc/hosts and /etc/resolv.conf are the container's files"""
     handle = c.create()
@@ -70,13 +70,13 @@ def hosts_and_resolver(c):
         has(c.run(handle, "cat", path).ok(), "# added in the pea")
 
 
-@row("peas:232", waits="peas")
+@row("peas:232")
 def default_directory(c):
     """the default directory is /"""
     same(c.run(c.create(), "pwd", image=c.host.images["PEA"]).ok(), "/\n")
 
 
-@row("peas:245", waits="peas")
+@row("peas:245")
 def terminate(c):
     """a terminate signal runs the trap"""
     process = c.start(c.create(), "sh", "-c", "trap 'exit 42' TERM; while true; do echo waiting; sleep 0.2; done",
@@ -90,7 +90,7 @@ def shm(mib):
     return f"dd if=/dev/zero of=/dev/shm/pool bs=1M count={mib}"
 
 
-@row("peas:290", waits="peas")
+@row("peas:290")
 def shares_the_memory_limit(c):
     """without limits of its own it is counted with the container"""
     handle = c.create(limits=LIMITS)
@@ -98,7 +98,7 @@ def shares_the_memory_limit(c):
     check(pea(c, handle, shm(60)).code != 0)
 
 
-@row("peas:309", "peas:320", waits="peas")
+@row("peas:309", "peas:320")
 def empty_limits(c):
     """with empty limits it has none of memory and pids"""
     handle = c.create(limits=LIMITS)
@@ -106,7 +106,7 @@ def empty_limits(c):
     pea(c, handle, "for i in $(seq 1 60); do sleep 100 & done; killall sleep", limits={"cpu_limits": {}, "memory_limits": {}}).ok()
 
 
-@row("peas:336", waits="peas")
+@row("peas:336")
 def own_memory_limit(c):
     """with 32 MiB the program that wants 33 is killed, the shell is not"""
     done = pea(c, c.create(limits=LIMITS), shm(33) + " && echo hello",
@@ -115,7 +115,7 @@ def own_memory_limit(c):
     has(done.err, "Killed\n")
 
 
-@row("peas:356", waits="peas")
+@row("peas:356")
 def destroy_kills(c):
     """Destroy of the container kills it; the caller gets 137"""
     handle = c.create()
@@ -124,7 +124,7 @@ def destroy_kills(c):
     same(process.wait(), 137)
 
 
-@row("peas:387", waits="peas")
+@row("peas:387")
 def metrics(c):
     """BulkMetrics knows the process id"""
     handle = c.create()
@@ -138,13 +138,13 @@ def metrics(c):
     poll("memory of the pea", used)
 
 
-@row("peas:421", waits="peas")
+@row("peas:421")
 def missing_executable(c):
     """a missing program is refused"""
     fails("executable file not found in $PATH", c.garden.start, c.create(), "does-not-exist", image=c.host.images["PEA"])
 
 
-@row("api:10.6", waits="peas")
+@row("api:10.6")
 def environment_and_mounts(c):
     """the environment is the image's and the process's, bind mounts are those of the spec only, volumes go with the process"""
     handle = c.create(env=["FROM_CONTAINER=1"])

@@ -147,7 +147,7 @@ def seccomp_mode(c):
     has(c.run(c.create(), "grep", "Seccomp:", "/proc/self/status").ok(), "Seccomp:\t2\n")
 
 
-@row("security:367-pea", "security:378-pea", waits="peas")
+@row("security:367-pea", "security:378-pea")
 def seccomp_of_peas(c):
     """the same for processes with an image of their own"""
     handle = c.create()
@@ -178,7 +178,7 @@ def capability_sets(c):
     capabilities(c.run(handle, "cat", "/proc/self/status", user="1000:1000").ok(), USER_SETS)
 
 
-@row("security:430-pea", "security:453-pea", server="compat", waits="peas")
+@row("security:430-pea", "security:453-pea", server="compat")
 def capability_sets_of_peas(c):
     """the same of processes with an image of their own"""
     handle = c.create()
