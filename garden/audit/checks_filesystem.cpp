@@ -74,6 +74,11 @@ std::map<std::string, int> allowed_targets(const Expected& expected, const Outsi
     for (const auto& path : plan.masked) add(path);
     for (const auto& path : plan.read_only) add(path);
     for (const auto& device : plan.devices) ++allowed["/dev/" + device.path];
+    // A read-only cover takes along what is mounted below it.
+    for (const auto& cover : plan.read_only) {
+        for (const auto& mount : plan.mounts)
+            if (mount.target.starts_with(cover + "/")) ++allowed[mount.target];
+    }
     return allowed;
 }
 

@@ -42,6 +42,22 @@ bool bare(const RuleView& rule, std::string_view verdict) {
            });
 }
 
+// By itself, or by going to a chain that counts, logs and then refuses (NET-07).
+bool refuses(const NetworkView& network, const RuleView& rule) {
+    constexpr std::string_view kGoto = "goto ";
+    return std::any_of(rule.words.begin(), rule.words.end(), [&](const std::string& word) {
+        if (word == "reject" || word == "drop") return true;
+        if (!word.starts_with(kGoto)) return false;
+        const auto chain = of_chain(network.rules, word.substr(kGoto.size()));
+        return ends_with(chain, "reject") || ends_with(chain, "drop");
+    });
+}
+
+bool ends_refusing(const NetworkView& network, const std::string& chain) {
+    const auto rules = of_chain(network.rules, chain);
+    return !rules.empty() && refuses(network, *rules.back());
+}
+
 Verdict spoof(const Expected& expected, const NetworkView& network) {
     const auto ingress = net::ingress_chain(expected.lease->id);
     Offenders offenders;
@@ -58,37 +74,35 @@ Verdict spoof(const Expected& expected, const NetworkView& network) {
         if (rule->has("accept") && !bound) offenders.add("spoof accepts what is not bound");
     }
     if (!any(shared, {"lookup bound4", "accept"})) offenders.add("spoof knows no bound4");
-    if (!any(shared, {"drop"})) offenders.add("spoof drops no advertisements");
     return offenders.verdict("in place", "spoof, then drop", "nf_tables, family netdev");
 }
 
 Verdict isolated(const Expected& expected, const NetworkView& network) {
     Offenders offenders;
-    const auto need = [&](const char* chain, std::initializer_list<std::string_view> words,
-                          const char* what) {
-        if (!any(of_chain(network.rules, chain), words))
-            offenders.add(base::format("{}: {}", chain, what));
+    const auto need = [&](const char* chain, std::string_view word) {
+        const auto rules = of_chain(network.rules, chain);
+        if (rules.empty() || !any(rules, {word}))
+            offenders.add(base::format("{}: no {}", chain, word));
+        // In front of the jump it would decide for everybody.
+        if (any(rules, {"accept"})) offenders.add(base::format("{} accepts by itself", chain));
     };
-    need("input", {"jump to_host"}, "no jump to to_host");
-    need("forward", {"jump from_container"}, "no jump to from_container");
-    need("forward", {"jump to_container"}, "no jump to to_container");
-    need("default", {"reject"}, "rejects nothing");
-    need("default", {"lookup deny4", "reject"}, "denied networks are not rejected");
-    for (const char* chain : {"input", "forward"}) {
-        // In front of the jumps it would decide for everybody.
-        if (any(of_chain(network.rules, chain), {"accept"}))
-            offenders.add(base::format("{} accepts by itself", chain));
-    }
-    const auto to_container = of_chain(network.rules, "to_container");
-    if (!ends_with(to_container, "drop")) offenders.add("to_container does not end with drop");
-    if (!expected.allow_host_access && !ends_with(of_chain(network.rules, "to_host"), "reject"))
-        offenders.add("to_host does not end with reject");
-    for (const auto* chain : {"to_host", "from_container", "to_container"}) {
-        for (const auto* rule : of_chain(network.rules, chain)) {
-            const bool host = std::string_view(chain) == "to_host" && expected.allow_host_access;
-            if (bare(*rule, "accept") && !host)
-                offenders.add(base::format("{} accepts everything", chain));
-        }
+    need("input", "jump to_host");
+    need("forward", "jump from_container");
+    need("forward", "jump to_container");
+    const auto last = of_chain(network.rules, "default");
+    const auto refused = [&](std::string_view word) {
+        return std::any_of(last.begin(), last.end(), [&](const RuleView* rule) {
+            return rule->has(word) && refuses(network, *rule);
+        });
+    };
+    if (last.empty() || !last.front()->has("meta") || !refuses(network, *last.front()))
+        offenders.add("default does not begin by refusing other containers");
+    if (!refused("lookup deny4")) offenders.add("default does not refuse denied networks");
+    for (const std::string chain : {"to_container", "from_container", "to_host"}) {
+        if (chain == "to_host" && expected.allow_host_access) continue;
+        if (!ends_refusing(network, chain)) offenders.add(chain + " does not end by refusing");
+        for (const auto* rule : of_chain(network.rules, chain))
+            if (bare(*rule, "accept")) offenders.add(chain + " accepts everything");
     }
     return offenders.verdict("in place", "deny by default", "nf_tables, family inet");
 }
@@ -104,13 +118,13 @@ Verdict metadata(const NetworkView& network) {
          {std::pair{"lookup metadata4", "lookup egress4"},
           {"lookup metadata6", "lookup egress6"}}) {
         const auto refused = place(set);
-        if (refused == rules.end() || !(*refused)->has("reject")) {
-            offenders.add(base::format("{}: not rejected", set));
+        if (refused == rules.end() || !refuses(network, **refused)) {
+            offenders.add(base::format("{}: not refused", set));
         } else if (refused > place(map)) {
             offenders.add(base::format("{}: only after the container's own rules", set));
         }
     }
-    return offenders.verdict("refused first", "rejected before egress", "nf_tables from_container");
+    return offenders.verdict("refused first", "refused before egress", "nf_tables from_container");
 }
 
 Verdict own_chain(const Expected& expected, const NetworkView& network) {

@@ -175,6 +175,8 @@ base::Result<void> Gardener::build(
     auto root = TRY(make_volume(*container, image, *seat));
     TRY(make_group(*container));
     TRY(write_etc_files(*container));
+    const auto& filter = container->facts.filter;
+    TRY(Depot::write_file(container->bundle, kFilterFile, filter.hash + "\n" + filter.listing, 0));
     listen(container);
     TRY(launch(*container, std::move(root), *seat));
     container->init = std::move(seat->namespaces.init);

@@ -13,6 +13,9 @@
 
 namespace garden {
 
+// The hash and the listing of a container's system-call filter, in its bundle (SC-10).
+inline constexpr const char* kFilterFile = "seccomp";
+
 class Depot {
   public:
     // `directory` is made when missing, 0700 (NNP-05).

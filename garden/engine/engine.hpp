@@ -5,6 +5,7 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "garden/audit/report.hpp"
 #include "garden/cgroup/cgroup.hpp"
 #include "garden/engine/image_plugin.hpp"
 #include "garden/engine/network_plugin.hpp"
@@ -57,6 +58,7 @@ struct EngineConfig {
     NetworkPluginConfig network_plugin;           // instead of `network`
     ImagePluginConfig image_plugin;               // instead of `images`, but for raw:// directories
     std::string host_network = "/proc/1/ns/net";  // where the kernel sends audit records
+    std::vector<std::string> api_endpoints;       // where the API is served, for the audit
     std::string quota_driver = "auto";  // auto, none, xfs, btrfs, loop: rootfs::choose_quota
     std::map<std::string, std::string>
             sysctls;  // per network namespace, allow-listed (security-model §10)
@@ -223,6 +225,10 @@ class Engine {
     virtual base::Result<std::string> plan_json(
             ContainerSpec spec) = 0;  // what create would do; changes nothing
     virtual base::Result<std::vector<Orphan>> doctor() = 0;  // finds, does not mend
+    // Compares a container with its record, from outside and from inside; finds, does not mend
+    // (OBS-01). Bounded in time as long as the container's shim answers.
+    virtual base::Result<audit::ContainerAudit> audit(const Handle& handle) = 0;
+    virtual api::AuditSubject audit_host() = 0;
     // Destroys every container and takes down what the engine made on this host: pool, network,
     // cgroup parents. Images stay. The last call: nothing else may be called after it (`gardend
     // cleanup`).

@@ -3,6 +3,7 @@
 // Private to garden/engine.
 #pragma once
 
+#include "garden/audit/collect.hpp"
 #include "garden/engine/chores.hpp"
 #include "garden/engine/container.hpp"
 #include "garden/engine/denials.hpp"
@@ -124,6 +125,8 @@ class Gardener final : public Engine {
     base::Result<void> ping() override;
     base::Result<std::string> plan_json(ContainerSpec spec) override;
     base::Result<std::vector<Orphan>> doctor() override;
+    base::Result<audit::ContainerAudit> audit(const Handle& handle) override;
+    api::AuditSubject audit_host() override;
 
     base::Result<void> tear_down() override;
 
@@ -248,6 +251,14 @@ class Gardener final : public Engine {
             const Container& container, const ProcessSpec& spec, const launch::ProcessPlan& plan);
     void tell_net_out(const Handle& handle, const std::vector<OutRuleSpec>& rules);
 
+    // audit.cpp
+    base::Result<audit::Expected> expected_of(Container& container);
+    audit::Outside look_outside(Container& container, const audit::Expected& expected);
+    void look_inside(Container& container, audit::Evidence& evidence);
+    // What garden-probe answers, run as that user of the container.
+    base::Result<std::string> probe(
+            Container& container, std::uint32_t uid, const std::string& request);
+
     // out_rules.cpp
     static base::Result<void> keep_rules(Container& container, std::vector<OutRuleSpec> rules);
 
@@ -267,6 +278,7 @@ class Gardener final : public Engine {
 
     Parts parts_;
     Filters filters_;
+    audit::NamespaceIndex audited_;
     Registry registry_;
     Seats seats_;
     std::optional<NetworkPlugin> network_plugin_;

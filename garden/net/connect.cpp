@@ -132,6 +132,7 @@ Result<void> BuiltIn::connect(const Lease& lease, base::FdRef network_namespace)
     const Binding binding = binding_of(parsed);
     put_container(batch, binding);
     TRY(commit(batch, [&] { note_applied(binding); }));
+    TRY(refuse_advertisements(lease.host_interface));
     {
         std::unique_lock bridges(bridges_, std::defer_lock);
         if (parsed.placement.shared) bridges.lock();

@@ -142,6 +142,14 @@ base::Result<void> disable_ipv6() {
     return done;
 }
 
+base::Result<void> refuse_advertisements(const std::string& interface) {
+    for (const char* name : {"/accept_ra", "/accept_redirects"}) {
+        auto done = write_sysctl("net/ipv6/conf/" + interface + name, "0");
+        if (!done && done.error().sys != ENOENT) return done;  // a kernel without IPv6
+    }
+    return base::ok;
+}
+
 std::string hosts_text_of_loopback(const Config& config, std::string_view hostname) {
     const char* address6 = config.pool6.empty() ? "" : "::1";
     return hosts_text(config, {.container_ip = "127.0.0.1", .container_ip6 = address6}, hostname);

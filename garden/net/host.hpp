@@ -26,6 +26,9 @@ base::Result<void> enable_forwarding(bool v6);
 // Switches IPv6 off in the network namespace of the calling thread (NET-08). Nothing to do on a
 // kernel without it.
 base::Result<void> disable_ipv6();
+// The host's end of a link learns nothing from who is behind it (NET-03); what rtnetlink cannot
+// set.
+base::Result<void> refuse_advertisements(const std::string& interface);
 
 std::string hosts_text(const Config& config, const Lease& lease, std::string_view hostname);
 // Of a container without a network: its name is its own loopback.

@@ -80,6 +80,7 @@ Service::Service(Engine& engine, const base::log::Logger& logger, Config config)
     add_image_routes();
     add_event_routes();
     add_evidence_routes();
+    add_audit_routes();
 }
 
 Service::~Service() = default;

@@ -13,6 +13,7 @@
 #include "garden/server/streams.hpp"
 
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -82,6 +83,7 @@ class Service {
     void add_image_metrics();
     void add_event_routes();
     void add_evidence_routes();
+    void add_audit_routes();
     void add_metrics();
     void add(const char* method, const char* pattern, Method handler);
     // For routes about one container: takes its place in the gate and holds its grace time.
@@ -138,6 +140,12 @@ class Service {
     Response plan(Request& request);
     Response doctor(Request& request);
     Response features(Request& request);
+    Response audit(Request& request);
+    Response audit_host(Request& request);
+    void audit_each(
+            const std::set<std::string>& handles,
+            api::AuditReport& report,
+            std::vector<audit::Belongings>& belongings);
     Response processes(Request& request, const Handle& handle);
     Response logs(Request& request, const Handle& handle);
     Response denials(Request& request, const Handle& handle);

@@ -180,6 +180,8 @@ base::Result<void> settle(Settings& s) {
     s.level = TRY(base::log::parse_level(s.log_level).context("--log-level"));
     s.format = TRY(base::log::parse_format(s.log_format).context("--log-format"));
     TRY(settle_endpoints(s));
+    s.engine.api_endpoints.clear();
+    for (const auto& endpoint : s.endpoints) s.engine.api_endpoints.push_back(endpoint.text());
     TRY(settle_images(s));
     s.engine.allow_privileged = !s.disable_privileged_containers;
     s.engine.swap_limit = !s.disable_swap_limit;
