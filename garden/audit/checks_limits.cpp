@@ -153,9 +153,11 @@ void check_relaxations(const Expected& expected, Judge& judge) {
                     "files of the host can be changed inside");
     }
     if (!expected.lease) return;
-    // NET-06: the implicit last verdict. Garden's, and the only one there is.
-    judge.relax(
-            "egress_allow_public", note, "public addresses can be reached without a rule (NET-06)");
+    // NET-06: the implicit last verdict.
+    if (!expected.egress_deny)
+        judge.relax(
+                "egress_allow_public", note,
+                "public addresses can be reached without a rule (NET-06)");
     if (expected.allow_host_access)
         judge.relax("host_access", warning, "services of the host can be reached (NET-04)");
     if (expected.shared_subnets)

@@ -43,6 +43,9 @@ struct Expected {
     bool garden_id_mapping = false;
     bool shared_subnets = false;  // containers of one subnet reach each other
     bool allow_host_access = false;
+    bool egress_deny = false;     // NET-06: only what its rules allow
+    bool network_plugin = false;  // somebody else's network: its rules are not ours
+    bool image_plugin = false;    // somebody else's root file system
     bool swap_limit = true;
     std::string cgroup;  // "garden-<tag>/<handle>"
 

@@ -107,6 +107,9 @@ base::Result<audit::Expected> Gardener::expected_of(Container& container) {
     expected.shared_subnets = record.lease && !record.lease->bridge.empty() &&
                               !parts_.config.network.isolate_shared_subnets;
     expected.allow_host_access = parts_.config.network.allow_host_access;
+    expected.egress_deny = parts_.config.network.egress_deny;
+    expected.network_plugin = record.network_plugin;
+    expected.image_plugin = record.image_plugin;
     expected.swap_limit = parts_.config.swap_limit;
     expected.cgroup = (parts_.config.tag.empty() ? "garden" : "garden-" + parts_.config.tag) + "/" +
                       expected.handle;

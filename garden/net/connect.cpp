@@ -2,6 +2,7 @@
 #include "base/fail.hpp"
 #include "base/rollback.hpp"
 #include "garden/net/built_in.hpp"
+#include "garden/net/host.hpp"
 #include "garden/net/links.hpp"
 #include "garden/net/namespace.hpp"
 #include "garden/net/table.hpp"
