@@ -41,6 +41,8 @@ struct Expected {
     bool no_new_privileges = false;
     bool garden_inheritable = false;
     bool garden_id_mapping = false;
+    bool garden_ids = false;  // of this container: it shares Garden's one range with all others
+    bool peas = false;        // processes with a mount namespace and a group of their own (PL-13)
     bool shared_subnets = false;  // containers of one subnet reach each other
     bool allow_host_access = false;
     bool egress_deny = false;     // NET-06: only what its rules allow

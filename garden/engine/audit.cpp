@@ -104,6 +104,8 @@ base::Result<audit::Expected> Gardener::expected_of(Container& container) {
     expected.no_new_privileges = container.no_new_privileges;
     expected.garden_inheritable = parts_.config.garden_inheritable;
     expected.garden_id_mapping = parts_.config.garden_id_mapping;
+    expected.garden_ids = container.facts.garden_ids;
+    expected.peas = !container.peas.all().empty();
     expected.shared_subnets = record.lease && !record.lease->bridge.empty() &&
                               !parts_.config.network.isolate_shared_subnets;
     expected.allow_host_access = parts_.config.network.allow_host_access;

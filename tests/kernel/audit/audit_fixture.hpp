@@ -47,7 +47,8 @@ inline bool found(const std::vector<std::string>& findings, const std::string& i
 inline std::int32_t sleeper(EngineFixture& fixture, const garden::Handle& handle) {
     const auto run = fixture.engine().run(handle, EngineFixture::process({"sleep", "600"}));
     REQUIRE(run);
-    for (const auto& row : fixture.engine().processes(handle).value())
+    const auto rows = fixture.engine().processes(handle).value();
+    for (const auto& row : rows)
         if (row.id == run->process_id) return row.host_pid;
     FAIL("no such process");
     return 0;
