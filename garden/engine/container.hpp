@@ -41,6 +41,7 @@ struct Container {
 
     // Held by who changes its rules, before `mutex`: the record and the kernel change in one order.
     std::mutex changing_rules;
+    std::mutex changing_limits;  // the same for its limits
     // Under `mutex`; the pointers do not change once it is ready.
     std::mutex mutex;
     ContainerRecord record;

@@ -79,6 +79,8 @@ base::Result<plan::ContainerFacts> Gardener::facts_of(
     if (plan::has_user_namespace(facts.container_class)) {
         facts.id_base = range.base;
         facts.id_length = range.length;
+        // By the range, not by the switch: that may have changed since.
+        facts.garden_ids = range.base == plan::kGardenRootId;
     }
     facts.filter = TRY(filters_.get(
             facts.container_class, spec.seccomp_profile, parts_.facts.available_capabilities));
@@ -333,8 +335,9 @@ base::Result<std::string> Gardener::plan_json(ContainerSpec spec) {
     TRY(complete_spec(spec));
     // The range is an example: the real one is reserved by create, in an order that nobody can
     // foresee (ID-03).
-    const security::IdRange example{
-            .base = security::kIdRangeFirst, .length = security::kIdRangeLength};
+    security::IdRange example{.base = security::kIdRangeFirst, .length = security::kIdRangeLength};
+    if (parts_.config.garden_id_mapping && spec.container_class == ContainerClass::unprivileged)
+        example = {.base = plan::kGardenRootId, .length = plan::kGardenIdLength};
     auto facts = TRY(facts_of(spec, example));
     facts.bind_source_is_file = TRY(are_files(TRY(open_bind_sources(spec.bind_mounts))));
     return plan::to_json(plan::plan_container(spec, parts_.facts, facts), facts);

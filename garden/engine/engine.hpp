@@ -47,7 +47,7 @@ struct EngineConfig {
     bool no_new_privileges = false;
     bool swap_limit = true;
     bool garden_inheritable = false;  // compat.garden_inheritable
-    bool garden_id_mapping = false;   // compat.garden_id_mapping (issue B)
+    bool garden_id_mapping = false;   // compat.garden_id_mapping (ID-02)
     std::uint64_t cpu_quota_per_share = 0;
     double cpu_entitlement_per_share = 0;  // 0 = 100 * cores / memory MiB
     std::uint32_t pool_size = 8;           // prepared shims with namespaces and addresses; 0 = none
@@ -134,6 +134,24 @@ struct Orphan {
     std::string reason;
 };
 
+// What a client wants changed of a living container's limits; what is not given stays. 0 takes a
+// limit away.
+struct LimitsChange {
+    struct Cpu {
+        std::uint64_t weight = 0, shares = 0;
+    };
+
+    struct Disk {
+        std::uint64_t bytes = 0;
+        DiskScope scope = DiskScope::total;
+    };
+
+    std::optional<std::uint64_t> memory_bytes;
+    std::optional<Cpu> cpu;
+    std::optional<Disk> disk;
+    std::optional<std::uint64_t> pids;
+};
+
 class Engine {
   public:
     static base::Result<std::unique_ptr<Engine>> start(
@@ -151,6 +169,9 @@ class Engine {
     virtual base::Result<ContainerMetrics> process_metrics(const std::string& process_id) = 0;
     virtual base::Result<LimitsSpec> limits(
             const Handle& handle) = 0;  // cpu: converted, in cpu_shares
+    // All of it or nothing; answers as limits().
+    virtual base::Result<LimitsSpec> change_limits(
+            const Handle& handle, const LimitsChange& change) = 0;
     virtual base::Result<void> stop(const Handle& handle, bool kill) = 0;
     virtual base::Result<void> set_grace_time(
             const Handle& handle, std::chrono::nanoseconds time) = 0;

@@ -67,6 +67,8 @@ class Gardener final : public Engine {
     base::Result<ContainerMetrics> metrics(const Handle& handle) override;
     base::Result<ContainerMetrics> process_metrics(const std::string& process_id) override;
     base::Result<LimitsSpec> limits(const Handle& handle) override;
+    base::Result<LimitsSpec> change_limits(
+            const Handle& handle, const LimitsChange& change) override;
     base::Result<void> stop(const Handle& handle, bool kill) override;
     base::Result<void> set_grace_time(const Handle& handle, std::chrono::nanoseconds time) override;
     std::shared_ptr<void> touch(const Handle& handle) override;
@@ -159,7 +161,11 @@ class Gardener final : public Engine {
 
     base::Result<std::vector<base::Fd>> open_needs(
             const NeedSources& sources, const std::vector<plan::FdNeed>& needs, base::Fd& root);
+    // limits.cpp
     cgroup::Limits kernel_limits(const LimitsSpec& limits) const;
+    base::Result<LimitsSpec> check_change(
+            Container& container, const LimitsSpec& before, const LimitsChange& change);
+    static base::Result<void> keep_limits(Container& container, const LimitsSpec& limits);
     base::Result<plan::ContainerFacts> facts_of(
             const ContainerSpec& spec, const security::IdRange& range);
     void listen(const ContainerPtr& container);

@@ -161,7 +161,10 @@ base::Result<ContainerMetrics> Gardener::metrics(const Handle& handle) {
 
 base::Result<LimitsSpec> Gardener::limits(const Handle& handle) {
     auto container = TRY(living(handle));
-    auto limits = container->record.spec.limits;
+    auto limits = [&] {
+        const std::lock_guard lock(container->mutex);
+        return container->record.spec.limits;
+    }();
     const auto real = TRY(container->group->limits());
     limits.cpu_shares = real.cpu_shares;
     limits.cpu_weight = 0;

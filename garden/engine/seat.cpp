@@ -27,7 +27,12 @@ base::Result<void> Seats::prepare(
             .id_length = 0,
             .filter = {},
             .bind_source_is_file = {}};
-    if (plan::has_user_namespace(container_class)) {
+    if (garden_ids_ && container_class == security::Class::unprivileged) {
+        seat.range = {.base = plan::kGardenRootId, .length = plan::kGardenIdLength};
+        facts.id_base = seat.range.base;
+        facts.id_length = seat.range.length;
+        facts.garden_ids = true;
+    } else if (plan::has_user_namespace(container_class)) {
         seat.range_owner =
                 random_uuid();  // unique over restarts: a dead daemon's range never looks like ours
         seat.range = TRY(ranges_.allocate(seat.range_owner));  // ID-03: recorded before use

@@ -20,7 +20,7 @@ namespace garden {
 struct Seat {
     std::shared_ptr<launch::Shim> shim;
     launch::Prepared namespaces;
-    std::string range_owner;  // "" without a user namespace
+    std::string range_owner;  // "" without a user namespace, or with Garden's shared ids
     security::IdRange range{.base = 0, .length = 0};
     std::optional<net::Lease> lease;  // none: only lo
     std::shared_ptr<std::atomic<bool>> lost =
@@ -29,8 +29,9 @@ struct Seat {
 
 class Seats {
   public:
-    Seats(launch::ShimHub& hub, security::IdRanges& ranges, net::Network& network)
-        : hub_(hub), ranges_(ranges), network_(network) {}
+    // `garden_ids`: compat.garden_id_mapping, unprivileged containers share one range.
+    Seats(launch::ShimHub& hub, security::IdRanges& ranges, net::Network& network, bool garden_ids)
+        : hub_(hub), ranges_(ranges), network_(network), garden_ids_(garden_ids) {}
 
     // Everything or nothing. `network`: as ContainerSpec::network.
     base::Result<Seat> make(security::Class container_class, const std::string& network);
@@ -45,6 +46,7 @@ class Seats {
     launch::ShimHub& hub_;
     security::IdRanges& ranges_;
     net::Network& network_;
+    const bool garden_ids_;
 };
 
 }  // namespace garden

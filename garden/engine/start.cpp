@@ -43,6 +43,14 @@ base::Result<plan::HostFacts> look_at_host(
     return facts;
 }
 
+std::vector<std::string> relaxations(const EngineConfig& config) {
+    std::vector<std::string> names;
+    if (config.garden_id_mapping) names.emplace_back("compat.garden_id_mapping");
+    if (config.garden_inheritable) names.emplace_back("compat.garden_inheritable");
+    if (!config.network.isolate_shared_subnets) names.emplace_back("compat.garden_shared_subnets");
+    return names;
+}
+
 std::string cgroup_parent(const std::string& tag) {
     return tag.empty() ? "garden" : "garden-" + tag;
 }
@@ -100,7 +108,7 @@ base::Result<std::unique_ptr<Engine>> Engine::start(EngineConfig config) {
 Gardener::Gardener(Parts parts)
     : parts_(std::move(parts)),
       registry_(parts_.config.max_containers),
-      seats_(*parts_.hub, *parts_.ranges, *parts_.network),
+      seats_(*parts_.hub, *parts_.ranges, *parts_.network, parts_.config.garden_id_mapping),
       creating_(static_cast<std::ptrdiff_t>(std::clamp(parts_.config.parallel_creates, 1U, 1024U))),
       chores_(std::make_unique<Chores>()),
       timers_(std::make_unique<GraceTimers>([this](const Handle& handle) {
@@ -160,6 +168,8 @@ base::Result<std::string> Gardener::features_json() {
                                      : parts_.config.images.policy_file},
             {"quota", {{"driver", rootfs::to_string(quota.driver)}, {"why", quota.why}}},
             {"capabilities", security::capability_names(parts_.facts.available_capabilities)},
+            // CL-03: what is weaker here than it need be, each by its own name.
+            {"relaxations", relaxations(parts_.config)},
             {"posix_message_queues", parts_.facts.posix_message_queues},
             {"absent_devices", parts_.facts.absent_devices},
             {"pool",

@@ -92,21 +92,6 @@ Response Service::bandwidth(Request& request, const Handle& handle) {
             api::BandwidthLimits{.rate = limits->bandwidth_rate, .burst = limits->bandwidth_burst});
 }
 
-Response Service::cpu(Request& request, const Handle& handle) {
-    const auto limits = engine_.limits(handle);
-    if (!limits) return refuse(request, limits.error());
-    return json_answer(api::CpuLimits{
-            .limit_in_shares = limits->cpu_shares});  // never `weight`: garden-api §6
-}
-
-Response Service::disk(Request& request, const Handle& handle) {
-    const auto limits = engine_.limits(handle);
-    if (!limits) return refuse(request, limits.error());
-    api::DiskLimits wire{.byte_hard = limits->disk_bytes};
-    if (limits->disk_bytes != 0 && limits->disk_scope == DiskScope::exclusive) wire.scope = 1;
-    return json_answer(wire);
-}
-
 Response Service::memory(Request& request, const Handle& handle) {
     const auto limits = engine_.limits(handle);
     if (!limits) return refuse(request, limits.error());

@@ -74,6 +74,7 @@ Service::Service(Engine& engine, const base::log::Logger& logger, Config config)
     add("GET", "/ping", &Service::ping);
     add("GET", "/capacity", &Service::capacity);
     add_container_routes();
+    add_limit_routes();
     add_process_routes();
     add_extension_routes();
     add_denial_routes();

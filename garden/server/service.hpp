@@ -76,6 +76,7 @@ class Service {
 
     Service(Engine& engine, const base::log::Logger& logger, Config config);
     void add_container_routes();
+    void add_limit_routes();
     void add_process_routes();
     void add_extension_routes();
     void add_denial_routes();
@@ -110,6 +111,11 @@ class Service {
     Response cpu(Request& request, const Handle& handle);
     Response disk(Request& request, const Handle& handle);
     Response memory(Request& request, const Handle& handle);
+    Response set_bandwidth(Request& request, const Handle& handle);
+    Response set_cpu(Request& request, const Handle& handle);
+    Response set_disk(Request& request, const Handle& handle);
+    Response set_memory(Request& request, const Handle& handle);
+    Response set_pids(Request& request, const Handle& handle);
     Response net_in(Request& request, const Handle& handle);
     Response net_out(Request& request, const Handle& handle);
     Response set_grace_time(Request& request, const Handle& handle);

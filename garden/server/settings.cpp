@@ -200,6 +200,18 @@ void declare_containers(base::config::Schema& schema, Settings& s) {
              .help = "Fill the inheritable capability set as Garden does (weaker)"},
             s.engine.garden_inheritable);
     schema.add(
+            {.key = "compat.garden_id_mapping",
+             .flag = "compat-garden-id-mapping",
+             .help = "All unprivileged containers share Garden's one range of host ids (weaker, "
+                     "ID-01, ID-02, ID-07)"},
+            s.engine.garden_id_mapping);
+    schema.add(
+            {.key = "compat.garden_socket_mode",
+             .flag = "compat-garden-socket-mode",
+             .help = "Everybody on this host may connect to the unix socket, mode 0777 (weaker: "
+                     "who connects is root)"},
+            s.garden_socket_mode);
+    schema.add(
             {.key = "compat.garden_shared_subnets",
              .flag = "compat-garden-shared-subnets",
              .help = "Containers that asked for one subnet reach each other, as in Garden (weaker, "

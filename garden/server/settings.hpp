@@ -51,6 +51,7 @@ struct Settings {
     bool disable_privileged_containers = false;
     bool disable_swap_limit = false;
     bool garden_shared_subnets = false;
+    bool garden_socket_mode = false;
     EngineConfig engine{
             .state_directory = "/run/cloche",
             .store_directory = "/var/lib/cloche",

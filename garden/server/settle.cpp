@@ -43,7 +43,15 @@ base::Result<void> settle_endpoints(Settings& s) {
     using Kind = base::http::Endpoint::Kind;
     s.endpoints.clear();
     s.debug_endpoint.reset();
-    const auto mode = TRY(parse_mode(s.socket_mode));
+    auto mode = TRY(parse_mode(s.socket_mode));
+    if (s.garden_socket_mode) {
+        if (s.socket_mode != Settings{}.socket_mode)
+            return base::fail(
+                    base::Errc::invalid,
+                    "--socket-mode: \"{}\" is given together with --compat-garden-socket-mode",
+                    s.socket_mode);
+        mode = 0777;
+    }
     if (!s.inherited_socket.empty()) {
         s.inherited = {TRY(base::parse_number<std::uint16_t>(s.inherited_socket, "SOCKET2ME_FD"))};
     } else if (!s.bind_ip.empty()) {

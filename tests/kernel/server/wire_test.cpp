@@ -125,7 +125,7 @@ TEST_CASE("unknown paths and wrong methods get the words of Go's router") {
     const auto wrong = call(fixture.endpoint(), "GET", "/containers/h");
     CHECK(wrong.line() == "405 Method Not Allowed\n");
     CHECK(wrong.head.find("Allow: DELETE\r\n") != std::string::npos);
-    CHECK(call(fixture.endpoint(), "PUT", "/containers/h/limits/memory").status == 405);
+    CHECK(call(fixture.endpoint(), "POST", "/containers/h/limits/memory").status == 405);
 }
 
 TEST_CASE("a body that is wrong is refused with the path of what is wrong") {

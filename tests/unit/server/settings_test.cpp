@@ -111,6 +111,13 @@ TEST_CASE("a command line of Garden starts gardend") {
     CHECK(out->ignored.size() == 5);
 }
 
+TEST_CASE("Garden's socket mode and id mapping are switches of their own") {
+    const auto out = given({"--compat-garden-socket-mode", "--compat-garden-id-mapping"});
+    REQUIRE(out);
+    CHECK(out->settings.endpoints.at(0).mode == 0777);
+    CHECK(out->settings.engine.garden_id_mapping);
+}
+
 TEST_CASE(
         "the secure default: a socket for root's group only, shared subnets isolated, nothing of "
         "compat") {
@@ -121,12 +128,16 @@ TEST_CASE(
     CHECK(s.endpoints[0].mode == 0660);
     CHECK(s.engine.network.isolate_shared_subnets);
     CHECK_FALSE(s.engine.garden_inheritable);
+    CHECK_FALSE(s.engine.garden_id_mapping);
+    CHECK_FALSE(s.garden_socket_mode);
     CHECK_FALSE(s.debug_endpoint);
 }
 
 TEST_CASE("a wrong setting names the flag, the value and the limit") {
     CHECK(error_of({"--tag", "abc"}) == "--tag: \"abc\" has more than 2 characters");
     CHECK(error_of({"--tag", "A"}) == "--tag: \"A\" has characters other than a-z and 0-9");
+    CHECK(error_of({"--socket-mode", "0600", "--compat-garden-socket-mode"}) ==
+          "--socket-mode: \"0600\" is given together with --compat-garden-socket-mode");
     CHECK(error_of({"--socket-mode", "rw"}) ==
           "--socket-mode: \"rw\" is not an octal number up to 0777");
     CHECK(error_of({"--mtu", "9000"}) == "--mtu: 9000 is not in 0 to 1500");
