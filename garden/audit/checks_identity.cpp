@@ -179,8 +179,7 @@ void check_identity(const Evidence& evidence, Judge& judge) {
     }
     check_ceilings(evidence, judge);
     if (!expected.user_namespace() || expected.garden_ids) {
-        const char* why =
-                expected.garden_ids ? "compat.garden_id_mapping is on" : kNoUserNamespace;
+        const char* why = expected.garden_ids ? "compat.garden_id_mapping is on" : kNoUserNamespace;
         for (const char* id :
              {"ID-01/range", "ID-01/map", "ID-02/host-ids", "ID-07/owner", "ID-09/groups"})
             judge.skip(id, why);

@@ -118,7 +118,8 @@ Gardener::Gardener(Parts parts)
       lone_pool_(
               std::make_unique<WarmPool>(seats_, parts_.config.pool_size, std::string(kNoNetwork))),
       latecomers_(std::make_unique<Latecomers>()),
-      denials_(std::make_unique<Denials>(registry_, *parts_.events, cgroup_parent(parts_.config.tag))) {
+      denials_(std::make_unique<Denials>(
+              registry_, *parts_.events, cgroup_parent(parts_.config.tag))) {
     const auto& config = parts_.config;
     if (!config.network_plugin.program.empty()) network_plugin_.emplace(config.network_plugin);
     if (!config.image_plugin.unprivileged.path.empty()) image_plugin_.emplace(config.image_plugin);

@@ -108,8 +108,13 @@ void add_mounts(const Expected& e, Outside& o) {
                     .options = {mount.options.begin(), mount.options.end()}});
     for (const auto& path : e.plan.container.masked)
         add_mount(o, {.root = "/null", .target = path, .flags = {"ro"}, .type = "devtmpfs"});
-    for (const auto& path : e.plan.container.read_only)
-        add_mount(o, {.root = path, .target = path, .flags = {"ro"}, .type = "proc"});
+    for (const auto& path : e.plan.container.read_only) {
+        const auto* below = o.reach(path);  // a cover is a bind mount of what it covers
+        MountView cover = below != nullptr ? *below : MountView{.root = path, .type = "proc"};
+        cover.target = path;
+        cover.flags.insert("ro");
+        add_mount(o, std::move(cover));
+    }
 }
 
 NetworkView network(const Expected& e) {
