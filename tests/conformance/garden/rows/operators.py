@@ -50,7 +50,8 @@ def every_flag_is_taken(c):
     done = gardend(c, "server", "--check-config", *words)
     check(done.returncode == 0 and "good" in done.stdout, done.stderr)
     for name, value in PLUGINS.items():
-        done = gardend(c, "server", "--check-config", f"--{name.removesuffix('-extra-arg')}", "/bin/true", f"--{name}={value}")
+        whole = ["--image-plugin", "/bin/true", f"--{name.removesuffix('-extra-arg')}", "/bin/true"]
+        done = gardend(c, "server", "--check-config", *whole, f"--{name}={value}")
         check(done.returncode == 0 or "/bin/true" in done.stderr, done.stderr)
     done = gardend(c, "server", "--no-such-flag")
     same(done.returncode, 2)
