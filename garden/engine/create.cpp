@@ -235,8 +235,12 @@ base::Result<void> Gardener::make_group(Container& container) {
             TRY(parts_.cgroups->create(container.handle.get()).context("make the cgroup"));
     TRY(container.group->limit(kernel_limits(limits)).context("set the limits"));
     // DEV-04: the rules are active before the first process joins.
-    return container.group->devices(security::device_rules(container.facts.container_class))
-            .context("limit the devices");
+    auto rules = security::device_rules(container.facts.container_class);
+    if (is_privileged(container.record.spec)) {
+        const auto& more = parts_.config.privileged_devices;
+        rules.insert(rules.end(), more.begin(), more.end());
+    }
+    return container.group->devices(rules).context("limit the devices");
 }
 
 base::Result<void> Gardener::write_etc_files(Container& container) {

@@ -15,6 +15,7 @@
 #include "rootfs/volumes.hpp"
 #include "security/denials.hpp"
 #include "security/event_log.hpp"
+#include "security/devices.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -50,7 +51,9 @@ struct EngineConfig {
     bool garden_id_mapping = false;   // compat.garden_id_mapping (ID-02)
     std::uint64_t cpu_quota_per_share = 0;
     double cpu_entitlement_per_share = 0;  // 0 = 100 * cores / memory MiB
-    std::uint32_t pool_size = 8;           // prepared shims with namespaces and addresses; 0 = none
+    std::uint32_t blockio_weight = 0;      // of every container, 10 to 1000; 0 = the kernel's
+    std::vector<security::DeviceRule> privileged_devices;  // besides those of the class (DEV-05)
+    std::uint32_t pool_size = 8;  // prepared shims with namespaces and addresses; 0 = none
     std::uint32_t parallel_creates = 8;
     std::string external_ip;
     net::Config network;

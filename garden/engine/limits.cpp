@@ -18,7 +18,7 @@ cgroup::Limits Gardener::kernel_limits(const LimitsSpec& limits) const {
             .cpu_quota_us =
                     per_share == 0 || shares == 0 ? 0 : std::max(kLeastQuota, shares * per_share),
             .pids = limits.pids,
-            .blkio_weight = 0};
+            .blkio_weight = parts_.config.blockio_weight};
 }
 
 // What would be in force, or why it cannot be.

@@ -25,6 +25,27 @@ base::Result<base::Fd> seal_program(const std::string& path) {
     return base::sys::sealed_memory_file("garden-copy", text, true);
 }
 
+// garden-behaviours D.7: containers have the host's TCP timers, which a new network namespace does
+// not. The second is what the kernel gives it: only what differs has to be written.
+constexpr std::pair<const char*, const char*> kHostTimers[] = {
+        {"net.ipv4.tcp_keepalive_time", "7200"},
+        {"net.ipv4.tcp_keepalive_intvl", "75"},
+        {"net.ipv4.tcp_keepalive_probes", "9"},
+        {"net.ipv4.tcp_retries1", "3"},
+        {"net.ipv4.tcp_retries2", "15"}};
+
+base::Result<void> take_host_timers(std::map<std::string, std::string>& sysctls) {
+    for (const auto& [name, usual] : kHostTimers) {
+        if (sysctls.contains(name)) continue;
+        std::string path = std::string("/proc/sys/") + name;
+        std::replace(path.begin() + sizeof "/proc/sys", path.end(), '.', '/');
+        auto value = TRY(base::sys::read_host_file(path));
+        if (value.ends_with('\n')) value.pop_back();
+        if (value != usual) sysctls[name] = value;
+    }
+    return base::ok;
+}
+
 base::Result<plan::HostFacts> look_at_host(
         const EngineConfig& config, const cgroup::Driver& cgroups, const HostNodes& nodes) {
     plan::HostFacts facts;
@@ -32,6 +53,7 @@ base::Result<plan::HostFacts> look_at_host(
     facts.available_capabilities = TRY(security::own_bounding_set());
     facts.rlimits = TRY(security::own_rlimits());
     facts.sysctls = config.sysctls;
+    TRY(take_host_timers(facts.sysctls));
     facts.absent_devices = nodes.absent();
     auto score = TRY(base::sys::read_host_file("/proc/self/oom_score_adj"));
     if (score.ends_with('\n')) score.pop_back();

@@ -359,7 +359,6 @@ void declare_ignored(base::config::Schema& schema) {
     for (const char* flag :
          {"properties-path",
           "console-sockets-path",
-          "device-cgroup-rule",
           "uid-map-start",
           "uid-map-length",
           "gid-map-start",
@@ -377,7 +376,6 @@ void declare_ignored(base::config::Schema& schema) {
           "port-pool-start",
           "port-pool-size",
           "port-pool-properties-path",
-          "default-container-blockio-weight",
           "container-io-max-read-bps",
           "container-io-max-write-bps",
           "container-io-max-read-iops",
@@ -387,11 +385,6 @@ void declare_ignored(base::config::Schema& schema) {
           "dropsonde-destination",
           "containerd-socket",
           "cpu-throttling-check-interval",
-          "tcp-keepalive-time",
-          "tcp-keepalive-interval",
-          "tcp-keepalive-probes",
-          "tcp-retries1",
-          "tcp-retries2",
           "time-format"})
         schema.ignore(flag, true);
 }
@@ -412,6 +405,7 @@ void declare(base::config::Schema& schema, Settings& settings) {
     declare_images(schema, settings);
     declare_network(schema, settings);
     declare_plugins(schema, settings);
+    declare_host(schema, settings);
     declare_ignored(schema);
     schema.command("server", "Serve the Garden API (what happens without a command, too)");
     schema.command("setup", "Nothing to do: gardend prepares the host when it starts");

@@ -52,6 +52,10 @@ struct Settings {
     bool disable_swap_limit = false;
     bool garden_shared_subnets = false;
     bool garden_socket_mode = false;
+    // 0 = the host's (settings_host.cpp).
+    std::uint32_t tcp_keepalive_time = 0, tcp_keepalive_interval = 0, tcp_keepalive_probes = 0;
+    std::uint32_t tcp_retries1 = 0, tcp_retries2 = 0;
+    std::vector<std::string> device_cgroup_rules;
     EngineConfig engine{
             .state_directory = "/run/cloche",
             .store_directory = "/var/lib/cloche",
@@ -77,6 +81,9 @@ struct Settings {
 
 // Declares every setting; `settings` is filled by schema.load().
 void declare(base::config::Schema& schema, Settings& settings);
+// settings_host.cpp
+void declare_host(base::config::Schema& schema, Settings& settings);
+base::Result<void> settle_host(Settings& settings);
 // settings_plugins.cpp
 void declare_plugins(base::config::Schema& schema, Settings& settings);
 base::Result<void> check_plugins(const Settings& settings);

@@ -191,6 +191,7 @@ base::Result<void> settle(Settings& s) {
     s.engine.api_endpoints.clear();
     for (const auto& endpoint : s.endpoints) s.engine.api_endpoints.push_back(endpoint.text());
     TRY(settle_images(s));
+    TRY(settle_host(s));
     s.engine.allow_privileged = !s.disable_privileged_containers;
     s.engine.swap_limit = !s.disable_swap_limit;
     s.engine.network.isolate_shared_subnets = !s.garden_shared_subnets;

@@ -197,3 +197,22 @@ TEST_CASE("a configuration file of Garden's server starts gardend") {
     CHECK(out->settings.engine.tag == "bb");
     CHECK(out->ignored.size() == 3);
 }
+
+TEST_CASE("what an operator sets for every container of a host is checked and handed on") {
+    Settings settings;
+    settings.tcp_keepalive_time = 30;
+    settings.tcp_retries2 = 4;
+    settings.engine.blockio_weight = 10;
+    settings.device_cgroup_rules = {"c 10:200 rwm", "b 7:0 r"};
+    REQUIRE(settle(settings));
+    CHECK(settings.engine.sysctls ==
+          std::map<std::string, std::string>{
+                  {"net.ipv4.tcp_keepalive_time", "30"}, {"net.ipv4.tcp_retries2", "4"}});
+    REQUIRE(settings.engine.privileged_devices.size() == 2);
+    CHECK(settings.engine.privileged_devices[1].major == 7U);
+    settings.engine.blockio_weight = 9;
+    CHECK_FALSE(settle(settings));
+    settings.engine.blockio_weight = 0;
+    settings.device_cgroup_rules = {"b *:* rwm"};  // DEV-05
+    CHECK_FALSE(settle(settings));
+}
