@@ -167,7 +167,7 @@ TEST_CASE("bulk values hold a value and an error or null") {
 TEST_CASE("extension objects survive both ways") {
     round_trip<api::Image>(
             R"({"reference":"r","digest":"sha256:x","layers":["a"],"size":5,"config":{"env":["A=b"],"user":"u","working_dir":"/w",)"
-            R"("entrypoint":["e"],"cmd":[],"stop_signal":"TERM"}})");
+            R"("entrypoint":["e"],"cmd":[],"stop_signal":"TERM"},"decisions":[]})");
     round_trip<api::ImageRow>(
             R"({"reference":"r","digest":"d","size":1,"created_at":-2,"used_by":3,"layers":4})");
     round_trip<api::PullProgress>(R"({"step":"downloading","layer":"l","current":1,"total":2})");
