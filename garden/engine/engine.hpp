@@ -14,8 +14,8 @@
 #include "rootfs/images.hpp"
 #include "rootfs/volumes.hpp"
 #include "security/denials.hpp"
-#include "security/event_log.hpp"
 #include "security/devices.hpp"
+#include "security/event_log.hpp"
 
 #include <chrono>
 #include <cstdint>

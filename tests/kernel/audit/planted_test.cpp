@@ -6,7 +6,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include <catch2/catch.hpp>
 
@@ -32,14 +34,16 @@ TEST_CASE("8.3: a mask that was taken away and a cover that became writable are 
     CHECK(found(findings, "PL-12/equal") == false);
 }
 
-TEST_CASE("8.2 and FS-03: a remounted sysfs and a foreign mount are found") {
+TEST_CASE("8.2 and FS-03: a mount without its flags and a foreign mount are found") {
     NEEDS(root, userns, nft);
     EngineFixture fixture;
     const auto handle = fixture.create("remounted");
     const auto pid = test::sleeper(fixture, handle);
     REQUIRE(test::inside(pid, CLONE_NEWNS, [] {
-        return ::mount("none", "/sys", nullptr, MS_REMOUNT | MS_BIND, nullptr) == 0 &&
-               ::mount("planted", "/tmp", "tmpfs", 0, "size=64k") == 0;
+        return ::mount("none", "/dev/shm", nullptr, MS_REMOUNT | MS_BIND, nullptr) == 0;
+    }));
+    REQUIRE(test::inside(pid, CLONE_NEWNS, [] {
+        return ::mount("planted", "/tmp", "tmpfs", 0, "size=64k") == 0;
     }));
     const auto findings = findings_of(fixture, handle);
     CHECK(found(findings, "8.2/mounts"));
@@ -125,6 +129,8 @@ TEST_CASE("CAP-01, SC-01, PL-01, ID-02 and 10: an unconfined process in a contai
     CHECK(findings_of(fixture, handle).empty());
     {
         const Stranger stranger(pid);
+        // Who is where is looked up for many containers at once, and kept for so long.
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));
         const auto findings = findings_of(fixture, handle);
         for (const char* id :
              {"CAP-01/sets", "SC-01/mode", "PL-01/descriptors", "ID-02/host-ids", "10/groups",

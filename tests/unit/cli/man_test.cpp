@@ -2,8 +2,8 @@
 #include "base/sys/file.hpp"
 #include "cli/arguments.hpp"
 
-#include <regex>
 #include <map>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
