@@ -85,9 +85,13 @@ base::Result<std::unique_ptr<EventLog>> EventLog::open(EventLogConfig config) {
     auto directory = TRY(base::sys::open_host(config.directory, O_RDONLY | O_DIRECTORY));
     auto key = TRY(load_key(directory));
     const auto public_pem = TRY(key.public_pem());
-    // Every time: whoever copies it away for verification gets the right one.
-    TRY(base::sys::write_atomic_at(
-            directory, kEventLogPublicKey, public_pem, 0644, base::sys::Durable::no));
+    // Looked at every time: whoever copies it away for verification gets the right one. Written
+    // only when it is another, so that a full disk keeps nobody from starting.
+    const auto known = base::sys::read_file_at(directory, kEventLogPublicKey);
+    if (!known || *known != public_pem) {
+        TRY(base::sys::write_atomic_at(
+                directory, kEventLogPublicKey, public_pem, 0644, base::sys::Durable::no));
+    }
     std::unique_ptr<EventLog> log(
             new EventLog(std::move(config), std::move(key), std::move(directory)));
     TRY(log->continue_chain().context("audit log"));

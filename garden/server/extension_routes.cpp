@@ -50,12 +50,12 @@ struct Pull {
     std::condition_variable changed;
     std::map<std::string, api::PullProgress>
             news;  // the latest of each layer: bounded by the image
-    std::optional<base::Result<rootfs::Image>> result;
+    std::optional<base::Result<api::Image>> result;
     std::atomic<bool> cancelled{false};
 };
 
-base::Result<void> tell(EventWriter& events, const base::Result<rootfs::Image>& result) {
-    if (result) return events.send("done", base::json::encode(to_wire(*result)));
+base::Result<void> tell(EventWriter& events, const base::Result<api::Image>& result) {
+    if (result) return events.send("done", base::json::encode(*result));
     const auto& error = result.error();
     return events.send(
             "error",
@@ -108,9 +108,12 @@ Response Service::pull(Request& request) {
             pull->news.insert_or_assign(step.layer, to_wire(step));
             pull->changed.notify_all();
         };
-        auto image = engine_.images().ensure(wanted, progress, pull->cancelled);
+        auto answer = [&]() -> base::Result<api::Image> {
+            const auto image = TRY(engine_.images().ensure(wanted, progress, pull->cancelled));
+            return describe(image, image.reference);
+        }();
         const std::lock_guard lock(pull->mutex);
-        pull->result = std::move(image);
+        pull->result = std::move(answer);
         pull->changed.notify_all();
     });
     if (!submitted) return refuse(request, submitted.error());

@@ -97,11 +97,15 @@ Response Service::inspect(Request& request) {
     const auto reference = request.query.get("reference");
     const auto image = engine_.images().inspect(reference);
     if (!image) return refuse(request, image.error());
-    auto decisions = engine_.images().decisions(reference);
-    if (!decisions) return refuse(request, decisions.error());
-    auto answer = server::to_wire(*image);
-    for (auto& decision : *decisions) answer.decisions.push_back(to_wire(std::move(decision)));
-    return json_answer(answer);
+    const auto answer = describe(*image, reference);
+    return answer ? json_answer(*answer) : refuse(request, answer.error());
+}
+
+base::Result<api::Image> Service::describe(const rootfs::Image& image, std::string_view reference) {
+    auto decisions = TRY(engine_.images().decisions(reference));
+    auto answer = server::to_wire(image);
+    for (auto& decision : decisions) answer.decisions.push_back(to_wire(std::move(decision)));
+    return answer;
 }
 
 Response Service::prune(Request& request) {

@@ -9,6 +9,7 @@
 #include "base/metrics.hpp"
 #include "base/worker_pool.hpp"
 #include "garden/api/error.hpp"
+#include "garden/api/extensions.hpp"
 #include "garden/engine/engine.hpp"
 #include "garden/server/streams.hpp"
 
@@ -139,6 +140,8 @@ class Service {
 
     Response images(Request& request);
     Response inspect(Request& request);
+    // The image and why it may be used under that name.
+    base::Result<api::Image> describe(const rootfs::Image& image, std::string_view reference);
     Response remove_image(Request& request);
     Response prune(Request& request);
     Response verify_images(Request& request);

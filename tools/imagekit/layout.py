@@ -68,6 +68,9 @@ class Layout:
 
     def name(self, name, manifest):
         digest = self.blob(manifest)
+        # A name moves to what it was given last.
+        self._index = [row for row in self._index
+                       if row["annotations"]["org.opencontainers.image.ref.name"] != name]
         self._index.append({
             "mediaType": MANIFEST_TYPE, "digest": digest, "size": len(manifest),
             "platform": {"os": "linux", "architecture": architecture()},

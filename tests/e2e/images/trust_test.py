@@ -156,7 +156,7 @@ class Policy(Case):
         self.garden.create("open", open_uri)
         self.assertEqual([], self.refused(closed_uri, "rejects every image"), "nobody is asked")
         self.refused("oci://%s:open" % self.world.layout.directory, "rule local")
-        self.refused("/", "rule local")
+        self.refused(self.world.layout.directory, "rule local")
         self.world.with_policy()
         self.garden.create("local", "oci://%s:open" % self.world.layout.directory)
 

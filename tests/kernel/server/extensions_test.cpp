@@ -98,7 +98,7 @@ TEST_CASE("an image is pulled with progress, listed, inspected, in use, removed 
             std::regex(R"re(\{"reference":"([^"]+)","digest":"(sha256:[0-9a-f]{64})","layers":\[)re"
                        R"("sha256:[0-9a-f]{64}"\],"size":\d+,"config":\{"env":\["A=B"\],)"
                        R"("user":"alice","working_dir":"/w","entrypoint":\[\],"cmd":\["x"\],)"
-                       R"("stop_signal":""\}\})")));
+                       R"("stop_signal":""\},"decisions":\[.*\]\})")));
     const auto reference = base::http::percent_encode(image[1].str());
     const auto inspect = "/cloche/v1/images/inspect?reference=" + reference;
     CHECK(call(at, "GET", inspect).line() == "200 " + events.back().second + "\n");

@@ -307,8 +307,8 @@ TEST_CASE("an error of run or attach has a length, and never says that the conne
     CHECK(refused("POST", "processes", "").starts_with("400 "));
     CHECK(refused("POST", "processes", R"({"path":7})").find("path: expected a string") !=
           std::string::npos);
-    CHECK(refused("POST", "processes", R"({"path":"true","image":{"uri":"docker:///x"}})")
-                  .starts_with("501 "));
+    CHECK(refused("POST", "processes", R"({"path":"true","image":{"uri":"/nowhere.tar"}})")
+                  .find("/nowhere.tar") != std::string::npos);
     CHECK(refused("POST", "processes", R"({"path":"true","bind_mounts":[{"src_path":"/tmp"}]})")
                   .find("Running a process with bind mounts and no image provided is not "
                         "allowed") != std::string::npos);
