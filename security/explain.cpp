@@ -53,6 +53,12 @@ struct Need {
     std::string_view name;
 };
 
+// The kernel asks its own user namespace about these: root of another one never has the right.
+constexpr std::string_view kOfHost =
+        "mknod mknodat syslog adjtimex clock_adjtime settimeofday clock_settime vhangup acct "
+        "swapon swapoff iopl ioperm init_module finit_module delete_module kexec_load "
+        "kexec_file_load";
+
 constexpr std::array<Need, 17> kNeeds = {{
         {"mount umount2 pivot_root unshare setns sethostname setdomainname swapon swapoff "
          "fanotify_init quotactl open_tree move_mount fsopen fsconfig fsmount fspick mount_setattr",
@@ -102,11 +108,16 @@ std::string_view default_action(std::string_view listing) {
     return listing.substr(0, listing.find(';'));
 }
 
-std::string errno_words(std::string_view action) {
-    if (action.starts_with("errno(1)")) return "EPERM";
-    if (action.starts_with("errno(38)")) return "ENOSYS";
-    if (action.starts_with("errno(97)")) return "EAFNOSUPPORT";
-    return std::string(action);
+// The errors in an action of a listing, which may have several with conditions.
+std::string errors_of(std::string_view action) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kErrors = {
+            {{"errno(1)", "EPERM"}, {"errno(38)", "ENOSYS"}, {"errno(97)", "EAFNOSUPPORT"}}};
+    std::string words;
+    for (const auto& [text, word] : kErrors) {
+        if (action.find(text) == std::string_view::npos) continue;
+        words += (words.empty() ? "" : " or ") + std::string(word);
+    }
+    return words.empty() ? std::string(action) : words;
 }
 
 std::string remedy_for(const ExplainFacts& facts, std::string_view call) {
@@ -134,7 +145,8 @@ std::optional<Explanation> of_filter(const std::string& call, const ExplainFacts
                 .rule = rule,
                 .because =
                         base::format("the filter looks at the arguments of {}: {}", call, action),
-                .remedy = base::format("other arguments, or {}", remedy_for(facts, call))};
+                .remedy = base::format("other arguments, or {}", remedy_for(facts, call)),
+                .seen_as = errors_of(action)};
     }
     return Explanation{
             .layer = Layer::filter,
@@ -142,41 +154,68 @@ std::optional<Explanation> of_filter(const std::string& call, const ExplainFacts
             .because = base::format(
                     "the {} filter answers {} with {}",
                     facts.own_profile ? "container's own" : to_string(facts.container_class), call,
-                    errno_words(action)),
-            .remedy = remedy_for(facts, call)};
+                    errors_of(action)),
+            .remedy = remedy_for(facts, call),
+            .seen_as = errors_of(action)};
+}
+
+Explanation lacking(const std::string& call, const Need& need, const ExplainFacts& facts) {
+    const bool possible = (facts.capabilities >> need.capability & 1) != 0;
+    return {.layer = Layer::capability,
+            .rule = possible ? "CAP-03" : "CAP-01",
+            .because = base::format(
+                    "{} may need CAP_{}, which {}", call, need.name,
+                    possible ? "this process does not have"
+                             : "a process of this container cannot have"),
+            .remedy = possible ? "run it as root of the container"
+                      : facts.container_class == Class::privileged
+                              ? "none: privileged containers have it as little"
+                              : "a privileged class",
+            .seen_as = "EPERM"};
 }
 
 std::optional<Explanation> of_capability(const std::string& call, const ExplainFacts& facts) {
     for (const auto& need : kNeeds) {
         if (!names(need.calls, call)) continue;
-        if ((facts.capabilities >> need.capability & 1) != 0) return {};
+        const auto has = facts.effective.value_or(facts.capabilities) & facts.capabilities;
+        if ((has >> need.capability & 1) == 0) return lacking(call, need, facts);
+        if (!facts.user_namespace || !names(kOfHost, call)) return {};
         return Explanation{
-                .layer = Layer::capability,
-                .rule = "CAP-01",
+                .layer = Layer::user_namespace,
+                .rule = call.starts_with("mknod") ? "DEV-01" : "ID-01",
                 .because = base::format(
-                        "{} may need CAP_{}, which a process of this container cannot have", call,
-                        need.name),
-                .remedy = "a privileged class"};
+                        "CAP_{} of this container is of its own user namespace; for {}, the "
+                        "kernel asks the host's",
+                        need.name,
+                        call.starts_with("mknod") ? "device nodes" : std::string_view(call)),
+                .remedy = "the class privileged, which has no user namespace",
+                .seen_as = "EPERM"};
     }
     return {};
 }
 
+std::optional<Explanation> of_limit(const std::string& call, const ExplainFacts& facts) {
+    const bool full = facts.pids_limit != 0 && facts.pids >= facts.pids_limit;
+    if (!full || !names("clone clone3 fork vfork", call)) return {};
+    return Explanation{
+            .layer = Layer::rlimit,
+            .rule = "DOS-01",
+            .because = base::format(
+                    "{} of {} processes and threads are there", facts.pids, facts.pids_limit),
+            .remedy = "a higher limit of pids",
+            .seen_as = "EAGAIN"};
+}
+
 Explanation answer(const CallQuestion& question, const ExplainFacts& facts) {
+    if (auto found = of_limit(question.name, facts)) return *std::move(found);
     if (auto found = of_filter(question.name, facts)) return *std::move(found);
     if (auto found = of_capability(question.name, facts)) return *std::move(found);
-    if (names("clone fork vfork", question.name) && facts.pids_limit != 0 &&
-        facts.pids >= facts.pids_limit) {
-        return {.layer = Layer::rlimit,
-                .rule = "DOS-01",
-                .because = base::format(
-                        "{} of {} processes and threads are there", facts.pids, facts.pids_limit),
-                .remedy = "a higher limit of pids"};
-    }
     return {.layer = Layer::none,
             .rule = {},
             .because =
                     base::format("neither the filter nor a capability refuses {}", question.name),
-            .remedy = "ask about the path or device it works on"};
+            .remedy = "ask about the path or device it works on",
+            .seen_as = {}};
 }
 
 // `path` itself or anything below it.
@@ -188,19 +227,52 @@ const std::string* covering(const std::vector<std::string>& list, std::string_vi
     return found == list.end() ? nullptr : &*found;
 }
 
+// What a path is on: of the mounts above it the deepest, of two at one place the later.
+const MountFact* mount_of(const ExplainFacts& facts, std::string_view path) {
+    const MountFact* found = nullptr;
+    for (const auto& mount : facts.mounts) {
+        const std::string_view target = mount.target;
+        const bool covers =
+                path.starts_with(target) &&
+                (target == "/" || path.size() == target.size() || path[target.size()] == '/');
+        if (covers && (found == nullptr || target.size() >= found->target.size())) found = &mount;
+    }
+    return found;
+}
+
+std::optional<Explanation> of_mounts(const std::string& path, const ExplainFacts& facts) {
+    Explanation found{
+            .layer = Layer::read_only,
+            .rule = "8.3",
+            .because = {},
+            .remedy = {},
+            .seen_as = "EROFS"};
+    if (const auto* read_only = covering(facts.read_only, path)) {
+        found.because = base::format("{} is read-only", *read_only);
+        found.remedy = facts.container_class == Class::privileged
+                               ? "none: one write there ends or owns the host"
+                               : "a privileged class, for most of these paths";
+        return found;
+    }
+    const auto* mount = mount_of(facts, path);
+    if (mount == nullptr || !mount->read_only) return {};
+    found.rule = mount->bind ? "CL-03" : "8.2";
+    found.because = mount->target + (mount->bind ? " is a bind mount that was asked for read-only"
+                                                 : " is mounted read-only in every container");
+    found.remedy = mount->bind ? "a bind mount with mode 1 (read-write), at create" : "none";
+    return found;
+}
+
 Explanation answer(const PathQuestion& question, const ExplainFacts& facts) {
     if (const auto* mask = covering(facts.masked, question.path)) {
         return {.layer = Layer::mask,
                 .rule = "8.3",
                 .because = base::format("{} is masked: it says or does too much", *mask),
-                .remedy = "a privileged class has no masks"};
+                .remedy = "a privileged class has no masks",
+                .seen_as = "an empty file, or an empty directory"};
     }
-    if (const auto* read_only = covering(facts.read_only, question.path)) {
-        return {.layer = Layer::read_only,
-                .rule = "8.3",
-                .because = base::format("{} is read-only", *read_only),
-                .remedy = "a privileged class, for most of these paths"};
-    }
+    if (question.access != PathQuestion::Access::read)
+        if (auto found = of_mounts(question.path, facts)) return *std::move(found);
     if (question.host_owned) {
         return {.layer = Layer::user_namespace,
                 .rule = "ID-01",
@@ -208,12 +280,30 @@ Explanation answer(const PathQuestion& question, const ExplainFacts& facts) {
                         "the owner of {} is no user of this container's id range", question.path),
                 .remedy =
                         "change the owner on the host to the container's range, or make the file "
-                        "in the container"};
+                        "in the container",
+                .seen_as = "EACCES"};
     }
     return {.layer = Layer::none,
             .rule = {},
-            .because = base::format("{} is neither masked nor read-only by us", question.path),
-            .remedy = "look at its mode and owner in the container"};
+            .because = base::format(
+                    "{} is {} by us", question.path,
+                    question.access == PathQuestion::Access::read ? "not masked"
+                                                                  : "neither masked nor read-only"),
+            .remedy = "look at its mode and owner in the container",
+            .seen_as = {}};
+}
+
+Explanation refused_device(const std::string& name, bool makeable) {
+    return {.layer = Layer::device,
+            .rule = "DEV-02",
+            .because = base::format(
+                    "device {} {}", name,
+                    makeable ? "may be made as a node, and not be opened"
+                             : "is not in the list of allowed devices"),
+            .remedy =
+                    "a privileged class, for fuse and net/tun; other devices are the operator's "
+                    "to allow",
+            .seen_as = "EPERM"};
 }
 
 Explanation answer(const DeviceQuestion& question, const ExplainFacts& facts) {
@@ -223,24 +313,30 @@ Explanation answer(const DeviceQuestion& question, const ExplainFacts& facts) {
                rule.minor.value_or(question.minor) == question.minor;
     };
     const auto name = base::format("{} {}:{}", question.type, question.major, question.minor);
-    bool make_only = false;
+    const bool any = !question.read && !question.write && !question.make;
+    bool makeable = false;
     for (const auto& rule : facts.devices) {
         if (!matches(rule)) continue;
-        if (rule.read || rule.write) {
-            return {.layer = Layer::none,
-                    .rule = {},
-                    .because = base::format("device {} is allowed: {}", name, to_string(rule)),
-                    .remedy = "look at the mode and owner of its node"};
+        makeable = makeable || rule.make;
+        const bool enough = any ? rule.read || rule.write
+                                : (!question.read || rule.read) &&
+                                            (!question.write || rule.write) &&
+                                            (!question.make || rule.make);
+        if (!enough) continue;
+        if (question.make && facts.user_namespace) {
+            return {.layer = Layer::user_namespace,
+                    .rule = "DEV-01",
+                    .because = "the kernel makes no device nodes in a user namespace",
+                    .remedy = "the nodes that are in /dev, or the class privileged",
+                    .seen_as = "EPERM"};
         }
-        make_only = true;
+        return {.layer = Layer::none,
+                .rule = {},
+                .because = base::format("device {} is allowed: {}", name, to_string(rule)),
+                .remedy = "look at the mode and owner of its node",
+                .seen_as = {}};
     }
-    return {.layer = Layer::device,
-            .rule = "DEV-02",
-            .because = base::format(
-                    "device {} {}", name,
-                    make_only ? "may be made as a node, and not be opened"
-                              : "is not in the list of allowed devices"),
-            .remedy = "a privileged class; there is no device by device permission"};
+    return refused_device(name, makeable);
 }
 
 }  // namespace
