@@ -139,6 +139,11 @@ void to_do(std::string& out, const AuditReport& report) {
                 "hold:</span> {}</p>",
                 mark_of(task.state).name, badge(task.state), e(task.check->rule),
                 e(task.check->title));
+        if (!task.check->relaxation.empty()) {
+            out += base::format(
+                    "<p><code>{}</code> {}</p>", e(task.check->relaxation),
+                    e(task.check->observed));
+        }
         if (!task.check->remedy.empty())
             out += base::format("<p class=\"remedy\">{}</p>", e(task.check->remedy));
         out += "<p class=\"where\">";
@@ -259,7 +264,8 @@ void relaxations(std::string& out, const AuditSubject& subject) {
     if (subject.relaxations.empty()) return;
     out += "<div class=\"relaxed\"><h3>Relaxations in force</h3>\n<ul>\n";
     for (const auto& name : subject.relaxations)
-        out += base::format("<li><code>{}</code> {}</li>\n", e(name), e(relaxation_in_words(name)));
+        out += base::format(
+                "<li><code>{}</code> {}</li>\n", e(name), e(relaxation_in_words(subject, name)));
     out += "</ul></div>\n";
 }
 

@@ -215,7 +215,8 @@ void subject_text(Page& page, const AuditSubject& subject, const AuditRendering&
         page.paragraph("  settings ", 11, safe(subject.settings_sha256));
     for (const auto& relaxation : subject.relaxations)
         page.paragraph(
-                "  relaxed  ", 11, safe(relaxation) + ": " + relaxation_in_words(relaxation));
+                "  relaxed  ", 11,
+                safe(relaxation) + ": " + safe(relaxation_in_words(subject, relaxation)));
     for (const auto& group : grouped(subject)) {
         const auto of_group = tally(group.checks, rendering.level);
         const bool any_open = of_group.failed() + of_group.of(AuditState::unseen) > 0;

@@ -212,37 +212,10 @@ void keep_open(AuditReport& report) {
     keep_checks(report, [](const AuditCheck& check) { return is_open(check); });
 }
 
-namespace {
-
-struct Wording {
-    std::string_view kind;  // before the ':'
-    std::string_view words;
-};
-
-// The names come from the daemon; one that is not here is shown as it is.
-constexpr auto kWordings = std::to_array<Wording>(
-        {{"bind_mount", "a directory or file of the host is visible inside"},
-         {"writable_bind_mount", "a directory or file of the host can be changed from inside"},
-         {"privileged", "root inside is root of the host; nothing isolates it"},
-         {"privileged_in_userns", "all capabilities, within a user namespace of its own"},
-         {"userns_privileged", "all capabilities, within a user namespace of its own"},
-         {"capability", "a capability beyond those of its class"},
-         {"device", "a device node beyond those of its class"},
-         {"seccomp", "another system-call filter than that of its class"},
-         {"seccomp_profile", "another system-call filter than that of its class"},
-         {"unmasked_path", "a file of the kernel that is hidden elsewhere can be read"},
-         {"sysctl", "a setting of the kernel differs from that of its class"},
-         {"host_network", "the network of the host, not one of its own"},
-         {"network", "it reaches more of the network than its class does"},
-         {"no_limit", "it may use as much of the machine as there is"}});
-
-}  // namespace
-
-std::string relaxation_in_words(std::string_view name) {
-    const auto kind = name.substr(0, name.find(':'));
-    for (const auto& wording : kWordings)
-        if (wording.kind == kind) return std::string(wording.words);
-    return "less strict than its class by a property of this container";
+std::string_view relaxation_in_words(const AuditSubject& subject, std::string_view name) {
+    for (const auto& check : subject.checks)
+        if (check.relaxation == name) return check.observed;
+    return "";
 }
 
 std::string counted(std::size_t count, std::string_view one, std::string_view many) {

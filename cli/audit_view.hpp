@@ -88,8 +88,10 @@ base::Result<void> keep_rules(
 // Takes out what passed and what has no meaning here.
 void keep_open(garden::api::AuditReport& report);
 
-// What a relaxation means, in words for who did not write the model: "bind_mount:/data".
-std::string relaxation_in_words(std::string_view name);
+// What a relaxation of this subject means, as the check that found it says; "" when none did. The
+// daemon's text: to be escaped.
+std::string_view relaxation_in_words(
+        const garden::api::AuditSubject& subject, std::string_view name);
 
 // "1 finding", "2 findings"
 std::string counted(std::size_t count, std::string_view one, std::string_view many);

@@ -108,10 +108,12 @@ void check_daemon(const HostView& host, Judge& judge) {
                                  .expected = "forbidden",
                                  .source = "the daemon's configuration"});
     judge.decide(
-            "IMG-40/unsigned", {.ok = false,
-                                .observed = "unsigned images permitted",
-                                .expected = "a policy",
-                                .source = "the daemon has no signature policies yet"});
+            "IMG-40/unsigned",
+            {.ok = !host.image_policy.empty(),
+             .observed = host.image_policy.empty() ? "unsigned images permitted"
+                                                   : "policy " + host.image_policy,
+             .expected = "a policy",
+             .source = "the daemon's configuration"});
     for (const auto& name : host.relaxations)
         judge.relax(
                 name, api::AuditSeverity::note,

@@ -197,6 +197,7 @@ struct HostView {
     std::vector<std::string> plain_tcp;  // endpoints without TLS outside loopback
     std::uint64_t daemon_bounding = 0;
     bool allow_privileged = true;
+    std::string image_policy;              // the file; "" without one (IMG-40)
     std::vector<std::string> relaxations;  // switches of the daemon in force
     std::map<std::string, std::string> problems;
 };

@@ -245,6 +245,7 @@ api::AuditSubject Gardener::audit_host() {
              .endpoints = parts_.config.api_endpoints,
              .hierarchies = std::set<std::string>(hierarchies.begin(), hierarchies.end())});
     host.allow_privileged = parts_.config.allow_privileged;
+    host.image_policy = parts_.config.images.policy_file;
     if (parts_.config.garden_inheritable)
         host.relaxations.emplace_back("compat.garden_inheritable");
     if (parts_.config.garden_id_mapping) host.relaxations.emplace_back("compat.garden_id_mapping");

@@ -240,6 +240,7 @@ HostView good_host() {
     host.socket_directories = {{.path = "/run/x", .there = true, .mode = 0750}};
     host.daemon_bounding = (std::uint64_t{1} << 41U) - 1;
     host.allow_privileged = false;
+    host.image_policy = "/etc/cloche/policy.json";
     return host;
 }
 
