@@ -11,6 +11,7 @@ import sys
 import unittest
 
 import case
+from audit_tests import Audit  # noqa: F401  unittest finds them here
 from host_tests import Codes, Copy, Reads  # noqa: F401  unittest finds them here
 from machine import Machine
 from process_tests import Exec, Pull, Run, Terminals  # noqa: F401
