@@ -38,6 +38,7 @@ struct Slots {
     AuditVerifyOptions audit_verify;
     AuditShowOptions audit_show;
     ConnectionsOptions connections;
+    ExplainOptions explain;
     Arguments out;
 };
 

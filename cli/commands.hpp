@@ -30,6 +30,7 @@ base::Result<int> run_command(Context& context, const AuditOptions& options);
 base::Result<int> run_command(Context& context, const AuditVerifyOptions& options);
 base::Result<int> run_command(Context& context, const AuditShowOptions& options);
 base::Result<int> run_command(Context& context, const ConnectionsOptions& options);
+base::Result<int> run_command(Context& context, const ExplainOptions& options);
 base::Result<int> run_command(Context& context, const DoctorOptions& options);
 base::Result<int> run_command(Context& context, const FeaturesOptions& options);
 

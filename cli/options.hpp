@@ -164,6 +164,13 @@ struct ConnectionsOptions {
     std::string handle;
 };
 
+struct ExplainOptions {
+    std::string handle;
+    std::string process;
+    std::string call, path, device, connect;
+    std::string access, protocol;
+};
+
 struct DoctorOptions {};
 
 struct FeaturesOptions {};
@@ -193,6 +200,7 @@ using Command = std::variant<
         AuditVerifyOptions,
         AuditShowOptions,
         ConnectionsOptions,
+        ExplainOptions,
         DoctorOptions,
         FeaturesOptions>;
 

@@ -333,7 +333,9 @@ Explanation answer(const DeviceQuestion& question, const ExplainFacts& facts) {
         return {.layer = Layer::none,
                 .rule = {},
                 .because = base::format("device {} is allowed: {}", name, to_string(rule)),
-                .remedy = "look at the mode and owner of its node",
+                .remedy =
+                        "look at the mode and owner of its node, which must be below /dev: every "
+                        "other mount is nodev (EACCES)",
                 .seen_as = {}};
     }
     return refused_device(name, makeable);

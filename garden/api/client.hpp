@@ -9,6 +9,7 @@
 #include "garden/api/denials.hpp"
 #include "garden/api/error.hpp"
 #include "garden/api/event_log.hpp"
+#include "garden/api/explain.hpp"
 #include "garden/api/extensions.hpp"
 #include "garden/api/image_checks.hpp"
 #include "garden/api/process_stream.hpp"
@@ -93,6 +94,7 @@ class Client {
     base::Result<AuditReport> audit_host();
     base::Result<std::vector<ProcessRow>> processes(std::string_view handle);
     base::Result<Denials> denials(std::string_view handle);
+    base::Result<ExplainAnswer> explain(std::string_view handle, const ExplainRequest& request);
     base::Result<EventLogPage> event_log(std::uint64_t since, std::uint64_t limit);
     base::Result<Connections> connections(std::string_view handle);
     base::Result<NetworkState> network();

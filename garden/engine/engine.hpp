@@ -7,6 +7,7 @@
 #include "base/result.hpp"
 #include "garden/audit/report.hpp"
 #include "garden/cgroup/cgroup.hpp"
+#include "garden/engine/explain.hpp"
 #include "garden/engine/image_plugin.hpp"
 #include "garden/engine/network_plugin.hpp"
 #include "garden/net/network.hpp"
@@ -241,6 +242,10 @@ class Engine {
     virtual base::Result<net::Evidence> connections(const Handle& handle, std::uint64_t after) = 0;
     // Until a connection of any container is logged after `after`, or for `patience`.
     virtual void wait_for_connections(std::uint64_t after, std::chrono::milliseconds patience) = 0;
+    // Why something is refused in this container, by which layer and rule, and what would change
+    // it.
+    virtual base::Result<ExplainReport> explain(
+            const Handle& handle, const ExplainRequest& request) = 0;
     // Whether the kernel's rules are ours (NET-15).
     virtual base::Result<net::Integrity> network() = 0;
 

@@ -12,6 +12,12 @@ namespace {
 
 constexpr std::size_t kToldCalls = 16;  // of a summary of denials
 
+void add_bind_mounts(std::vector<std::string>& out, const std::vector<BindMountSpec>& mounts) {
+    for (const auto& mount : mounts)
+        out.push_back(
+                (mount.writable ? "bind_mount_writable:" : "bind_mount:") + mount.destination);
+}
+
 std::vector<std::string> relaxations_of(const ContainerSpec& spec) {
     std::vector<std::string> out;
     if (spec.container_class != ContainerClass::unprivileged)
@@ -19,9 +25,7 @@ std::vector<std::string> relaxations_of(const ContainerSpec& spec) {
                 "class:" +
                 std::string(security::to_string(plan::to_security(spec.container_class))));
     if (!spec.seccomp_profile.empty()) out.emplace_back("seccomp:own_profile");
-    for (const auto& mount : spec.bind_mounts)
-        out.push_back(
-                (mount.writable ? "bind_mount_writable:" : "bind_mount:") + mount.destination);
+    add_bind_mounts(out, spec.bind_mounts);
     if (spec.limits.memory_bytes == 0) out.emplace_back("no_memory_limit");
     if (spec.limits.pids == 0) out.emplace_back("no_pids_limit");
     if (spec.limits.disk_bytes == 0) out.emplace_back("no_disk_limit");
@@ -36,6 +40,13 @@ std::vector<std::string> relaxations_of(const EngineConfig& config) {
     if (config.garden_inheritable) out.emplace_back("garden_inheritable");
     if (config.garden_id_mapping) out.emplace_back("garden_id_mapping");
     if (!config.swap_limit) out.emplace_back("no_swap_limit");
+    // What they make is theirs: none of our rules and checks is in it.
+    if (!config.network_plugin.program.empty())
+        out.push_back("network_plugin:" + config.network_plugin.program);
+    if (!config.image_plugin.unprivileged.path.empty())
+        out.push_back("image_plugin:" + config.image_plugin.unprivileged.path);
+    if (!config.image_plugin.privileged.path.empty())
+        out.push_back("privileged_image_plugin:" + config.image_plugin.privileged.path);
     return out;
 }
 
@@ -85,15 +96,52 @@ void Gardener::tell_created(const ContainerRecord& record) {
 
 void Gardener::tell_run(
         const Container& container, const ProcessSpec& spec, const launch::ProcessPlan& plan) {
-    // A process with the host's root is a decision each time; others are in the denials and the API
-    // calls. Its arguments may hold secrets, so only the program is told.
-    if (container.facts.container_class == security::Class::unprivileged) return;
+    // A process with the host's root is a decision each time, and so is a pea that may write files
+    // of the host; others are in the denials and the API calls. Its arguments may hold secrets, so
+    // only the program is told.
+    std::vector<std::string> relaxations;
+    const bool mighty = container.facts.container_class != security::Class::unprivileged;
+    if (mighty)
+        relaxations.push_back(
+                "class:" + std::string(security::to_string(container.facts.container_class)));
+    add_bind_mounts(relaxations, spec.bind_mounts);
+    const bool writes = std::any_of(
+            spec.bind_mounts.begin(), spec.bind_mounts.end(),
+            [](const auto& mount) { return mount.writable; });
+    if (!mighty && !writes) return;
     parts_.events->append(
             "process.run", container.handle.get(),
             {{"process", spec.id},
              {"user", spec.user},
              {"program", plan.argv.empty() ? std::string() : plan.argv.front()},
-             {"class", std::string(security::to_string(container.facts.container_class))}});
+             {"pea", plan.pea ? "yes" : "no"},
+             {"image", spec.image.uri},
+             {"class", std::string(security::to_string(container.facts.container_class))},
+             {"relaxations", std::move(relaxations)}});
+}
+
+void Gardener::tell_limits(
+        const Handle& handle, const LimitsSpec& before, const LimitsSpec& after) {
+    security::EventFields fields;
+    const auto add = [&](const char* name, std::uint64_t LimitsSpec::*member) {
+        if (before.*member == after.*member) return;
+        fields.emplace_back(name, after.*member);
+        fields.emplace_back(std::string(name) + "_before", before.*member);
+    };
+    add("memory_bytes", &LimitsSpec::memory_bytes);
+    add("cpu_weight", &LimitsSpec::cpu_weight);
+    add("cpu_shares", &LimitsSpec::cpu_shares);
+    add("disk_bytes", &LimitsSpec::disk_bytes);
+    add("pids", &LimitsSpec::pids);
+    add("bandwidth_rate", &LimitsSpec::bandwidth_rate);
+    add("bandwidth_burst", &LimitsSpec::bandwidth_burst);
+    std::vector<std::string> relaxations;
+    if (after.memory_bytes == 0 && before.memory_bytes != 0)
+        relaxations.emplace_back("no_memory_limit");
+    if (after.pids == 0 && before.pids != 0) relaxations.emplace_back("no_pids_limit");
+    if (after.disk_bytes == 0 && before.disk_bytes != 0) relaxations.emplace_back("no_disk_limit");
+    fields.emplace_back("relaxations", std::move(relaxations));
+    parts_.events->append("policy.limits", handle.get(), std::move(fields));
 }
 
 void Gardener::tell_net_out(const Handle& handle, const std::vector<OutRuleSpec>& rules) {

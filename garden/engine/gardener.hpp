@@ -16,8 +16,10 @@
 #include "garden/engine/registry.hpp"
 #include "garden/engine/seat.hpp"
 #include "garden/engine/warm_pool.hpp"
+#include "garden/net/explain.hpp"
 #include "garden/plan/launch_plan.hpp"
 #include "security/accounts.hpp"
+#include "security/explain.hpp"
 
 #include <atomic>
 #include <memory>
@@ -120,6 +122,9 @@ class Gardener final : public Engine {
     void wait_for_connections(std::uint64_t after, std::chrono::milliseconds patience) override {
         parts_.network->wait_for_evidence(after, patience);
     }
+
+    base::Result<ExplainReport> explain(
+            const Handle& handle, const ExplainRequest& request) override;
 
     base::Result<net::Integrity> network() override { return parts_.network->integrity(); }
 
@@ -255,7 +260,22 @@ class Gardener final : public Engine {
     void tell_created(const ContainerRecord& record);
     void tell_run(
             const Container& container, const ProcessSpec& spec, const launch::ProcessPlan& plan);
+    void tell_limits(const Handle& handle, const LimitsSpec& before, const LimitsSpec& after);
     void tell_net_out(const Handle& handle, const std::vector<OutRuleSpec>& rules);
+
+    // explain.cpp
+    base::Result<security::ExplainFacts> explain_facts(
+            Container& container, const std::string& process);
+    base::Result<bool> is_host_owned(
+            Container& container, const std::string& path, security::PathQuestion::Access access);
+    base::Result<Explained> explain_inside(Container& container, const ExplainRequest& request);
+    base::Result<void> explain_recent(
+            Container& container, const ExplainRequest& request, ExplainReport& report);
+    // explain_connect.cpp
+    base::Result<net::ConnectFacts> connect_facts(Container& container);
+    base::Result<Explained> explain_connect(
+            Container& container, const net::ConnectQuestion& question);
+    base::Result<void> explain_connections(Container& container, ExplainReport& report);
 
     // audit.cpp
     base::Result<audit::Expected> expected_of(Container& container);

@@ -84,6 +84,7 @@ base::Result<LimitsSpec> Gardener::change_limits(const Handle& handle, const Lim
             (void)keep_limits(*container, before);
             return std::move(applied).error().context("limits");
         }
+        tell_limits(handle, before, after);
     }
     return limits(handle);
 }

@@ -4,6 +4,7 @@
 #include "base/parse.hpp"
 #include "base/sys/file.hpp"
 #include "garden/engine/gardener.hpp"
+#include "garden/engine/image_events.hpp"
 #include "security/capabilities.hpp"
 
 #include <sys/utsname.h>
@@ -94,6 +95,7 @@ base::Result<std::unique_ptr<Engine>> Engine::start(EngineConfig config) {
     auto network = TRY(net::Network::start(config.network).context("network"));
     config.images.directory = config.store_directory + "/images";
     config.images.unpack_program = config.program_directory + "/rootfs-unpack";
+    tell_of_images(config.images, *events);
     auto images = TRY(rootfs::Images::open(config.images).context("images"));
     const auto volumes_directory = config.store_directory + "/volumes";
     TRY(base::sys::ensure_directory(volumes_directory, 0700));

@@ -78,6 +78,7 @@ Service::Service(Engine& engine, const base::log::Logger& logger, Config config)
     add_process_routes();
     add_extension_routes();
     add_denial_routes();
+    add_explain_routes();
     add_image_routes();
     add_event_routes();
     add_evidence_routes();

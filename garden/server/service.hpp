@@ -81,6 +81,7 @@ class Service {
     void add_process_routes();
     void add_extension_routes();
     void add_denial_routes();
+    void add_explain_routes();
     void add_image_routes();
     void add_image_metrics();
     void add_event_routes();
@@ -158,6 +159,7 @@ class Service {
     Response processes(Request& request, const Handle& handle);
     Response logs(Request& request, const Handle& handle);
     Response denials(Request& request, const Handle& handle);
+    Response explain(Request& request, const Handle& handle);
     Response event_log(Request& request);
     void tell_call(const Request& request, const Response& response);
     Response connections(Request& request, const Handle& handle);

@@ -12,7 +12,8 @@ import unittest
 
 import case
 from audit_tests import Audit  # noqa: F401  unittest finds them here
-from host_tests import Codes, Copy, Reads  # noqa: F401  unittest finds them here
+from evidence_tests import AuditLog, Evidence  # noqa: F401
+from host_tests import Codes, Copy, Reads  # noqa: F401
 from machine import Machine
 from process_tests import Exec, Pull, Run, Terminals  # noqa: F401
 

@@ -5,6 +5,8 @@ makes in the kernel under its own tag and takes back when it ends.
 """
 
 import fcntl
+import http.client
+import json
 import os
 import pty
 import select
@@ -98,7 +100,16 @@ class Machine:
             "--tls-client-ca", self.certificate,
             "--default-rootfs", self.rootfs,
             "--insecure-docker-registry", self.registry.host,
+            "--image-policy", self.policy(),
         ]
+
+    def policy(self):
+        """Everything is open but one repository, so that both decisions are on record."""
+        path = os.path.join(self.home, "policy.json")
+        closed = {f"{self.registry.host}/closed": [{"type": "reject"}]}
+        with open(path, "w") as out:
+            json.dump({"version": 1, "default": [{"type": "accept-anything"}], "registries": closed}, out)
+        return path
 
     def gardend(self, *words):
         return [os.path.join(self.programs, "gardend"), *words, *self.flags()]
@@ -164,6 +175,18 @@ class Machine:
             done.stdout = done.stdout.decode(errors="replace")
             done.stderr = done.stderr.decode(errors="replace")
         return done
+
+    def call(self, method, path, body=None):
+        """One call of the API without our client; status and body."""
+        connection = http.client.HTTPConnection("localhost", timeout=WAIT)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(self.socket)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body))
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
 
     def terminal(self, *words, columns=80, rows=24):
         return Terminal(self.command(*words), columns, rows)

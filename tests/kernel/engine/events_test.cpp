@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 #include <catch2/catch.hpp>
 
@@ -69,4 +70,69 @@ TEST_CASE("OBS-04 creates and destroys are in the event log with each relaxation
     CHECK_FALSE(verdict.fault);
     CHECK(verdict.sealed_seq >= all.back().seq);  // a stop seals
     CHECK(find(events(fixture), "gardend.stop").handle.empty());
+}
+
+TEST_CASE("OBS-04 changed limits are in the event log, with what they were") {
+    NEEDS(root, userns, nft);
+    EngineFixture fixture;
+    auto spec = fixture.spec("limited");
+    spec.limits.memory_bytes = 64 << 20;
+    spec.limits.pids = 100;
+    const auto handle = fixture.engine().create(std::move(spec), {}).value();
+    {
+        const security::ActorScope actor("uid=7 pid=8");
+        LimitsChange change;
+        change.memory_bytes = 32 << 20;
+        fixture.engine().change_limits(handle, change).value();
+    }
+    const auto changed = find(events(fixture), "policy.limits");
+    CHECK(changed.actor == "uid=7 pid=8");
+    CHECK(changed.handle == "limited");
+    CHECK(has(changed.details, "\"memory_bytes\":33554432"));
+    CHECK(has(changed.details, "\"memory_bytes_before\":67108864"));
+    CHECK_FALSE(has(changed.details, "\"pids\""));
+    LimitsChange change;
+    change.pids = 0;
+    fixture.engine().change_limits(handle, change).value();
+    CHECK(has(events(fixture).back().details, "\"no_pids_limit\""));
+}
+
+TEST_CASE("OBS-04 peas that may write files of the host are in the event log") {
+    NEEDS(root, userns, nft);
+    EngineFixture fixture;
+    const auto handle = fixture.create("plain");
+    const auto run = [&](const std::string& id, bool writable) {
+        auto process = EngineFixture::process({"true"});
+        process.id = id;
+        process.image.uri = fixture.rootfs();
+        process.bind_mounts = {
+                {.source = fixture.rootfs() + "/tmp",
+                 .destination = "/data",
+                 .writable = writable}};
+        CHECK(fixture.finish(handle, fixture.engine().run(handle, process).value()).exit_code == 0);
+    };
+    run("reads", false);
+    run("writes", true);
+    const auto told = find(events(fixture), "process.run");
+    CHECK(has(told.details, "\"process\":\"writes\""));
+    CHECK(has(told.details, "\"pea\":\"yes\""));
+    CHECK(has(told.details, "\"bind_mount_writable:/data\""));
+    CHECK(has(told.details, fixture.rootfs()));
+}
+
+TEST_CASE("OBS-04 images that are refused, damaged or collected are in the event log") {
+    NEEDS(root, userns, nft);
+    EngineFixture fixture;
+    fixture.stop();
+    const auto policy = fixture.config().state_directory + "/policy.json";
+    std::ofstream(policy) << R"({"version":1,"default":[{"type":"reject"}],"local":"reject"})";
+    fixture.config().images.policy_file = policy;
+    int told_too = 0;
+    fixture.config().images.on_decision = [&](const auto&) { ++told_too; };
+    fixture.start();
+    CHECK_FALSE(fixture.engine().create(fixture.spec("refused"), {}));
+    const auto refused = find(events(fixture), "image.refused");
+    CHECK(has(refused.details, fixture.rootfs()));
+    CHECK(has(refused.details, "\"reason\":\""));
+    CHECK(told_too == 1);
 }

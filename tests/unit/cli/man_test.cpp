@@ -65,6 +65,7 @@ const std::vector<Words>& commands() {
             {"container", "destroy"},
             {"container", "denials"},
             {"container", "connections"},
+            {"container", "explain-eperm"},
             {"image", "pull"},
             {"image", "list"},
             {"image", "inspect"},
@@ -85,7 +86,7 @@ const std::vector<Words>& commands() {
 std::set<std::string> subcommands(const std::string& help) {
     const auto begin = help.find("Subcommands:");
     REQUIRE(begin != std::string::npos);
-    return matches(help.substr(begin), std::regex("\n  ([a-z]+)[ ,]"));
+    return matches(help.substr(begin), std::regex("\n  ([a-z-]+)[ ,]"));
 }
 
 }  // namespace
