@@ -2,7 +2,10 @@
 // so that a cached image is no way around it (IMG-44); what comes from a registry is decided before
 // a layer is fetched (IMG-41).
 #include "base/fail.hpp"
+#include "base/sys/file.hpp"
+#include "rootfs/fetch/http_client.hpp"
 #include "rootfs/images_on_disk.hpp"
+#include "rootfs/trust/cosign.hpp"
 #include "rootfs/trust/judge.hpp"
 
 #include <ctime>
@@ -16,8 +19,9 @@ constexpr std::string_view kScheme = "docker://";  // of canonical names
 
 class RegistrySignatures final : public trust::SignatureSource {
   public:
-    RegistrySignatures(RegistrySource& place, const Cancelled& cancelled)
-        : place_(place), cancelled_(cancelled) {}
+    RegistrySignatures(
+            RegistrySource& place, const ImagesConfig& config, const Cancelled& cancelled)
+        : place_(place), config_(config), cancelled_(cancelled) {}
 
     base::Result<std::optional<std::string>> manifest(const std::string& tag) override {
         return place_.tagged(tag, cancelled_);
@@ -27,8 +31,35 @@ class RegistrySignatures final : public trust::SignatureSource {
         return place_.small_blob("signature", digest, size, cancelled_);
     }
 
+    base::Result<std::optional<std::string>> lookaside(
+            const std::string& base, const std::string& path) override {
+        const auto place = base + "/" + path;
+        if (base.starts_with('/')) {
+            auto text = base::sys::read_host_file(place, trust::kMaxSignatureBytes);
+            if (!text && text.error().kind == base::Errc::not_found)
+                return std::optional<std::string>{};
+            return std::optional(TRY(std::move(text).context("signature")));
+        }
+        HttpClient client(
+                {.connect = config_.connect_timeout, .stall = config_.stall_timeout},
+                config_.ca_file);
+        auto answer = TRY(client.send(
+                {.url = place,
+                 .body_limit = trust::kMaxSignatureBytes,
+                 .private_network = true},  // the operator's own words
+                cancelled_));
+        constexpr int kOk = 200, kNotFound = 404;
+        if (answer.status == kNotFound) return std::optional<std::string>{};
+        if (answer.status != kOk) {
+            return base::fail(
+                    base::Errc::unavailable, "signature {}: status {}", place, answer.status);
+        }
+        return std::optional(std::move(answer.body));
+    }
+
   private:
     RegistrySource& place_;
+    const ImagesConfig& config_;
     const Cancelled& cancelled_;
 };
 
@@ -91,7 +122,7 @@ base::Result<TrustDecision> ImagesOnDisk::judge_registry(
     // A mirror may have the image and not its signatures: the home of the image is asked as well.
     base::Result<TrustDecision> last = base::fail(base::Errc::internal, "no registry");
     for (const auto& place : parts_.registries->places(target, credentials)) {
-        RegistrySignatures signatures(*place, cancelled);
+        RegistrySignatures signatures(*place, parts_.config, cancelled);
         auto decision = trust::judge(*parts_.policy, subject, signatures);
         if (decision && decision->accepted) return settle(std::move(*decision));
         if (decision || !last) last = std::move(decision);

@@ -2,6 +2,7 @@
 
 #include "base/fail.hpp"
 #include "rootfs/trust/cosign.hpp"
+#include "rootfs/trust/openpgp.hpp"
 #include "rootfs/trust/statement.hpp"
 
 #include <ctime>
@@ -38,6 +39,30 @@ struct Open {
     }
 };
 
+// What a key has signed: only now read, the digest compared, then the name (IMG-41).
+void try_statement(
+        Open& open,
+        const Subject& subject,
+        const Digest& about,
+        const std::string& payload,
+        std::string_view type,
+        const std::string& key) {
+    const auto& requirement = *open.requirement;
+    const auto statement = parse_statement(payload, type);
+    if (!statement) return open.refuse(statement.error().text);
+    if (statement->digest != about)
+        return open.refuse("a signature is of " + statement->digest.get() + ", not of this image");
+    const auto name = parse_name(statement->reference, "signed name");
+    if (!name) return open.refuse(name.error().text);
+    if (!matches(requirement.identity, subject.name, *name))
+        return open.refuse("a signature is for " + statement->reference + ", not for this name");
+    open.proof = TrustProof{
+            .requirement = std::string(to_string(requirement.kind)),
+            .key = key,
+            .digest = about.get(),
+            .identity = statement->reference};
+}
+
 // IMG-41: nothing of the payload is read before a key of the requirement has signed its bytes.
 void try_cosign(
         Open& open,
@@ -51,19 +76,7 @@ void try_cosign(
         if (key.verifies(payload, signature)) by = &key;
     }
     if (by == nullptr) return open.refuse("a signature is not by a key of the policy");
-    const auto statement = parse_statement(payload, kCosignType);
-    if (!statement) return open.refuse(statement.error().text);
-    if (statement->digest != about)
-        return open.refuse("a signature is of " + statement->digest.get() + ", not of this image");
-    const auto name = parse_name(statement->reference, "signed name");
-    if (!name) return open.refuse(name.error().text);
-    if (!matches(requirement.identity, subject.name, *name))
-        return open.refuse("a signature is for " + statement->reference + ", not for this name");
-    open.proof = TrustProof{
-            .requirement = std::string(to_string(requirement.kind)),
-            .key = by->id(),
-            .digest = about.get(),
-            .identity = statement->reference};
+    try_statement(open, subject, about, payload, kCosignType, by->id());
 }
 
 // A registry that does not answer says nothing about the image.
@@ -114,6 +127,38 @@ base::Result<void> gather_cosign(
     return base::ok;
 }
 
+// Where detached signatures of a digest lie: PATH@sha256=HEX/signature-N, N from 1 (the layout of
+// containers/image); the host is no part of it.
+std::string signature_path(const Subject& subject, const Digest& about, std::size_t number) {
+    const auto& repository = subject.name.repository;
+    return base::format(
+            "{}@{}={}/signature-{}", repository.substr(repository.find('/') + 1),
+            algorithm_of(about), hex_of(about), number);
+}
+
+base::Result<void> gather_simple(
+        std::vector<Open>& all,
+        const Subject& subject,
+        const Digest& about,
+        SignatureSource& source) {
+    for (auto& one : all) {
+        if (one.requirement->kind != Kind::simple_signing) continue;
+        for (std::size_t number = 1; number <= kMaxSignatures && !one.proof; ++number) {
+            const auto message = TRY(source.lookaside(
+                    one.requirement->lookaside, signature_path(subject, about, number)));
+            if (!message) break;
+            const auto verified = verify_openpgp(*message, one.requirement->keyring);
+            if (!verified) {
+                one.refuse(verified.error().text);
+                continue;
+            }
+            try_statement(
+                    one, subject, about, verified->payload, kAtomicType, verified->fingerprint);
+        }
+    }
+    return base::ok;
+}
+
 std::string text_of(const Name& name) {
     std::string out = name.repository;
     if (!name.digest.empty()) return out + "@" + name.digest;
@@ -145,9 +190,12 @@ base::Result<TrustDecision> judge(
             all.push_back(Open{.requirement = &requirement});
     }
     TRY(gather_cosign(all, subject, subject.top, signatures));
+    TRY(gather_simple(all, subject, subject.top, signatures));
     // The signature of the index, or of the manifest that was chosen from it (IMG-41).
-    if (subject.selected != subject.top)
+    if (subject.selected != subject.top) {
         TRY(gather_cosign(all, subject, subject.selected, signatures));
+        TRY(gather_simple(all, subject, subject.selected, signatures));
+    }
     for (auto& one : all) {
         if (one.proof) {
             out.proofs.push_back(std::move(*one.proof));

@@ -26,6 +26,10 @@ class SignatureSource {
     virtual base::Result<std::optional<std::string>> manifest(const std::string& tag) = 0;
     // A small blob, checked against digest and size (IMG-02).
     virtual base::Result<std::string> blob(const Digest& digest, std::uint64_t size) = 0;
+    // A detached signature at `path` below the policy's directory or URL; nothing when there is
+    // none. At most kMaxSignatureBytes.
+    virtual base::Result<std::optional<std::string>> lookaside(
+            const std::string& base, const std::string& path) = 0;
 };
 
 struct Subject {

@@ -55,8 +55,17 @@ class Reader {
             out.identity = TRY(identity(json, what));
             return out;
         }
+        if (type == "simple-signing") {
+            TRY(check_members(json, {"type", "keyring", "lookaside", "identity"}, what));
+            out.kind = Kind::simple_signing;
+            out.keyring = TRY(required_text(json, "keyring", what));
+            (void)TRY(content(out.keyring, what + ".keyring"));  // there, and part of the digest
+            out.lookaside = TRY(lookaside(json, what));
+            out.identity = TRY(identity(json, what));
+            return out;
+        }
         // Known to the specification and not to this version: never taken for something weaker.
-        if (type == "cosign-identity" || type == "notation" || type == "simple-signing") {
+        if (type == "cosign-identity" || type == "notation") {
             return base::fail(
                     Errc::unsupported, "{}: requirement '{}' is not supported here", what, type);
         }
@@ -97,6 +106,17 @@ class Reader {
         auto text = TRY(read_(path).context(what));
         hasher_.update(text);
         return text;
+    }
+
+    static base::Result<std::string> lookaside(const Json& json, const std::string& what) {
+        auto text = TRY(required_text(json, "lookaside", what));
+        while (text.size() > 1 && text.ends_with('/')) text.pop_back();
+        // A signature is worth its key, but who answers without TLS could hide one.
+        if (text.starts_with('/') || text.starts_with("https://")) return text;
+        constexpr std::size_t kShown = 64;
+        return base::fail(
+                Errc::invalid, "{}.lookaside: '{}' is no absolute directory and no https:// URL",
+                what, text.substr(0, kShown));
     }
 
     static base::Result<IdentityRule> identity(const Json& json, const std::string& what) {

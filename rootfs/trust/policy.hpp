@@ -29,8 +29,8 @@ struct Requirement {
     Kind kind = Kind::reject;
     std::vector<PublicKey> keys;  // cosign-key: any one of them
     IdentityRule identity;
-    std::string keyring;    // simple-signing: OpenPGP keys, the bytes of the file
-    std::string lookaside;  // simple-signing: where the signatures lie
+    std::string keyring;    // simple-signing: file with OpenPGP keys, absolute
+    std::string lookaside;  // simple-signing: directory or https:// URL where the signatures lie
 };
 
 struct Rule {

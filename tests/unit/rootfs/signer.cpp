@@ -103,4 +103,12 @@ base::Result<std::string> Shelf::blob(const rootfs::Digest& digest, std::uint64_
     return found->second;
 }
 
+base::Result<std::optional<std::string>> Shelf::lookaside(
+        const std::string& base, const std::string& path) {
+    ++asked;
+    const auto found = detached.find(base + "/" + path);
+    if (found == detached.end()) return std::optional<std::string>{};
+    return std::optional(found->second);
+}
+
 }  // namespace signer

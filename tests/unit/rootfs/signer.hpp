@@ -36,9 +36,12 @@ class Shelf final : public rootfs::trust::SignatureSource {
 
     base::Result<std::optional<std::string>> manifest(const std::string& tag) override;
     base::Result<std::string> blob(const rootfs::Digest& digest, std::uint64_t size) override;
+    base::Result<std::optional<std::string>> lookaside(
+            const std::string& base, const std::string& path) override;
 
     std::map<std::string, std::string> manifests;
     std::map<std::string, std::string> blobs;
+    std::map<std::string, std::string> detached;  // "base/path"
     int asked = 0;
     bool down = false;
 
