@@ -160,6 +160,35 @@ class Policy(Case):
         self.world.with_policy()
         self.garden.create("local", "oci://%s:open" % self.world.layout.directory)
 
+    def test_simple_signing_from_a_directory(self):
+        home = self.world.tmp("gnupg")
+        os.mkdir(home, 0o700)
+        lookaside, keyring = self.world.tmp("signatures"), self.world.tmp("keys")
+
+        def gpg(*words, text=b""):
+            return subprocess.run(["gpg", "--homedir", home, "--batch", "--yes", "--passphrase", "", *words], input=text,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True).stdout
+
+        self.addCleanup(subprocess.run, ["gpgconf", "--homedir", home, "--kill", "all"], check=False)
+        gpg("--quick-generate-key", "tester <tester@example.com>", "ed25519", "sign", "0")
+        gpg("--output", keyring, "--export")
+        requirement = {"type": "simple-signing", "keyring": keyring, "lookaside": lookaside}
+        self.world.with_policy(registries={self.world.registry.address + "/test/simple": [requirement]})
+        uri = self.publish("simple", Layer().file("word", os.urandom(1000)))
+        self.refused(uri, "no signature")
+        digest = self.client.digest("test/simple")
+        place = os.path.join(lookaside, "test/simple@" + digest.replace(":", "="))
+        os.makedirs(place)
+        said = {"critical": {"identity": {"docker-reference": self.world.registry.address + "/test/simple:1"},
+                             "image": {"docker-manifest-digest": digest}, "type": "atomic container signature"},
+                "optional": {}}
+        with open(os.path.join(place, "signature-1"), "wb") as file:
+            file.write(gpg("--sign", text=json.dumps(said).encode()))
+        self.garden.create("simple", uri)
+        proof = self.inspect(uri)["decisions"][0]["proofs"][0]
+        self.assertEqual("simple-signing", proof["requirement"])
+        self.assertRegex(proof["key"], "^[0-9A-F]{40}$")
+
     def test_a_policy_that_cannot_be_used_ends_the_start(self):
         for text, words in (("{", "JSON"), ('{"version":1,"default":[{"type":"notation"}]}', "notation"),
                             ('{"version":1,"default":[{"type":"reject"}],"extra":1}', "extra")):
