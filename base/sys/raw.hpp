@@ -13,6 +13,7 @@
 #include <linux/openat2.h>
 #include <linux/sched.h>
 
+#include <cstddef>
 #include <cstdint>
 
 // <sys/mount.h> of glibc 2.36 clashes with <linux/mount.h>; these two are all we need from it.
@@ -28,6 +29,14 @@ namespace base::sys::raw {
 
 inline constexpr unsigned kRecursive = 0x8000;  // AT_RECURSIVE
 inline constexpr int kDetach = 2;               // MNT_DETACH
+
+// The default for any signal, also for the two that the C library keeps to itself.
+inline int reset_signal(int number) noexcept {
+    constexpr std::size_t kSetBytes = 8;
+    // The kernel's own struct, all zero: SIG_DFL, no flags, no mask. Large enough everywhere.
+    const unsigned long action[8] = {};
+    return static_cast<int>(::syscall(SYS_rt_sigaction, number, action, nullptr, kSetBytes));
+}
 
 inline long clone3(clone_args& args) noexcept {
     return ::syscall(SYS_clone3, &args, sizeof args);

@@ -140,10 +140,8 @@ void check_new_process(const Evidence& evidence, Judge& judge) {
                 .source = "inside: getcwd"};
     });
     when_inside(evidence, "PL-07/signals", judge, [](const Inside& inside) {
-        // 32 and 33 are the C library's own, which it ignores in every program that it spawns.
-        constexpr std::uint64_t kOfLibrary = std::uint64_t{3} << 31U;
         return Verdict{
-                .ok = inside.process.blocked == 0 && (inside.process.ignored & ~kOfLibrary) == 0,
+                .ok = inside.process.blocked == 0 && inside.process.ignored == 0,
                 .observed = base::format(
                         "blocked {}, ignored {}", hex(inside.process.blocked),
                         hex(inside.process.ignored)),

@@ -203,6 +203,9 @@ void confine(const Child& child, const Confinement& confinement, const Ids& ids)
 void reset_signals() {
     // CLONE_CLEAR_SIGHAND leaves ignored signals ignored.
     for (const int number : {SIGPIPE, SIGHUP, SIGINT}) (void)::signal(number, SIG_DFL);
+    // What glibc needs for threads it ignores in every program that it spawns, us among them, and
+    // its own functions do not touch them (PL-07).
+    for (const int number : {32, 33}) (void)base::sys::raw::reset_signal(number);
     sigset_t none;
     (void)::sigemptyset(&none);
     (void)::sigprocmask(SIG_SETMASK, &none, nullptr);
