@@ -58,6 +58,7 @@ void describe(V& v, NetworkState& o) {
     v.always("last_repair", o.last_repair);
     v.always("unrepaired", o.unrepaired);
     v.always("unlogged", o.unlogged);
+    v.always("unended_flows", o.unended_flows);
     v.always("log_group", o.log_group);
     v.always("lost", o.lost);
     v.always("denied", o.denied);

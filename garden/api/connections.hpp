@@ -55,6 +55,7 @@ struct NetworkState {
     NetworkRepair last_repair;
     std::string unrepaired;
     std::string unlogged;
+    std::string unended_flows;
     std::uint32_t log_group = 0;
     std::uint64_t lost = 0;
     std::map<std::string, std::uint64_t> denied;

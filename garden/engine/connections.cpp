@@ -39,6 +39,8 @@ std::vector<Orphan> Gardener::find_drift() {
     add(state ? state->unrepaired : "its state cannot be read: " + state.error().text);
     if (state && !state->unlogged.empty())
         add("refused connections are not logged: " + state->unlogged);
+    if (state && !state->unended_flows.empty())
+        add("flows of an ended container were not forgotten: " + state->unended_flows);
     return found;
 }
 

@@ -7,6 +7,7 @@
 #include "base/sys/mount.hpp"
 #include "garden/engine/bind_sources.hpp"
 #include "garden/engine/gardener.hpp"
+#include "garden/engine/net_in.hpp"
 #include "garden/engine/out_rules.hpp"
 #include "garden/engine/plugins.hpp"
 #include "garden/engine/uuid.hpp"
@@ -47,7 +48,7 @@ void add_server_properties(ContainerRecord& record) {
         properties["garden.network.container-ipv6"] = record.lease->container_ip6;
     properties["garden.network.host-ip"] = record.lease->host_ip;
     properties["garden.network.external-ip"] = record.lease->external_ip;
-    properties["garden.network.mapped-ports"] = "[]";
+    describe_ports(record);
 }
 
 }  // namespace
@@ -57,6 +58,9 @@ base::Result<void> Gardener::complete_spec(ContainerSpec& spec) const {
     if (spec.grace_time.count() == 0) spec.grace_time = parts_.config.default_grace_time;
     if (spec.image.uri.empty()) spec.image.uri = parts_.config.default_rootfs;
     TRY(plan::check_container_spec(spec));
+    TRY(check_ports(spec));
+    (void)TRY(net::make_shaping(spec.limits.bandwidth_rate, spec.limits.bandwidth_burst)
+                      .context("limits"));
     const auto rules = TRY(parse_out_rules(spec.out_rules));
     if (!rules.empty() && spec.network == kNoNetwork) {
         return base::fail(base::Errc::invalid, "netout_rules: the container is to have no network");
@@ -173,6 +177,9 @@ base::Result<void> Gardener::build(
     TRY(Depot::save(container->bundle, record));
     if (!record.spec.out_rules.empty() && record.lease)
         TRY(parts_.network->allow(*record.lease, TRY(parse_out_rules(record.spec.out_rules))));
+    if (record.lease) TRY(map_ports(*container));
+    if (record.lease && record.lease->shaping.rate != 0)
+        TRY(parts_.network->shape(*record.lease, seat->namespaces.network_namespace));
     if (network_by_plugin(record.spec)) TRY(connect_by_plugin(*container, *seat));
     auto root = TRY(make_volume(*container, image, *seat));
     TRY(make_group(*container));
@@ -206,6 +213,11 @@ base::Result<void> Gardener::take_seat(const ContainerPtr& container, std::optio
     record.range_owner = seat->range_owner;
     record.range = seat->range;
     record.lease = seat->lease;
+    if (record.lease) {
+        const auto& limits = record.spec.limits;
+        record.lease->shaping =
+                TRY(net::make_shaping(limits.bandwidth_rate, limits.bandwidth_burst));
+    }
     return base::ok;
 }
 

@@ -185,6 +185,16 @@ class Engine {
 
     // Allows the container to reach more, at once (garden-api §6 NetOut).
     virtual base::Result<void> net_out(const Handle& handle, std::vector<OutRuleSpec> rules) = 0;
+    // These rules instead of all it has, atomically; flows that they no longer allow end.
+    virtual base::Result<void> replace_out_rules(
+            const Handle& handle, std::vector<OutRuleSpec> rules) = 0;
+    virtual base::Result<std::vector<OutRuleSpec>> out_rules(const Handle& handle) = 0;
+    // Lets a port of the external address lead to the container (garden-api §6 NetIn).
+    virtual base::Result<MappedPort> net_in(
+            const Handle& handle, std::uint32_t host_port, std::uint32_t container_port) = 0;
+    // Bytes per second of each direction, and bytes at once; a rate of 0 takes the limit away.
+    virtual base::Result<void> limit_bandwidth(
+            const Handle& handle, std::uint64_t rate, std::uint64_t burst) = 0;
 
     virtual base::Result<std::map<std::string, std::string>> properties(const Handle& handle) = 0;
     virtual base::Result<std::string> property(const Handle& handle, const std::string& name) = 0;

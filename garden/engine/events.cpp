@@ -144,7 +144,8 @@ void Gardener::tell_limits(
     parts_.events->append("policy.limits", handle.get(), std::move(fields));
 }
 
-void Gardener::tell_net_out(const Handle& handle, const std::vector<OutRuleSpec>& rules) {
+void Gardener::tell_net_out(
+        const Handle& handle, const std::vector<OutRuleSpec>& rules, bool replaced) {
     std::vector<std::string> texts;
     for (const auto& rule : rules) {
         auto text = "protocol " + std::to_string(rule.protocol) + " to";
@@ -155,8 +156,15 @@ void Gardener::tell_net_out(const Handle& handle, const std::vector<OutRuleSpec>
         texts.push_back(std::move(text));
     }
     parts_.events->append(
-            "policy.net_out", handle.get(),
+            replaced ? "policy.net_out_replaced" : "policy.net_out", handle.get(),
             {{"rules", std::move(texts)}, {"count", std::uint64_t{rules.size()}}});
+}
+
+void Gardener::tell_net_in(const Handle& handle, const MappedPort& port) {
+    parts_.events->append(
+            "policy.net_in", handle.get(),
+            {{"host_port", std::uint64_t{port.host_port}},
+             {"container_port", std::uint64_t{port.container_port}}});
 }
 
 }  // namespace garden

@@ -75,6 +75,13 @@ class Gardener final : public Engine {
     base::Result<void> set_grace_time(const Handle& handle, std::chrono::nanoseconds time) override;
     std::shared_ptr<void> touch(const Handle& handle) override;
     base::Result<void> net_out(const Handle& handle, std::vector<OutRuleSpec> rules) override;
+    base::Result<void> replace_out_rules(
+            const Handle& handle, std::vector<OutRuleSpec> rules) override;
+    base::Result<std::vector<OutRuleSpec>> out_rules(const Handle& handle) override;
+    base::Result<MappedPort> net_in(
+            const Handle& handle, std::uint32_t host_port, std::uint32_t container_port) override;
+    base::Result<void> limit_bandwidth(
+            const Handle& handle, std::uint64_t rate, std::uint64_t burst) override;
 
     base::Result<std::map<std::string, std::string>> properties(const Handle& handle) override;
     base::Result<std::string> property(const Handle& handle, const std::string& name) override;
@@ -183,6 +190,7 @@ class Gardener final : public Engine {
     base::Result<void> connect_by_plugin(Container& container, const Seat& seat);
     base::Result<void> disconnect_by_plugin(const ContainerRecord& record);
     base::Result<void> drop_image_of_plugin(const ContainerRecord& record);
+    base::Result<MappedPort> net_in_by_plugin(Container& container, InPortSpec wanted);
     base::Result<void> net_out_by_plugin(
             Container& container, const std::vector<OutRuleSpec>& rules);
 
@@ -261,7 +269,9 @@ class Gardener final : public Engine {
     void tell_run(
             const Container& container, const ProcessSpec& spec, const launch::ProcessPlan& plan);
     void tell_limits(const Handle& handle, const LimitsSpec& before, const LimitsSpec& after);
-    void tell_net_out(const Handle& handle, const std::vector<OutRuleSpec>& rules);
+    void tell_net_out(
+            const Handle& handle, const std::vector<OutRuleSpec>& rules, bool replaced = false);
+    void tell_net_in(const Handle& handle, const MappedPort& port);
 
     // explain.cpp
     base::Result<security::ExplainFacts> explain_facts(
@@ -284,6 +294,11 @@ class Gardener final : public Engine {
     // What garden-probe answers, run as that user of the container.
     base::Result<std::string> probe(
             Container& container, std::uint32_t uid, const std::string& request);
+
+    // net_in.cpp
+    base::Result<void> keep_ports(Container& container, std::vector<net::PortMapping> ports);
+    base::Result<MappedPort> map_port(Container& container, InPortSpec wanted);
+    base::Result<void> map_ports(Container& container);  // what its spec asks for
 
     // out_rules.cpp
     static base::Result<void> keep_rules(Container& container, std::vector<OutRuleSpec> rules);

@@ -40,6 +40,13 @@ std::vector<api::NetOutRule> to_wire(std::span<const OutRuleSpec> rules) {
     return wire;
 }
 
+std::vector<api::NetIn> to_wire(std::span<const InPortSpec> ports) {
+    std::vector<api::NetIn> wire;
+    for (const auto& port : ports)
+        wire.push_back({.host_port = port.host, .container_port = port.container});
+    return wire;
+}
+
 struct WirePorts {
     std::uint32_t host_port = 0;
     std::uint32_t container_port = 0;
@@ -82,6 +89,7 @@ std::string to_plugin_json(const ContainerSpec& spec, std::int32_t pid) {
     Writer writer;
     writer.begin_object().member("Pid", pid).member("Properties", properties);
     if (!spec.out_rules.empty()) writer.member("netout_rules", to_wire(spec.out_rules));
+    if (!spec.in_ports.empty()) writer.member("netin", to_wire(spec.in_ports));
     writer.end_object();
     return writer.take();
 }

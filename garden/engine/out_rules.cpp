@@ -115,4 +115,33 @@ base::Result<void> Gardener::net_out(const Handle& handle, std::vector<OutRuleSp
     return applied;
 }
 
+base::Result<void> Gardener::replace_out_rules(
+        const Handle& handle, std::vector<OutRuleSpec> rules) {
+    const auto container = TRY(living(handle));
+    const auto wanted = TRY(parse_out_rules(rules));
+    const std::lock_guard turn(container->changing_rules);
+    std::vector<OutRuleSpec> before;
+    std::optional<net::Lease> lease;
+    {
+        const std::lock_guard lock(container->mutex);
+        before = container->record.spec.out_rules;
+        lease = container->record.lease;
+    }
+    if (!lease) {
+        return base::fail(
+                Errc::conflict, "net_out: container {} has no network of ours", handle.get());
+    }
+    TRY(keep_rules(*container, rules));
+    auto applied = parts_.network->replace(*lease, wanted);
+    if (!applied) (void)keep_rules(*container, std::move(before));
+    if (applied) tell_net_out(handle, rules, true);
+    return applied;
+}
+
+base::Result<std::vector<OutRuleSpec>> Gardener::out_rules(const Handle& handle) {
+    const auto container = TRY(living(handle));
+    const std::lock_guard lock(container->mutex);
+    return container->record.spec.out_rules;
+}
+
 }  // namespace garden

@@ -6,6 +6,7 @@
 #include "base/json.hpp"
 #include "base/sys/file.hpp"
 #include "garden/engine/gardener.hpp"
+#include "garden/engine/net_in.hpp"
 #include "garden/plan/validate.hpp"
 
 #include <fcntl.h>
@@ -58,17 +59,23 @@ std::optional<net::Lease> lease_of_plugin(const Properties& properties) {
     return lease;
 }
 
+base::Result<std::vector<MappedPort>> ports_of_plugin(const Properties& properties) {
+    const auto text = property_or_nothing(properties, std::string(kMappedPorts));
+    if (text.empty()) return std::vector<MappedPort>{};
+    const auto wire = TRY(base::json::decode<std::vector<WirePorts>>(text));
+    std::vector<MappedPort> ports;
+    for (const auto& port : wire)
+        ports.push_back({.host_port = port.host, .container_port = port.container});
+    return ports;
+}
+
 void describe_plugin_network(const Properties& properties, ContainerInfo& info) {
     info.host_ip = property_or_nothing(properties, "garden.network.host-ip");
     info.container_ip = property_or_nothing(properties, "garden.network.container-ip");
     info.container_ipv6 = property_or_nothing(properties, "garden.network.container-ipv6");
     info.external_ip = property_or_nothing(properties, "garden.network.external-ip");
-    const auto mapped = base::json::decode<std::vector<WirePorts>>(
-            property_or_nothing(properties, "garden.network.mapped-ports"));
-    if (!mapped) return;  // anybody may write a property
-    info.mapped_ports.clear();
-    for (const auto& ports : *mapped)
-        info.mapped_ports.push_back({.host_port = ports.host, .container_port = ports.container});
+    auto mapped = ports_of_plugin(properties);
+    if (mapped) info.mapped_ports = *std::move(mapped);  // anybody may write a property
 }
 
 std::string resolv_of_plugin(
@@ -176,6 +183,42 @@ base::Result<void> Gardener::net_out_by_plugin(
         address = property_or_nothing(container.record.properties, "garden.network.container-ip");
     }
     return network_plugin_->net_out(container.handle, address, rules, rules.size() > 1);
+}
+
+// What the plugin maps goes with its "down"; here only its answer is kept.
+base::Result<MappedPort> Gardener::net_in_by_plugin(Container& container, InPortSpec wanted) {
+    if (!network_plugin_) {
+        return base::fail(
+                Errc::unavailable, "its network is a network plugin's, and none is configured");
+    }
+    const std::lock_guard turn(container.changing_rules);
+    Properties properties;
+    {
+        const std::lock_guard lock(container.mutex);
+        properties = container.record.properties;
+    }
+    auto ports = ports_of_plugin(properties).value_or(std::vector<MappedPort>{});
+    if (ports.size() >= net::kMaxPortMappings) {
+        return base::fail(
+                Errc::exhausted, "net_in: the container has {} mapped ports, at most {}",
+                ports.size(), net::kMaxPortMappings);
+    }
+    const auto given = TRY(network_plugin_->net_in(
+            container.handle, property_or_nothing(properties, "garden.network.external-ip"),
+            property_or_nothing(properties, "garden.network.container-ip"),
+            {.host = wanted.host, .container = wanted.container}));
+    TRY(check_port(given.host, given.container).context("answer of the network plugin"));
+    ports.push_back({.host_port = given.host, .container_port = given.container});
+    const std::lock_guard lock(container.mutex);
+    auto& record = container.record;
+    const auto before = record.properties;
+    auto kept = keep_properties(record.properties, {{std::string(kMappedPorts), text_of(ports)}});
+    if (kept) kept = Depot::save(container.bundle, record);
+    if (!kept) {
+        record.properties = before;
+        return std::move(kept).error();
+    }
+    return ports.back();
 }
 
 }  // namespace garden

@@ -14,6 +14,8 @@ using Properties = std::map<std::string, std::string>;
 // The addresses that the plugin told, as far as the files of /etc need them; none without a
 // container address.
 std::optional<net::Lease> lease_of_plugin(const Properties& properties);
+// Those in its property garden.network.mapped-ports.
+base::Result<std::vector<MappedPort>> ports_of_plugin(const Properties& properties);
 void describe_plugin_network(const Properties& properties, ContainerInfo& info);
 // What garden-behaviours C.6 makes of the plugin's answer; "" = as without a plugin.
 std::string resolv_of_plugin(

@@ -3,6 +3,7 @@
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
 #include "garden/engine/gardener.hpp"
+#include "garden/engine/net_in.hpp"
 #include "garden/engine/plugins.hpp"
 #include "garden/plan/validate.hpp"
 
@@ -82,6 +83,7 @@ base::Result<ContainerInfo> Gardener::info(const Handle& handle) {
         info.container_ip = record.lease->container_ip;
         info.container_ipv6 = record.lease->container_ip6;
         info.external_ip = record.lease->external_ip;
+        info.mapped_ports = ports_of(*record.lease);
     }
     if (record.network_plugin) describe_plugin_network(record.properties, info);
     return info;

@@ -13,6 +13,8 @@ using nlohmann::json;
 constexpr int kFormat = 1;  // raised when an older gardend could misread a newer record
 
 json to_value(const net::Lease& lease) {
+    auto ports = json::array();
+    for (const auto& port : lease.ports) ports.push_back({port.host_port, port.container_port});
     return {{"id", lease.id},
             {"subnet", lease.subnet},
             {"host_ip", lease.host_ip},
@@ -25,7 +27,10 @@ json to_value(const net::Lease& lease) {
             {"container_interface", lease.container_interface},
             {"bridge", lease.bridge},
             {"external_ip", lease.external_ip},
-            {"mtu", lease.mtu}};
+            {"mtu", lease.mtu},
+            {"ports", std::move(ports)},
+            {"rate", lease.shaping.rate},
+            {"burst", lease.shaping.burst}};
 }
 
 net::Lease lease_of(const json& value) {
@@ -43,6 +48,11 @@ net::Lease lease_of(const json& value) {
     value.at("bridge").get_to(lease.bridge);
     value.at("external_ip").get_to(lease.external_ip);
     value.at("mtu").get_to(lease.mtu);
+    const auto ports = value.value("ports", json::array());
+    for (const auto& port : ports)
+        lease.ports.push_back({.host_port = port.at(0), .container_port = port.at(1)});
+    lease.shaping.rate = value.value("rate", std::uint64_t{0});
+    lease.shaping.burst = value.value("burst", std::uint32_t{0});
     return lease;
 }
 

@@ -92,6 +92,7 @@ base::Result<std::unique_ptr<Engine>> Engine::start(EngineConfig config) {
                               .context("id ranges"));
     config.network.tag = config.tag;
     if (config.network.external_ip.empty()) config.network.external_ip = config.external_ip;
+    config.network.port_file = config.state_directory + "/port-order";
     auto network = TRY(net::Network::start(config.network).context("network"));
     config.images.directory = config.store_directory + "/images";
     config.images.unpack_program = config.program_directory + "/rootfs-unpack";

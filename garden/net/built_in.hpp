@@ -1,6 +1,6 @@
 // The implementation of network.hpp. Its methods are in network.cpp (leases, what exists),
-// connect.cpp (links), network_rules.cpp (security groups, ports) and network_evidence.cpp
-// (counters, the log, repair). Used by these alone.
+// connect.cpp (links), network_rules.cpp (security groups, ports), flows.cpp, and
+// network_evidence.cpp (counters, the log, repair). Used by these alone.
 #pragma once
 
 #include "garden/net/evidence_log.hpp"
@@ -68,6 +68,8 @@ class BuiltIn final : public Network {
     // Once, before anything else: the log and the watch on the rules.
     base::Result<void> begin_watch();
 
+    base::Result<void> replace(const Lease& lease, std::span<const OutRule> rules) override;
+    base::Result<void> shape(const Lease& lease, base::FdRef network_namespace) override;
     base::Result<PortMapping> reserve_port(
             const Lease& lease, std::uint32_t host_port, std::uint32_t container_port) override;
     void release_port(const Lease& lease, const PortMapping& mapping) override;
@@ -114,10 +116,18 @@ class BuiltIn final : public Network {
         std::vector<OutRule> rules;  // in the order given
     };
 
+    // flows.cpp
+    bool permits(const Applied& applied, const Call& call) const;
+    base::Result<void> end_refused_flows(const Binding& binding);
+    base::Result<void> end_all_flows(const Binding& binding);
+    void note_silence(Netlink& route, const Binding& binding);
+    bool was_silent(const std::string& id);
+
     Binding binding_of(const ParsedLease& parsed) const;
     void note_applied(const Binding& binding);
     void note_removed(std::string_view id);
-    void note_binding(const Binding& binding);                                    // its rules stay
+    void note_binding(const Binding& binding);  // its rules stay
+    std::vector<OutRule> swap_rules(std::string_view id, std::vector<OutRule> rules);
     std::size_t note_rules(std::string_view id, std::span<const OutRule> rules);  // how many before
     void forget_rules(std::string_view id, std::size_t keep);
     // Changes the rules of one container, in the memory first. When something of the table is not
@@ -132,7 +142,8 @@ class BuiltIn final : public Network {
     const std::uint16_t mtu_;
     mutable std::mutex mutex_;  // pool_, and what says so
     Pool pool_;
-    std::mutex ports_mutex_;  // ports_ and their file
+    std::set<std::string> silent_;  // disconnected, never sent or got a packet; under mutex_
+    std::mutex ports_mutex_;        // ports_ and their file
     PortPool ports_;
     std::mutex bridges_;  // a bridge appears with its first and goes with its last container
     std::atomic<std::uint64_t> next_id_{0};

@@ -197,9 +197,10 @@ Result<void> BuiltIn::disconnect(const Lease& lease, bool namespace_gone) {
     const ParsedLease parsed = TRY(parse_lease(lease, config_.tag));
     TRY(remove_rules(parsed.binding));
     const bool bridged_v6 = parsed.placement.shared && parsed.binding.address6.has_value();
+    Netlink route = TRY(Netlink::open(NETLINK_ROUTE));
+    note_silence(route, parsed.binding);
     if (!namespace_gone && !parsed.placement.shared) return base::ok;
 
-    Netlink route = TRY(Netlink::open(NETLINK_ROUTE));
     if (bridged_v6) {
         // On a bridge they do not go with the veth.
         if (auto bridge = route.interface_index(lease.bridge.c_str())) {

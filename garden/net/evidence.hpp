@@ -59,6 +59,8 @@ struct Integrity {
     std::string last_reason;  // of the last repair
     std::string unrepaired;   // "" = the rules are in force; otherwise what is wrong
     std::string unlogged;     // "" = refusals are logged; otherwise why not
+    // "" = flows of containers that ended were forgotten; otherwise why the last ones may go on.
+    std::string unended_flows;
     std::uint16_t log_group = 0;
     std::uint64_t lost = 0;
     std::map<std::string, std::uint64_t> refusals;  // packets by reason, since the daemon started

@@ -69,6 +69,7 @@ Rule& refuse(Rule& rule, Refusal refusal, bool v6) {
         case Refusal::host:
             return rule.reject(NFT_REJECT_ICMP_UNREACH, v6 ? ICMPV6_ADM_PROHIBITED : ICMP_HOST_ANO);
         case Refusal::inbound:
+        case Refusal::limits:
             return rule.drop();
     }
     return rule.drop();

@@ -14,6 +14,8 @@ std::string_view word(Refusal refusal) {
             return "host";
         case Refusal::inbound:
             return "inbound";
+        case Refusal::limits:
+            return "limits";
     }
     return "";
 }
@@ -30,6 +32,8 @@ std::string_view description(Refusal refusal) {
             return "to the host";
         case Refusal::inbound:
             return "from outside, to no mapped port";
+        case Refusal::limits:
+            return "over the limits of connections";
     }
     return "";
 }

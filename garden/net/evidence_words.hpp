@@ -18,11 +18,12 @@ enum class Refusal : std::uint8_t {
     network,    // a denied network
     metadata,   // NET-05
     host,       // NET-04
-    inbound     // from outside, to no mapped port
+    inbound,    // from outside, to no mapped port
+    limits      // NET-11
 };
 
-inline constexpr std::array kRefusals = {
-        Refusal::container, Refusal::network, Refusal::metadata, Refusal::host, Refusal::inbound};
+inline constexpr std::array kRefusals = {Refusal::container, Refusal::network, Refusal::metadata,
+                                         Refusal::host,      Refusal::inbound, Refusal::limits};
 
 std::string_view word(Refusal refusal);
 std::string_view description(Refusal refusal);  // as text of a rule

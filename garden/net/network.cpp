@@ -89,6 +89,12 @@ Result<void> BuiltIn::adopt(const Lease& lease) {
 void BuiltIn::release(const Lease& lease) {
     const auto parsed = parse_lease(lease, config_.tag);
     if (!parsed) return;  // never handed out by us
+    if (!was_silent(lease.id)) {
+        // The address is given back all the same: its flows end by themselves, only later.
+        const auto ended = end_all_flows(parsed->binding);
+        const std::lock_guard lock(mutex_);
+        integrity_.unended_flows = ended ? "" : "network " + lease.id + ": " + ended.error().text;
+    }
     for (const PortMapping& mapping : lease.ports) release_port(lease, mapping);
     const std::lock_guard bridges(bridges_);
     {

@@ -7,6 +7,7 @@
 #include "garden/net/evidence.hpp"
 #include "garden/net/out_rules.hpp"
 #include "garden/net/port_mapping.hpp"
+#include "garden/net/shaping.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -63,6 +64,7 @@ struct Lease {
     std::string external_ip;
     std::uint16_t mtu = 1500;
     std::vector<PortMapping> ports;  // in the order they were asked for
+    Shaping shaping;
 };
 
 struct Counters {
@@ -90,6 +92,11 @@ class Network {
     // Lets a connected container out, besides what the policy of the host allows: all or none of
     // the rules, at once. More than kMaxCompiledRules is Errc::invalid.
     virtual base::Result<void> allow(const Lease& lease, std::span<const OutRule> rules) = 0;
+    // These rules instead of all that it has, in one transaction; flows that they no longer allow
+    // end.
+    virtual base::Result<void> replace(const Lease& lease, std::span<const OutRule> rules) = 0;
+    // Holds both directions of a connected container to `lease.shaping`, or to nothing any more.
+    virtual base::Result<void> shape(const Lease& lease, base::FdRef network_namespace) = 0;
     // Keeps a port of the external address for the container; 0 as `host_port` takes the next of
     // the pool, 0 as `container_port` means the same number. It leads nowhere until map_ports.
     // Errc::conflict when a container or a service of the host has it.

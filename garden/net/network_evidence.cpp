@@ -73,6 +73,13 @@ void BuiltIn::note_binding(const Binding& binding) {
     if (found != applied_.end()) found->second.binding = binding;
 }
 
+std::vector<OutRule> BuiltIn::swap_rules(std::string_view id, std::vector<OutRule> rules) {
+    const std::lock_guard lock(mutex_);
+    const auto found = applied_.find(id);
+    if (found != applied_.end()) std::swap(found->second.rules, rules);
+    return rules;
+}
+
 void BuiltIn::note_removed(std::string_view id) {
     log_.remove(std::string(id));
     const std::lock_guard lock(mutex_);

@@ -14,7 +14,9 @@ namespace garden::net {
 using base::Errc;
 using base::Result;
 
-Result<void> BuiltIn::allow(const Lease& lease, std::span<const OutRule> rules) {
+namespace {
+
+Result<std::size_t> check_rules(const Lease& lease, std::span<const OutRule> rules) {
     if (!is_lease_id(lease.id))
         return base::fail(Errc::invalid, "network lease id '{}' is malformed", lease.id);
     std::size_t total = 0;
@@ -24,13 +26,36 @@ Result<void> BuiltIn::allow(const Lease& lease, std::span<const OutRule> rules) 
                 Errc::invalid, "security group: {} rules for the kernel, at most {}", total,
                 kMaxCompiledRules);
     }
-    if (total == 0) return base::ok;
+    return total;
+}
+
+}  // namespace
+
+Result<void> BuiltIn::allow(const Lease& lease, std::span<const OutRule> rules) {
+    if (TRY(check_rules(lease, rules)) == 0) return base::ok;
     Batch batch(table_name(config_.tag));
     put_out_rules(batch, lease.id, log_group(config_.tag), rules);
     std::size_t before = 0;
     auto allowed = commit(batch, [&] { before = note_rules(lease.id, rules); });
     if (!allowed) forget_rules(lease.id, before);
     return allowed;
+}
+
+Result<void> BuiltIn::replace(const Lease& lease, std::span<const OutRule> rules) {
+    TRY(check_rules(lease, rules));
+    const Binding binding = binding_of(TRY(parse_lease(lease, config_.tag)));
+    Batch batch(table_name(config_.tag));
+    reset_egress(batch, binding);
+    put_out_rules(batch, lease.id, log_group(config_.tag), rules);
+    std::vector<OutRule> before;
+    auto replaced = commit(batch, [&] {
+        before = swap_rules(lease.id, {rules.begin(), rules.end()});
+    });
+    if (!replaced) {
+        (void)swap_rules(lease.id, std::move(before));
+        return replaced;
+    }
+    return end_refused_flows(binding).context("end flows that the rules refuse");
 }
 
 Result<PortMapping> BuiltIn::reserve_port(

@@ -38,6 +38,17 @@ struct OutRule {
     bool log = false;
 };
 
+// What a container calls: the destination of a flow's first packet, before any translation.
+struct Call {
+    Address address;
+    std::uint8_t protocol = 0;  // IPPROTO_*
+    std::uint16_t port = 0;     // of tcp and udp
+    std::uint8_t icmp_type = 0, icmp_code = 0;
+};
+
+// As the kernel's rules decide it.
+bool allows(const OutRule& rule, const Call& call);
+
 // A rule for the kernel per network and port range; what all of one container may come to.
 inline constexpr std::size_t kMaxCompiledRules = 16'384;
 

@@ -23,6 +23,7 @@ base::Result<ParsedLease> parse_lease(const Lease& lease, const std::string& tag
     parsed.binding.host_interface = host_interface(tag, lease.id);
     parsed.binding.address = parsed.placement.container;
     parsed.binding.ports = lease.ports;
+    parsed.binding.shaping = lease.shaping;
     parsed.binding.mac = container_mac(parsed.placement.container);
     if (!lease.container_ip6.empty()) {
         parsed.placement.subnet6 = TRY(

@@ -202,7 +202,7 @@ void put_input(Batch& batch, const HostPolicy& policy) {
                                        .equals_u32(interface_group(policy.tag))
                                        .jump("to_host")));
     append_established(batch, "to_host");
-    batch.append("to_host", std::move(Rule().jump("limits")));
+    batch.append("to_host", std::move(Rule().jump("ceilings")));
     append_resolvers(batch, "to_host");
     if (policy.resolver_on_gateway) {
         for (const std::uint8_t number : {std::uint8_t{IPPROTO_UDP}, std::uint8_t{IPPROTO_TCP}}) {
@@ -237,7 +237,7 @@ void put_forward(Batch& batch, const HostPolicy& policy) {
     batch.append(
             "from_container",
             std::move(Rule().conntrack_has(NFT_CT_STATE, kInvalid).counter().drop()));
-    batch.append("from_container", std::move(Rule().jump("limits")));
+    batch.append("from_container", std::move(Rule().jump("ceilings")));
     append_hairpin(batch, policy);
     append_resolvers(batch, "from_container");
     for (const Family& family : {kV4, kV6}) {

@@ -1,5 +1,7 @@
 #include "garden/net/table_nat.hpp"
 
+#include "garden/net/evidence_words.hpp"
+
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 
@@ -21,7 +23,7 @@ constexpr std::uint32_t kLimitedAddresses = 65'536;
 constexpr std::uint64_t kRateMemoryMs = 60'000;
 
 constexpr const char* kBaseChains[] = {"prerouting", "output", "before_nat"};
-constexpr const char* kChains[] = {"hairpin", "limits"};
+constexpr const char* kChains[] = {"hairpin", "ceilings"};
 
 std::span<const std::uint8_t> bytes_of(const Address& address) {
     return {address.bytes.data(), address.length};
@@ -164,23 +166,22 @@ void append_hairpin(Batch& batch, const HostPolicy& policy) {
 }
 
 void put_limits(Batch& batch, const HostPolicy& policy) {
+    const std::string over = refusal_chain(Refusal::limits);
     for (const Family& family : {kV4, kV6}) {
         if (policy.new_connections != 0) {
             Rule rule = of_family(family);
             source(rule, family)
                     .packets_over(
                             family.rates, policy.new_connections, policy.new_connections_burst)
-                    .counter()
-                    .drop();
-            batch.append("limits", std::move(rule));
+                    .go_to(over);
+            batch.append("ceilings", std::move(rule));
         }
         if (policy.max_connections != 0) {
             Rule rule = of_family(family);
             source(rule, family)
                     .connections_over(family.connections, policy.max_connections)
-                    .counter()
-                    .drop();
-            batch.append("limits", std::move(rule));
+                    .go_to(over);
+            batch.append("ceilings", std::move(rule));
         }
     }
 }

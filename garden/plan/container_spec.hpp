@@ -74,6 +74,12 @@ struct OutRuleSpec {
     bool log = false;
 };
 
+// A port that leads into the container (garden-api 5.5); 0 lets the engine choose.
+struct InPortSpec {
+    std::uint32_t host = 0;
+    std::uint32_t container = 0;
+};
+
 // What a client asks for instead of an address when the container is to have only lo.
 inline constexpr std::string_view kNoNetwork = "none";
 
@@ -84,6 +90,7 @@ struct ContainerSpec {
     std::vector<BindMountSpec> bind_mounts;
     std::string network;  // "" = any address, "a.b.c.d", "a.b.c.d/n" or kNoNetwork
     std::vector<OutRuleSpec> out_rules;
+    std::vector<InPortSpec> in_ports;
     std::map<std::string, std::string> properties;
     std::vector<std::string> env;  // KEY=VALUE, order kept
     ContainerClass container_class = ContainerClass::unprivileged;

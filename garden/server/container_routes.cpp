@@ -98,14 +98,6 @@ Response Service::memory(Request& request, const Handle& handle) {
     return json_answer(api::MemoryLimits{.limit_in_bytes = limits->memory_bytes});
 }
 
-Response Service::net_in(Request& request, const Handle& handle) {
-    const auto body = json_body<api::NetInRequest>(request);
-    if (!body) return refuse_body(request, body.error());
-    const auto known = engine_.properties(handle);
-    if (!known) return refuse(request, known.error());
-    return refuse(request, base::fail(Errc::unsupported, "net_in: not supported yet"));
-}
-
 Response Service::net_out(Request& request, const Handle& handle) {
     const auto known = engine_.properties(handle);
     if (!known) return refuse(request, known.error());

@@ -96,11 +96,27 @@ OutRuleSpec to_rule(api::NetOutRule wire) {
     return rule;
 }
 
+api::NetOutRule to_wire(OutRuleSpec rule) {
+    constexpr std::uint8_t kAny = 255;
+    api::NetOutRule wire{.protocol = rule.protocol, .log = rule.log};
+    for (auto& network : rule.networks)
+        wire.networks.push_back(
+                {.start = std::move(network.first), .end = std::move(network.last)});
+    for (const auto& ports : rule.ports)
+        wire.ports.push_back({.start = ports.first, .end = ports.last});
+    if (rule.icmp) {
+        wire.icmps.emplace();
+        wire.icmps->type = rule.icmp->type.value_or(kAny);
+        wire.icmps->code = rule.icmp->code;
+        if (!rule.icmp->type) wire.icmps->code = kAny;
+    }
+    return wire;
+}
+
 base::Result<ContainerSpec> to_spec(api::ContainerSpec wire) {
     if (!wire.rootfs.empty() && !wire.image.uri.empty()) {
         return base::fail(Errc::invalid, "Cannot provide both Image.URI and RootFSPath");
     }
-    if (!wire.netin.empty()) return base::fail(Errc::unsupported, "netin: not supported yet");
     ContainerSpec spec;
     spec.container_class = TRY(class_of(wire));
     spec.limits = TRY(limits_of(wire.limits));
@@ -110,6 +126,8 @@ base::Result<ContainerSpec> to_spec(api::ContainerSpec wire) {
     spec.image = image_of(std::move(wire.image));
     if (spec.image.uri.empty()) spec.image.uri = std::move(wire.rootfs);
     spec.network = std::move(wire.network);
+    for (const auto& port : wire.netin)
+        spec.in_ports.push_back({.host = port.host_port, .container = port.container_port});
     for (auto& rule : wire.netout_rules) spec.out_rules.push_back(to_rule(std::move(rule)));
     spec.properties = std::move(wire.properties);
     spec.env = std::move(wire.env);

@@ -98,8 +98,8 @@ void Service::add_evidence_routes() {
     ask("gardend_connection_records_lost_total",
         "Records of refused connections that the kernel could not hand over.", {},
         [](const net::Integrity& state) { return state.lost; });
-    constexpr std::array kReasons = {"container", "network", "metadata",
-                                     "host",      "inbound", "forged"};
+    constexpr std::array kReasons = {"container", "network", "metadata", "host",
+                                     "inbound",   "limits",  "forged"};
     for (const char* reason : kReasons) {
         ask("gardend_connections_denied_total", "Packets refused, by reason.", {{"reason", reason}},
             [reason](const net::Integrity& state) {
@@ -136,6 +136,7 @@ Response Service::network(Request& request) {
             .last_repair = {},
             .unrepaired = state->unrepaired,
             .unlogged = state->unlogged,
+            .unended_flows = state->unended_flows,
             .log_group = state->log_group,
             .lost = state->lost,
             .denied = state->refusals};

@@ -22,6 +22,8 @@ void Service::add_extension_routes() {
     add_query("GET", "/cloche/v1/features", &Service::features);
     add("GET", "/cloche/v1/containers/:handle/processes", &Service::processes, Touch::no);
     add("GET", "/cloche/v1/containers/:handle/processes/:id/logs", &Service::logs, Touch::no);
+    add("GET", "/cloche/v1/containers/:handle/net/out", &Service::out_rules, Touch::yes);
+    add("PUT", "/cloche/v1/containers/:handle/net/out", &Service::replace_out_rules, Touch::yes);
     add("GET", "/metrics", &Service::prometheus);
     add("GET", "/healthz", &Service::healthz);
 }

@@ -77,9 +77,10 @@ Response Service::set_pids(Request& request, const Handle& handle) {
 }
 
 Response Service::set_bandwidth(Request& request, const Handle& handle) {
-    const auto known = engine_.limits(handle);
-    if (!known) return refuse(request, known.error());
-    return refuse(request, base::fail(Errc::unsupported, "bandwidth_limits: not supported yet"));
+    const auto body = json_body<api::BandwidthLimits>(request);
+    if (!body) return refuse_body(request, body.error());
+    const auto done = engine_.limit_bandwidth(handle, body->rate, body->burst);
+    return done ? bandwidth(request, handle) : refuse(request, done.error());
 }
 
 Response Service::cpu(Request& request, const Handle& handle) {

@@ -120,6 +120,8 @@ class Service {
     Response set_pids(Request& request, const Handle& handle);
     Response net_in(Request& request, const Handle& handle);
     Response net_out(Request& request, const Handle& handle);
+    Response out_rules(Request& request, const Handle& handle);
+    Response replace_out_rules(Request& request, const Handle& handle);
     Response set_grace_time(Request& request, const Handle& handle);
     Response properties(Request& request, const Handle& handle);
     Response property(Request& request, const Handle& handle);

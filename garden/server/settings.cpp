@@ -325,6 +325,43 @@ void declare_network(base::config::Schema& schema, Settings& s) {
              .value = "IP"},
             s.engine.external_ip);
     schema.add(
+            {.key = "network.external_ip6",
+             .flag = "external-ip6",
+             .help = "IPv6 address of mapped ports; detected where --network-pool6 is given",
+             .value = "IP"},
+            network.external_ip6);
+    schema.add(
+            {.key = "network.port_pool_start",
+             .flag = "port-pool-start",
+             .help = "First of the host ports that NetIn chooses from"},
+            network.port_pool_start);
+    schema.add(
+            {.key = "network.port_pool_size",
+             .flag = "port-pool-size",
+             .help = "How many they are; start and size are at most 65535 together"},
+            network.port_pool_size);
+    schema.add(
+            {.key = "network.egress_default",
+             .flag = "egress-default",
+             .help = "What no rule of a container decides: the world outside, or nothing (NET-06)",
+             .choices = {"allow-public", "deny"}},
+            s.egress_default);
+    schema.add(
+            {.key = "network.max_connections",
+             .flag = "max-connections",
+             .help = "Connections that a container has opened at a time; 0 = no limit (NET-11)"},
+            network.max_connections);
+    schema.add(
+            {.key = "network.new_connections",
+             .flag = "new-connections",
+             .help = "Connections that a container opens in a second; 0 = no limit (NET-11)"},
+            network.new_connections);
+    schema.add(
+            {.key = "network.new_connections_burst",
+             .flag = "new-connections-burst",
+             .help = "How many may be opened at once beyond --new-connections"},
+            network.new_connections_burst);
+    schema.add(
             {.key = "network.mtu",
              .flag = "mtu",
              .help = "MTU of containers, at most 1500; 0 = of the interface of the external IP"},
@@ -373,8 +410,6 @@ void declare_ignored(base::config::Schema& schema) {
           "iptables-restore-bin",
           "runtime-plugin",
           "runtime-plugin-extra-arg",
-          "port-pool-start",
-          "port-pool-size",
           "port-pool-properties-path",
           "container-io-max-read-bps",
           "container-io-max-write-bps",

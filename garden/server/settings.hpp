@@ -56,6 +56,7 @@ struct Settings {
     std::uint32_t tcp_keepalive_time = 0, tcp_keepalive_interval = 0, tcp_keepalive_probes = 0;
     std::uint32_t tcp_retries1 = 0, tcp_retries2 = 0;
     std::vector<std::string> device_cgroup_rules;
+    std::string egress_default = "allow-public";
     EngineConfig engine{
             .state_directory = "/run/cloche",
             .store_directory = "/var/lib/cloche",

@@ -195,6 +195,7 @@ base::Result<void> settle(Settings& s) {
     s.engine.allow_privileged = !s.disable_privileged_containers;
     s.engine.swap_limit = !s.disable_swap_limit;
     s.engine.network.isolate_shared_subnets = !s.garden_shared_subnets;
+    s.engine.network.egress_deny = s.egress_default == "deny";
     s.engine.program_directory =
             s.program_directory.empty() ? find_programs() : s.program_directory;
     return base::ok;

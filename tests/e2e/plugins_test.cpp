@@ -119,8 +119,20 @@ TEST_CASE("a network plugin connects containers, and is told of every call and o
     CHECK(daemon.client().net_out("one", {.protocol = 2}));
     CHECK(text_of(calls).find("net-out one {\"container_ip\":\"10.253.0.2\",\"netout_rule\":{"
                               "\"protocol\":2}}") != std::string::npos);
+    const auto mapped = daemon.client().net_in("one", 0, 8080).value();
+    CHECK(mapped.host_port == 40001);  // the plugin's word counts
+    CHECK(mapped.container_port == 8080);
+    CHECK(text_of(calls).find("net-in one {\"HostIP\":\"192.0.2.9\",\"HostPort\":0,"
+                              "\"ContainerIP\":\"10.253.0.2\",\"ContainerPort\":8080}") !=
+          std::string::npos);
     daemon.restart();
     CHECK(run_to_end(daemon.client(), "one", process({"echo", "still"})).out == "still\n");
+    const auto later = daemon.client().info("one").value();
+    REQUIRE(later.mapped_ports.size() == 1);
+    CHECK(later.mapped_ports.front().host_port == 40001);
+    CHECK(later.mapped_ports.front().container_port == 8080);
+    CHECK(daemon.client().property("one", "garden.network.mapped-ports").value() ==
+          "[{\"HostPort\":40001,\"ContainerPort\":8080}]");
     CHECK(daemon.client().destroy("one"));
     CHECK(text_of(calls).find("down one null") != std::string::npos);
 }

@@ -1,6 +1,8 @@
 // NET-15: rules that somebody else changes come back.
 #include "garden/net/names.hpp"
+#include "garden/net/shaping.hpp"
 #include "tests/kernel/net/evidence.hpp"
+#include "tests/kernel/net/traffic.hpp"
 #include "tests/support/needs.hpp"
 
 #include <array>
@@ -35,7 +37,8 @@ TEST_CASE("a flushed rule set is back within a second, host policy and security 
     NEEDS(root, nft);
     World world;
     std::atomic<int> told{0};
-    Config config{.deny_networks = {"198.51.100.0/24"}};
+    // Without limits: connections that are counted are in the list.
+    Config config{.deny_networks = {"198.51.100.0/24"}, .max_connections = 0, .new_connections = 0};
     config.on_repair = [&](const std::string&) { ++told; };
     auto network = Network::start(config).value();
     const Listener open = listen_in(world.outside()), other = listen_in(world.outside());
@@ -64,6 +67,48 @@ TEST_CASE("a flushed rule set is back within a second, host policy and security 
     end_guest(*network, std::move(guest));
     end_guest(*network, std::move(neighbour));
     CHECK(network->integrity().value().repairs == 1);
+}
+
+TEST_CASE("a repair loses no mapped port, no limit of connections and no limit of bandwidth") {
+    NEEDS(root, nft);
+    World world;
+    Config config{.max_connections = 10, .new_connections = 50, .new_connections_burst = 60};
+    auto network = Network::start(config).value();
+    Guest guest = make_guest(*network), other = make_guest(*network);
+    const Listener web = listen_in(guest.netns, 8080);
+    guest.lease.ports.push_back(network->reserve_port(guest.lease, 9000, 8080).value());
+    network->map_ports(guest.lease).value();
+    guest.lease.shaping = make_shaping(1'000'000, 20'000).value();
+    network->shape(guest.lease, guest.netns).value();
+    const Listener server = listen_in(world.outside());
+    const TcpFlow before_repair = open_tcp(guest.netns, kOutside, server.port, server);
+    REQUIRE(connect_from(world.outside(), kHostAddress, 9000) == 0);
+    const std::string ports = nft("list map inet cloche ports4");
+    const std::string limits = nft("-s list chain inet cloche ceilings");
+    const std::string ingress = nft("-s list chain netdev cloche " + ingress_chain(guest.lease.id));
+    REQUIRE(ports.find("9000") != std::string::npos);
+    CAPTURE(limits);
+    REQUIRE(limits.find("ct count over 10") != std::string::npos);
+    REQUIRE(limits.find("rate over 50/second") != std::string::npos);
+    REQUIRE(ingress.find("limit rate over") != std::string::npos);
+    REQUIRE(network->settle());  // counting connections is no change by others
+    CHECK(network->integrity().value().repairs == 0);
+
+    CHECK(nft("flush ruleset") == "");
+    REQUIRE(repaired(*network, 1));
+    CHECK(nft("list map inet cloche ports4") == ports);
+    CHECK(nft("-s list chain inet cloche ceilings") == limits);
+    CHECK(nft("-s list chain netdev cloche " + ingress_chain(guest.lease.id)) == ingress);
+    CHECK(connect_from(world.outside(), kHostAddress, 9000) == 0);
+    CHECK(connect_from(other.netns, kHostAddress, 9000) == 0);
+    CHECK(before_repair.carries());
+    // A single mapping that somebody deletes.
+    CHECK(nft("delete element inet cloche ports4 '{ tcp . 9000 }'") == "");
+    REQUIRE(repaired(*network, 2));
+    CHECK(connect_from(world.outside(), kHostAddress, 9000) == 0);
+    CHECK(network->integrity().value().unrepaired == "");
+    end_guest(*network, std::move(guest));
+    end_guest(*network, std::move(other));
 }
 
 TEST_CASE("single rules, elements and chains that others delete or add are put right") {
@@ -133,7 +178,10 @@ TEST_CASE("what was changed while no daemon ran is put right when one starts") {
 TEST_CASE("containers come and go while somebody flushes the rules") {
     NEEDS(root, nft);
     World world;
-    auto network = Network::start({.deny_networks = {"198.51.100.0/24"}}).value();
+    auto network = Network::start({.deny_networks = {"198.51.100.0/24"},
+                                   .max_connections = 0,  // what they count outlives a container
+                                   .new_connections = 0})
+                           .value();
     const Listener server = listen_in(world.outside());
     std::atomic<bool> over{false};
     std::thread vandal([&] {

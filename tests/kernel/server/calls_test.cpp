@@ -171,13 +171,71 @@ TEST_CASE("bulk calls have an entry for each handle, errors included") {
                            "000000002999") != std::string::npos);
 }
 
-TEST_CASE("net in and net out of a container that exists: not yet, and nothing to do is done") {
+TEST_CASE("net in maps a port, tells it in Info, and refuses what is no port or taken") {
+    NEEDS(root, userns, nft);
+    ServerFixture fixture;
+    fixture.create("c");
+    fixture.create("d");
+    const auto& at = fixture.endpoint();
+    const auto map = [&](const char* handle, const char* body) {
+        return call(at, "POST", std::string("/containers/") + handle + "/net/in", body);
+    };
+    CHECK(map("c", R"({"handle":"c","host_port":8080})").body ==
+          "{\"host_port\":8080,\"container_port\":8080}\n");
+    CHECK(map("c", R"({"container_port":22})").body ==
+          "{\"host_port\":61001,\"container_port\":22}\n");
+    const auto info = call(at, "GET", "/containers/c/info").body;
+    CHECK(info.find(R"("MappedPorts":[{"HostPort":8080,"ContainerPort":8080},)"
+                    R"({"HostPort":61001,"ContainerPort":22}])") != std::string::npos);
+    CHECK(call(at, "GET", "/containers/c/properties/garden.network.mapped-ports")
+                  .body.find("61001") != std::string::npos);
+    CHECK(map("d", R"({"host_port":8080})").status == 409);
+    CHECK(map("d", R"({"host_port":65536})").line() ==
+          plain(400, "65536 to 0: a port is at most 65535"));
+    CHECK(call(at, "DELETE", "/containers/c").status == 200);
+    CHECK(map("d", R"({"host_port":8080})").status == 200);
+}
+
+TEST_CASE("a security group is read and replaced as a whole") {
     NEEDS(root, userns, nft);
     ServerFixture fixture;
     fixture.create("c");
     const auto& at = fixture.endpoint();
-    CHECK(call(at, "POST", "/containers/c/net/in", R"({"handle":"c","host_port":8080})").line() ==
-          plain(501, "net_in: not supported yet"));
+    const std::string path = "/cloche/v1/containers/c/net/out";
+    CHECK(call(at, "GET", path).body == "[]\n");
+    CHECK(call(at, "POST", "/containers/c/net/out", R"({"protocol":1})").line() == kNone);
+    const std::string rules =
+            R"([{"protocol":2,"networks":[{"start":"1.2.3.4","end":"1.2.3.9"}],)"
+            R"("ports":[{"start":53,"end":54}],"log":true},)"
+            R"({"protocol":3,"icmps":{"type":8,"code":0}}])";
+    CHECK(call(at, "PUT", path, rules).status / 100 == 2);
+    CHECK(call(at, "GET", path).body == rules + "\n");
+    CHECK(call(at, "PUT", path, R"([{"protocol":9}])").status == 400);
+    CHECK(call(at, "GET", path).body == rules + "\n");
+    CHECK(call(at, "PUT", path, "[]").status / 100 == 2);
+    CHECK(call(at, "GET", path).body == "[]\n");
+    CHECK(call(at, "PUT", "/cloche/v1/containers/x/net/out", "[]").status == 404);
+}
+
+TEST_CASE("the bandwidth of a living container is limited, and no more") {
+    NEEDS(root, userns, nft);
+    ServerFixture fixture;
+    fixture.create("c");
+    const auto& at = fixture.endpoint();
+    const std::string path = "/containers/c/limits/bandwidth";
+    const std::string limits = R"({"rate":1000000,"burst":50000})";
+    CHECK(call(at, "PUT", path, limits).body == limits + "\n");
+    CHECK(call(at, "GET", path).body == limits + "\n");
+    CHECK(call(at, "PUT", path, "{}").body == "{}\n");
+    CHECK(call(at, "GET", path).body == "{}\n");
+    CHECK(call(at, "PUT", "/containers/x/limits/bandwidth", limits).status == 404);
+}
+
+TEST_CASE("net out of a container that exists, and nothing to do is done") {
+    NEEDS(root, userns, nft);
+    ServerFixture fixture;
+    fixture.create("c");
+    const auto& at = fixture.endpoint();
     CHECK(call(at, "POST", "/containers/c/net/out", R"({"protocol":1})").line() == kNone);
     CHECK(call(at, "POST", "/containers/c/net/out",
                R"({"protocol":3,"ports":[{"start":1,"end":2}]})")
@@ -272,7 +330,7 @@ TEST_CASE("the typed client makes every ordinary call") {
     CHECK(client.property("typed", "k").error().kind == base::Errc::not_found);
     CHECK(client.properties("typed").value().contains("garden.state"));
     client.set_grace_time("typed", std::chrono::hours(1)).value();
-    CHECK(client.net_in("typed", 0, 80).error().kind == base::Errc::unsupported);
+    CHECK(client.net_in("typed", 0, 80).value().container_port == 80);
     client.net_out("typed", {}).value();
     client.bulk_net_out("typed", {}).value();
     client.stop("typed", true).value();

@@ -24,6 +24,7 @@ ContainerSpec spec_of(const std::string& handle) {
              .networks = {{.first = "10.0.0.1", .last = "10.0.0.9"}},
              .ports = {{.first = 80, .last = 81}},
              .log = true}};
+    spec.in_ports = {{.host = 0, .container = 8080}};
     return spec;
 }
 
@@ -42,7 +43,7 @@ TEST_CASE(
           "--config x --action up --handle h1\n"
           R"({"Pid":42,"Properties":{"app_id":"a","log_config":"{}"},"netout_rules":[{"protocol":1,)"
           R"("networks":[{"start":"10.0.0.1","end":"10.0.0.9"}],"ports":[{"start":80,"end":81}],)"
-          R"("log":true}]})"
+          R"("log":true}],"netin":[{"host_port":0,"container_port":8080}]})"
           "\n");
 }
 
