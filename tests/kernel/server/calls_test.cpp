@@ -204,10 +204,9 @@ TEST_CASE("a security group is read and replaced as a whole") {
     const std::string path = "/cloche/v1/containers/c/net/out";
     CHECK(call(at, "GET", path).body == "[]\n");
     CHECK(call(at, "POST", "/containers/c/net/out", R"({"protocol":1})").line() == kNone);
-    const std::string rules =
-            R"([{"protocol":2,"networks":[{"start":"1.2.3.4","end":"1.2.3.9"}],)"
-            R"("ports":[{"start":53,"end":54}],"log":true},)"
-            R"({"protocol":3,"icmps":{"type":8,"code":0}}])";
+    const std::string rules = R"([{"protocol":2,"networks":[{"start":"1.2.3.4","end":"1.2.3.9"}],)"
+                              R"("ports":[{"start":53,"end":54}],"log":true},)"
+                              R"({"protocol":3,"icmps":{"type":8,"code":0}}])";
     CHECK(call(at, "PUT", path, rules).status / 100 == 2);
     CHECK(call(at, "GET", path).body == rules + "\n");
     CHECK(call(at, "PUT", path, R"([{"protocol":9}])").status == 400);

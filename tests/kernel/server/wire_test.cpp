@@ -149,8 +149,8 @@ TEST_CASE("a body that is wrong is refused with the path of what is wrong") {
                 "RootFSPath"));
     CHECK(create(R"({"handle":"a/b"})").status == 400);
     CHECK(create(R"({"handle":".."})").status == 400);
-    CHECK(create(R"({"handle":"x","netin":[{"host_port":0,"container_port":8080}]})").line() ==
-          plain(501, "netin: not supported yet"));
+    CHECK(create(R"({"handle":"x","netin":[{"host_port":0,"container_port":65536}]})").line() ==
+          plain(400, "netin[0]: 0 to 65536: a port is at most 65535"));
     CHECK(create(R"({"handle":"x","netout_rules":[{},{"protocol":9}]})").line() ==
           plain(400, "netout_rules[1]: invalid protocol: 9"));
     CHECK(create(R"({"handle":"x","cloche":{"class":"odd"}})").body.find("cloche.class: ") !=

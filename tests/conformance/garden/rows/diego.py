@@ -87,7 +87,7 @@ def mapped_port(c, handle, port, text, address=None):
     return answered
 
 
-@row("diego:net-in-at-create", waits="ports")
+@row("diego:net-in-at-create")
 def net_in_at_create(c):
     """ports of the spec are mapped when Create answers; Info and the property tell them"""
     handle = c.create(netin=[{"host_port": 0, "container_port": 8080}, {"host_port": 0, "container_port": 2222}])
@@ -99,7 +99,7 @@ def net_in_at_create(c):
     poll("an answer through the mapped port", mapped_port(c, handle, ports[0]["HostPort"], b"diego-app"))
 
 
-@row("diego:net-in", waits="ports")
+@row("diego:net-in")
 def net_in_numbers(c):
     """a given host port, and the same port inside when none is named; a port in use is refused"""
     handle = c.create()
