@@ -196,6 +196,9 @@ Result<void> BuiltIn::remove_everything(std::string_view id) {
 Result<void> BuiltIn::disconnect(const Lease& lease, bool namespace_gone) {
     const ParsedLease parsed = TRY(parse_lease(lease, config_.tag));
     TRY(remove_rules(parsed.binding));
+    // They lead nowhere now; who destroys a container may give its host port to the next at once,
+    // while the lease is kept until the links have gone.
+    for (const PortMapping& mapping : lease.ports) release_port(lease, mapping);
     const bool bridged_v6 = parsed.placement.shared && parsed.binding.address6.has_value();
     Netlink route = TRY(Netlink::open(NETLINK_ROUTE));
     note_silence(route, parsed.binding);
