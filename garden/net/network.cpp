@@ -148,11 +148,17 @@ Result<void> BuiltIn::sweep(std::string_view lease_id) {
 
 Result<void> BuiltIn::tear_down() {
     Netlink route = TRY(Netlink::open(NETLINK_ROUTE));
+    // Each has an answer, and the socket's buffer must hold all of them: with 500 it does not.
+    constexpr std::size_t kAtOnce = 64;
     Messages remove;
-    for (const Link& link : TRY(list_links(route))) {
+    const auto links = TRY(list_links(route));
+    for (const Link& link : links) {
         if (link.group != interface_group(config_.tag)) continue;
         if (id_of_interface(config_.tag, link.name) || is_bridge(config_.tag, link.name))
             delete_link(remove, link.index);
+        if (remove.entries().size() < kAtOnce) continue;
+        TRY(route.transact(remove, kGone));
+        remove = Messages();
     }
     if (!remove.empty()) TRY(route.transact(remove, kGone));
     const std::lock_guard whole(whole_table_);
