@@ -117,6 +117,8 @@ base::Result<void> Gardener::limit_bandwidth(
     const auto container = TRY(living(handle));
     const std::lock_guard turn(container->changing_rules);
     net::Lease lease;
+    LimitsSpec limits_before;
+    LimitsSpec limits;
     std::int32_t init = 0;
     {
         const std::lock_guard lock(container->mutex);
@@ -136,11 +138,15 @@ base::Result<void> Gardener::limit_bandwidth(
             return saved;
         }
         lease = *record.lease;
+        limits_before = before.spec.limits;
+        limits = record.spec.limits;
         init = container->init_pid;
     }
     // Another process's namespace has no interface of this name, should the number be reused.
     const auto network = TRY(base::sys::open_host(base::format("/proc/{}/ns/net", init), O_RDONLY));
-    return parts_.network->shape(lease, network).context("limit the bandwidth");
+    TRY(parts_.network->shape(lease, network).context("limit the bandwidth"));
+    tell_limits(handle, limits_before, limits);
+    return base::ok;
 }
 
 }  // namespace garden

@@ -1,5 +1,5 @@
 // Where clouds tell machines their secrets (NET-05): refused before every rule of a user. Used by
-// explain.cpp; the sets of the table have the same.
+// table.cpp and explain.cpp.
 #pragma once
 
 #include <array>

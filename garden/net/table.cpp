@@ -1,5 +1,6 @@
 #include "garden/net/table.hpp"
 
+#include "garden/net/metadata.hpp"
 #include "garden/net/table_family.hpp"
 #include "garden/net/table_nat.hpp"
 
@@ -24,11 +25,6 @@ constexpr int kSourceNatPriority = 100;
 constexpr std::uint16_t kDns = 53, kDhcpServer = 67, kDhcpClient = 68;
 constexpr std::uint8_t kRouterAdvertisement = 134, kNeighbourSolicitation = 135,
                        kNeighbourAdvertisement = 136, kRedirect = 137;
-
-// NET-05. Denied before every rule of a user.
-constexpr std::array kMetadata = {"169.254.0.0/16",   "100.100.100.200/32", "192.0.0.192/32",
-                                  "168.63.129.16/32", "100.96.0.96/32",     "100.80.80.80/32",
-                                  "fd00:ec2::254/128"};
 
 Rule& protocol(Rule& rule, std::uint8_t number) {
     return rule.meta(NFT_META_L4PROTO).equals(std::array{number});
@@ -98,7 +94,7 @@ BindingElements elements_of(const Binding& binding) {
 void put_sets(Batch& batch, const HostPolicy& policy) {
     unsigned id = 0;
     std::vector<Cidr> metadata, resolvers;
-    for (const char* text : kMetadata) metadata.push_back(parse_cidr(text).value());
+    for (const char* text : kMetadataNetworks) metadata.push_back(parse_cidr(text).value());
     for (const Address& address : policy.resolvers)
         resolvers.push_back(parse_cidr(to_string(address)).value());
     for (const Family& family : {kV4, kV6}) {

@@ -95,6 +95,8 @@ TEST_CASE("OBS-04 changed limits are in the event log, with what they were") {
     change.pids = 0;
     fixture.engine().change_limits(handle, change).value();
     CHECK(has(events(fixture).back().details, "\"no_pids_limit\""));
+    fixture.engine().limit_bandwidth(handle, 1 << 20, 1 << 20).value();
+    CHECK(has(events(fixture).back().details, "\"bandwidth_rate\":1048576"));
 }
 
 TEST_CASE("OBS-04 peas that may write files of the host are in the event log") {
