@@ -215,6 +215,7 @@ TEST_CASE("containers come and go while somebody flushes the rules") {
         CHECK(connect_from(guest.netns, kMetadata, server.port) == EHOSTUNREACH);
     }
     for (Guest& guest : kept) end_guest(*network, std::move(guest));
-    CHECK(soon([&] { return network->present().value().empty(); }, 5000ms));  // links go later
+    // Links go with their namespaces, which the kernel takes down one after the other.
+    CHECK(soon([&] { return network->present().value().empty(); }, 20'000ms));
     CHECK(nft("list table inet cloche").find("elements = { 10.254") == std::string::npos);
 }
