@@ -291,11 +291,16 @@ Result<Fd> sealed_memory_file(CStr name, std::string_view data, bool executable)
     if (!file && errno == EINVAL) file = Fd(::memfd_create(name.c_str(), base_flags));
     if (!file) return errno_error(quoted("make the memory file", name.c_str()));
     TRY(write_all(file, data));
-    if (::fcntl(file.get(), F_ADD_SEALS,
-                F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0) {
-        return errno_error(quoted("seal the memory file", name.c_str()));
+    // EBUSY: the kernel itself still has a hand on one of the new pages (it waits for 150 ms before
+    // it says so); seen once in thousands on busy processors.
+    constexpr int kTries = 20;
+    for (int tries = 0; tries < kTries; ++tries) {
+        if (::fcntl(file.get(), F_ADD_SEALS,
+                    F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
+            return file;
+        if (errno != EBUSY) break;
     }
-    return file;
+    return errno_error(quoted("seal the memory file", name.c_str()));
 }
 
 std::string descriptor_path(FdRef fd) {
