@@ -61,7 +61,8 @@ TEST_CASE("explain knows masked and read-only paths, and files of the host") {
     CHECK(layer(PathQuestion{.path = "/proc/sys/kernel/hostname"}) == "read-only 8.3");
     CHECK(layer(PathQuestion{.path = "/proc/sysother"}) == "none ");
     CHECK(layer(PathQuestion{.path = "/proc/kcore"}, Class::privileged) == "none ");
-    CHECK(layer(PathQuestion{.path = "/work/x", .host_owned = true}) == "user namespace ID-01");
+    CHECK(layer(PathQuestion{.path = "/of-the-host/x", .host_owned = true}) ==
+          "user namespace ID-01");
 }
 
 TEST_CASE("explain knows which devices are allowed") {
