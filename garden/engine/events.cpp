@@ -15,19 +15,18 @@ constexpr std::size_t kToldCalls = 16;  // of a summary of denials
 void add_bind_mounts(std::vector<std::string>& out, const std::vector<BindMountSpec>& mounts) {
     for (const auto& mount : mounts)
         out.push_back(
-                (mount.writable ? "bind_mount_writable:" : "bind_mount:") + mount.destination);
+                (mount.writable ? "writable_bind_mount:" : "bind_mount:") + mount.destination);
 }
 
+// By the names that `cloche audit` has for them (garden/audit/checks_limits.cpp).
 std::vector<std::string> relaxations_of(const ContainerSpec& spec) {
     std::vector<std::string> out;
     if (spec.container_class != ContainerClass::unprivileged)
-        out.push_back(
-                "class:" +
-                std::string(security::to_string(plan::to_security(spec.container_class))));
-    if (!spec.seccomp_profile.empty()) out.emplace_back("seccomp:own_profile");
+        out.push_back(std::string(security::to_string(plan::to_security(spec.container_class))));
+    if (!spec.seccomp_profile.empty()) out.emplace_back("seccomp_profile");
     add_bind_mounts(out, spec.bind_mounts);
     if (spec.limits.memory_bytes == 0) out.emplace_back("no_memory_limit");
-    if (spec.limits.pids == 0) out.emplace_back("no_pids_limit");
+    if (spec.limits.pids == 0) out.emplace_back("no_process_limit");
     if (spec.limits.disk_bytes == 0) out.emplace_back("no_disk_limit");
     return out;
 }
@@ -35,10 +34,10 @@ std::vector<std::string> relaxations_of(const ContainerSpec& spec) {
 std::vector<std::string> relaxations_of(const EngineConfig& config) {
     std::vector<std::string> out;
     if (config.allow_privileged) out.emplace_back("privileged_containers_allowed");
-    if (config.network.allow_host_access) out.emplace_back("host_access_allowed");
-    if (!config.network.isolate_shared_subnets) out.emplace_back("shared_subnets");
-    if (config.garden_inheritable) out.emplace_back("garden_inheritable");
-    if (config.garden_id_mapping) out.emplace_back("garden_id_mapping");
+    if (config.network.allow_host_access) out.emplace_back("allow_host_access");
+    if (!config.network.isolate_shared_subnets) out.emplace_back("compat.garden_shared_subnets");
+    if (config.garden_inheritable) out.emplace_back("compat.garden_inheritable");
+    if (config.garden_id_mapping) out.emplace_back("compat.garden_id_mapping");
     if (!config.swap_limit) out.emplace_back("no_swap_limit");
     // What they make is theirs: none of our rules and checks is in it.
     if (!config.network_plugin.program.empty())
@@ -102,8 +101,7 @@ void Gardener::tell_run(
     std::vector<std::string> relaxations;
     const bool mighty = container.facts.container_class != security::Class::unprivileged;
     if (mighty)
-        relaxations.push_back(
-                "class:" + std::string(security::to_string(container.facts.container_class)));
+        relaxations.push_back(std::string(security::to_string(container.facts.container_class)));
     add_bind_mounts(relaxations, spec.bind_mounts);
     const bool writes = std::any_of(
             spec.bind_mounts.begin(), spec.bind_mounts.end(),
@@ -138,7 +136,7 @@ void Gardener::tell_limits(
     std::vector<std::string> relaxations;
     if (after.memory_bytes == 0 && before.memory_bytes != 0)
         relaxations.emplace_back("no_memory_limit");
-    if (after.pids == 0 && before.pids != 0) relaxations.emplace_back("no_pids_limit");
+    if (after.pids == 0 && before.pids != 0) relaxations.emplace_back("no_process_limit");
     if (after.disk_bytes == 0 && before.disk_bytes != 0) relaxations.emplace_back("no_disk_limit");
     fields.emplace_back("relaxations", std::move(relaxations));
     parts_.events->append("policy.limits", handle.get(), std::move(fields));

@@ -56,9 +56,9 @@ TEST_CASE("OBS-04 creates and destroys are in the event log with each relaxation
     const auto& created = find(all, "container.create");
     CHECK(created.actor == "uid=7 pid=8");
     CHECK(created.handle == "mighty");
-    CHECK(has(created.details, "\"class:privileged\""));
-    CHECK(has(created.details, "\"bind_mount_writable:/data\""));
-    CHECK(has(created.details, "\"no_pids_limit\""));
+    CHECK(has(created.details, "\"privileged\""));
+    CHECK(has(created.details, "\"writable_bind_mount:/data\""));
+    CHECK(has(created.details, "\"no_process_limit\""));
     CHECK_FALSE(has(created.details, "no_memory_limit"));
     CHECK(find(all, "process.run").handle == "mighty");
     CHECK(has(find(all, "policy.net_out").details, "10.0.0.1"));
@@ -94,7 +94,7 @@ TEST_CASE("OBS-04 changed limits are in the event log, with what they were") {
     LimitsChange change;
     change.pids = 0;
     fixture.engine().change_limits(handle, change).value();
-    CHECK(has(events(fixture).back().details, "\"no_pids_limit\""));
+    CHECK(has(events(fixture).back().details, "\"no_process_limit\""));
     fixture.engine().limit_bandwidth(handle, 1 << 20, 1 << 20).value();
     CHECK(has(events(fixture).back().details, "\"bandwidth_rate\":1048576"));
 }
@@ -118,7 +118,7 @@ TEST_CASE("OBS-04 peas that may write files of the host are in the event log") {
     const auto told = find(events(fixture), "process.run");
     CHECK(has(told.details, "\"process\":\"writes\""));
     CHECK(has(told.details, "\"pea\":\"yes\""));
-    CHECK(has(told.details, "\"bind_mount_writable:/data\""));
+    CHECK(has(told.details, "\"writable_bind_mount:/data\""));
     CHECK(has(told.details, fixture.rootfs()));
 }
 
