@@ -4,7 +4,7 @@
 #include "base/json.hpp"
 #include "base/json_writer.hpp"
 #include "base/program.hpp"
-#include "garden/api/types.hpp"
+#include "garden/engine/out_rules.hpp"
 
 #include <utility>
 
@@ -21,22 +21,7 @@ constexpr std::size_t kMaxAnswer = std::size_t{1} << 20;
 
 std::vector<api::NetOutRule> to_wire(std::span<const OutRuleSpec> rules) {
     std::vector<api::NetOutRule> wire;
-    for (const auto& rule : rules) {
-        api::NetOutRule& out = wire.emplace_back();
-        out.protocol = rule.protocol;
-        for (const auto& span : rule.networks)
-            out.networks.push_back({.start = span.first, .end = span.last});
-        for (const auto& ports : rule.ports)
-            out.ports.push_back({.start = ports.first, .end = ports.last});
-        if (rule.icmp) {
-            // Any type has no other name on the wire than Garden's 255 (garden-behaviours C.4).
-            constexpr std::uint8_t kAny = 255;
-            out.icmps = api::IcmpControl{
-                    .type = rule.icmp->type.value_or(kAny),
-                    .code = rule.icmp->type ? rule.icmp->code : std::optional<std::uint8_t>(kAny)};
-        }
-        out.log = rule.log;
-    }
+    for (const auto& rule : rules) wire.push_back(garden::to_wire(rule));
     return wire;
 }
 

@@ -79,6 +79,22 @@ base::Result<std::vector<net::OutRule>> parse_out_rules(std::span<const OutRuleS
     return rules;
 }
 
+api::NetOutRule to_wire(const OutRuleSpec& rule) {
+    // Any type has no other name on the wire than Garden's 255 (garden-behaviours C.4).
+    constexpr std::uint8_t kAny = 255;
+    api::NetOutRule wire{.protocol = rule.protocol, .log = rule.log};
+    for (const auto& span : rule.networks)
+        wire.networks.push_back({.start = span.first, .end = span.last});
+    for (const auto& ports : rule.ports)
+        wire.ports.push_back({.start = ports.first, .end = ports.last});
+    if (rule.icmp) {
+        wire.icmps = api::IcmpControl{
+                .type = rule.icmp->type.value_or(kAny),
+                .code = rule.icmp->type ? rule.icmp->code : std::optional<std::uint8_t>(kAny)};
+    }
+    return wire;
+}
+
 base::Result<void> Gardener::keep_rules(Container& container, std::vector<OutRuleSpec> rules) {
     const std::lock_guard lock(container.mutex);
     auto& kept = container.record.spec.out_rules;

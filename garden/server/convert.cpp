@@ -96,23 +96,6 @@ OutRuleSpec to_rule(api::NetOutRule wire) {
     return rule;
 }
 
-api::NetOutRule to_wire(OutRuleSpec rule) {
-    constexpr std::uint8_t kAny = 255;
-    api::NetOutRule wire{.protocol = rule.protocol, .log = rule.log};
-    for (auto& network : rule.networks)
-        wire.networks.push_back(
-                {.start = std::move(network.first), .end = std::move(network.last)});
-    for (const auto& ports : rule.ports)
-        wire.ports.push_back({.start = ports.first, .end = ports.last});
-    if (rule.icmp) {
-        wire.icmps.emplace();
-        wire.icmps->type = rule.icmp->type.value_or(kAny);
-        wire.icmps->code = rule.icmp->code;
-        if (!rule.icmp->type) wire.icmps->code = kAny;
-    }
-    return wire;
-}
-
 base::Result<ContainerSpec> to_spec(api::ContainerSpec wire) {
     if (!wire.rootfs.empty() && !wire.image.uri.empty()) {
         return base::fail(Errc::invalid, "Cannot provide both Image.URI and RootFSPath");

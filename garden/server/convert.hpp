@@ -11,7 +11,6 @@
 namespace garden::server {
 
 OutRuleSpec to_rule(api::NetOutRule wire);
-api::NetOutRule to_wire(OutRuleSpec rule);
 
 base::Result<ContainerSpec> to_spec(api::ContainerSpec wire);
 base::Result<ProcessSpec> to_spec(api::ProcessSpec wire);

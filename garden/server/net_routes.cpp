@@ -1,4 +1,5 @@
 // Mapped ports, and security groups as a whole (docs/api.md).
+#include "garden/engine/out_rules.hpp"
 #include "garden/server/answer.hpp"
 #include "garden/server/service.hpp"
 
@@ -20,7 +21,7 @@ Response Service::out_rules(Request& request, const Handle& handle) {
     auto rules = engine_.out_rules(handle);
     if (!rules) return refuse(request, rules.error());
     std::vector<api::NetOutRule> wire;
-    for (auto& rule : *rules) wire.push_back(to_wire(std::move(rule)));
+    for (const auto& rule : *rules) wire.push_back(garden::to_wire(rule));
     return json_answer(wire);
 }
 
