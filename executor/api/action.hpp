@@ -133,6 +133,10 @@ std::string_view kind_of(const Action& action);
 // front. Also bounds depth and number.
 base::Result<void> validate(const Action& action, std::string_view path);
 
+// Both or none, and a known algorithm. `path` names the owner.
+base::Result<void> validate_checksum(
+        std::string_view algorithm, std::string_view value, std::string_view path);
+
 void to_json(base::json::Writer& w, const EnvironmentVariable& v);
 void to_json(base::json::Writer& w, const Action& v);
 base::Result<void> from_json(const base::json::Node& node, EnvironmentVariable& v);

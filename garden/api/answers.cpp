@@ -1,5 +1,5 @@
 // JSON of what the server answers: capacity, info, metrics.
-#include "garden/api/describe.hpp"
+#include "base/json_describe.hpp"
 #include "garden/api/types.hpp"
 
 namespace garden::api {
@@ -126,17 +126,17 @@ void describe(V& v, Metrics& o) {
 
 }  // namespace
 
-GARDEN_API_JSON(CreateAnswer)
-GARDEN_API_JSON(ListAnswer)
-GARDEN_API_JSON(NetInResponse)
-GARDEN_API_JSON(Capacity)
-GARDEN_API_JSON(PortMapping)
-GARDEN_API_JSON(ContainerInfo)
-GARDEN_API_JSON(MemoryStat)
-GARDEN_API_JSON(CpuStat)
-GARDEN_API_JSON(DiskStat)
-GARDEN_API_JSON(NetworkStat)
-GARDEN_API_JSON(PidStat)
-GARDEN_API_JSON(Metrics)
+BASE_JSON_DESCRIBED(CreateAnswer)
+BASE_JSON_DESCRIBED(ListAnswer)
+BASE_JSON_DESCRIBED(NetInResponse)
+BASE_JSON_DESCRIBED(Capacity)
+BASE_JSON_DESCRIBED(PortMapping)
+BASE_JSON_DESCRIBED(ContainerInfo)
+BASE_JSON_DESCRIBED(MemoryStat)
+BASE_JSON_DESCRIBED(CpuStat)
+BASE_JSON_DESCRIBED(DiskStat)
+BASE_JSON_DESCRIBED(NetworkStat)
+BASE_JSON_DESCRIBED(PidStat)
+BASE_JSON_DESCRIBED(Metrics)
 
 }  // namespace garden::api

@@ -1,9 +1,9 @@
 #include "garden/api/audit.hpp"
 
 #include "base/http/message.hpp"
+#include "base/json_describe.hpp"
 #include "garden/api/client.hpp"
 #include "garden/api/client_detail.hpp"
-#include "garden/api/describe.hpp"
 
 #include <array>
 #include <span>
@@ -96,9 +96,9 @@ void describe(V& v, AuditReport& o) {
 
 }  // namespace
 
-GARDEN_API_JSON(AuditCheck)
-GARDEN_API_JSON(AuditSubject)
-GARDEN_API_JSON(AuditReport)
+BASE_JSON_DESCRIBED(AuditCheck)
+BASE_JSON_DESCRIBED(AuditSubject)
+BASE_JSON_DESCRIBED(AuditReport)
 
 std::string_view to_string(AuditResult value) {
     return word_of(kResults, value);

@@ -1,9 +1,9 @@
 #include "garden/api/connections.hpp"
 
 #include "base/http/message.hpp"
+#include "base/json_describe.hpp"
 #include "garden/api/client.hpp"
 #include "garden/api/client_detail.hpp"
-#include "garden/api/describe.hpp"
 
 namespace garden::api {
 
@@ -66,11 +66,11 @@ void describe(V& v, NetworkState& o) {
 
 }  // namespace
 
-GARDEN_API_JSON(RuleCount)
-GARDEN_API_JSON(Connection)
-GARDEN_API_JSON(Connections)
-GARDEN_API_JSON(NetworkRepair)
-GARDEN_API_JSON(NetworkState)
+BASE_JSON_DESCRIBED(RuleCount)
+BASE_JSON_DESCRIBED(Connection)
+BASE_JSON_DESCRIBED(Connections)
+BASE_JSON_DESCRIBED(NetworkRepair)
+BASE_JSON_DESCRIBED(NetworkState)
 
 base::Result<Connections> Client::connections(std::string_view handle) {
     const auto body = TRY(call(

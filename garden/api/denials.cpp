@@ -1,9 +1,9 @@
 #include "garden/api/denials.hpp"
 
 #include "base/http/message.hpp"
+#include "base/json_describe.hpp"
 #include "garden/api/client.hpp"
 #include "garden/api/client_detail.hpp"
-#include "garden/api/describe.hpp"
 
 namespace garden::api {
 
@@ -50,10 +50,10 @@ void describe(V& v, Denials& o) {
 
 }  // namespace
 
-GARDEN_API_JSON(DenialCount)
-GARDEN_API_JSON(DenialSample)
-GARDEN_API_JSON(DenialHost)
-GARDEN_API_JSON(Denials)
+BASE_JSON_DESCRIBED(DenialCount)
+BASE_JSON_DESCRIBED(DenialSample)
+BASE_JSON_DESCRIBED(DenialHost)
+BASE_JSON_DESCRIBED(Denials)
 
 base::Result<Denials> Client::denials(std::string_view handle) {
     const auto body = TRY(call(

@@ -1,6 +1,6 @@
 #include "garden/api/error.hpp"
 
-#include "garden/api/describe.hpp"
+#include "base/json_describe.hpp"
 
 namespace garden::api {
 
@@ -39,9 +39,9 @@ std::string_view named(std::string_view text, std::string_view words) {
 
 }  // namespace
 
-GARDEN_API_JSON(Error)
-GARDEN_API_JSON(BulkInfo)
-GARDEN_API_JSON(BulkMetrics)
+BASE_JSON_DESCRIBED(Error)
+BASE_JSON_DESCRIBED(BulkInfo)
+BASE_JSON_DESCRIBED(BulkMetrics)
 
 Refusal refusal_of(const base::Error& error, std::string_view handle, std::string_view process_id) {
     Refusal out{.status = base::http_status(error.kind), .error = {}};

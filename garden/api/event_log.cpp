@@ -1,9 +1,9 @@
 #include "garden/api/event_log.hpp"
 
 #include "base/fail.hpp"
+#include "base/json_describe.hpp"
 #include "garden/api/client.hpp"
 #include "garden/api/client_detail.hpp"
-#include "garden/api/describe.hpp"
 
 namespace garden::api {
 
@@ -20,7 +20,7 @@ void describe(V& v, EventLogPage& o) {
 
 }  // namespace
 
-GARDEN_API_JSON(EventLogPage)
+BASE_JSON_DESCRIBED(EventLogPage)
 
 base::Result<EventLogPage> Client::event_log(std::uint64_t since, std::uint64_t limit) {
     const auto body =

@@ -1,9 +1,9 @@
 #include "garden/api/explain.hpp"
 
 #include "base/http/message.hpp"
+#include "base/json_describe.hpp"
 #include "garden/api/client.hpp"
 #include "garden/api/client_detail.hpp"
-#include "garden/api/describe.hpp"
 
 namespace garden::api {
 
@@ -40,9 +40,9 @@ void describe(V& v, ExplainAnswer& o) {
 
 }  // namespace
 
-GARDEN_API_JSON(ExplainRequest)
-GARDEN_API_JSON(Explanation)
-GARDEN_API_JSON(ExplainAnswer)
+BASE_JSON_DESCRIBED(ExplainRequest)
+BASE_JSON_DESCRIBED(Explanation)
+BASE_JSON_DESCRIBED(ExplainAnswer)
 
 base::Result<ExplainAnswer> Client::explain(
         std::string_view handle, const ExplainRequest& request) {

@@ -1,6 +1,6 @@
 #include "garden/api/extensions.hpp"
 
-#include "garden/api/describe.hpp"
+#include "base/json_describe.hpp"
 
 namespace garden::api {
 
@@ -107,18 +107,18 @@ void describe(V& v, DoctorAnswer& o) {
 
 }  // namespace
 
-GARDEN_API_JSON(ImageConfig)
-GARDEN_API_JSON(ImageProof)
-GARDEN_API_JSON(ImageDecision)
-GARDEN_API_JSON(Image)
-GARDEN_API_JSON(ImageRow)
-GARDEN_API_JSON(PruneAnswer)
-GARDEN_API_JSON(PullProgress)
-GARDEN_API_JSON(PullError)
-GARDEN_API_JSON(ProcessRow)
-GARDEN_API_JSON(Orphan)
-GARDEN_API_JSON(ImageList)
-GARDEN_API_JSON(ProcessList)
-GARDEN_API_JSON(DoctorAnswer)
+BASE_JSON_DESCRIBED(ImageConfig)
+BASE_JSON_DESCRIBED(ImageProof)
+BASE_JSON_DESCRIBED(ImageDecision)
+BASE_JSON_DESCRIBED(Image)
+BASE_JSON_DESCRIBED(ImageRow)
+BASE_JSON_DESCRIBED(PruneAnswer)
+BASE_JSON_DESCRIBED(PullProgress)
+BASE_JSON_DESCRIBED(PullError)
+BASE_JSON_DESCRIBED(ProcessRow)
+BASE_JSON_DESCRIBED(Orphan)
+BASE_JSON_DESCRIBED(ImageList)
+BASE_JSON_DESCRIBED(ProcessList)
+BASE_JSON_DESCRIBED(DoctorAnswer)
 
 }  // namespace garden::api

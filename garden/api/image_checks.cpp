@@ -1,9 +1,9 @@
 #include "garden/api/image_checks.hpp"
 
 #include "base/http/message.hpp"
+#include "base/json_describe.hpp"
 #include "garden/api/client.hpp"
 #include "garden/api/client_detail.hpp"
-#include "garden/api/describe.hpp"
 
 namespace garden::api {
 
@@ -28,8 +28,8 @@ void describe(V& v, VerifyAnswer& o) {
 
 }  // namespace
 
-GARDEN_API_JSON(LayerCheck)
-GARDEN_API_JSON(VerifyAnswer)
+BASE_JSON_DESCRIBED(LayerCheck)
+BASE_JSON_DESCRIBED(VerifyAnswer)
 
 base::Result<VerifyAnswer> Client::verify_images(std::string_view reference) {
     std::string target = "/cloche/v1/images/verify";

@@ -1,5 +1,5 @@
 // JSON of what clients send: container and process specifications, limits, rules, stream messages.
-#include "garden/api/describe.hpp"
+#include "base/json_describe.hpp"
 #include "garden/api/types.hpp"
 
 #include <algorithm>
@@ -189,38 +189,38 @@ void describe(V& v, NetInRequest& o) {
 
 }  // namespace
 
-GARDEN_API_JSON(ImageRef)
-GARDEN_API_JSON(BindMount)
-GARDEN_API_JSON(BandwidthLimits)
-GARDEN_API_JSON(CpuLimits)
-GARDEN_API_JSON(DiskLimits)
-GARDEN_API_JSON(MemoryLimits)
-GARDEN_API_JSON(PidLimits)
-GARDEN_API_JSON(Limits)
-GARDEN_API_JSON(IpRange)
-GARDEN_API_JSON(PortRange)
-GARDEN_API_JSON(IcmpControl)
-GARDEN_API_JSON(NetOutRule)
-GARDEN_API_JSON(NetIn)
-GARDEN_API_JSON(ContainerExtras)
-GARDEN_API_JSON(ContainerSpec)
-GARDEN_API_JSON(WindowSize)
-GARDEN_API_JSON(Tty)
-GARDEN_API_JSON(ProcessLimits)
-GARDEN_API_JSON(ProcessMessage)
-GARDEN_API_JSON(StopRequest)
-GARDEN_API_JSON(PropertyValue)
-GARDEN_API_JSON(NetInRequest)
+BASE_JSON_DESCRIBED(ImageRef)
+BASE_JSON_DESCRIBED(BindMount)
+BASE_JSON_DESCRIBED(BandwidthLimits)
+BASE_JSON_DESCRIBED(CpuLimits)
+BASE_JSON_DESCRIBED(DiskLimits)
+BASE_JSON_DESCRIBED(MemoryLimits)
+BASE_JSON_DESCRIBED(PidLimits)
+BASE_JSON_DESCRIBED(Limits)
+BASE_JSON_DESCRIBED(IpRange)
+BASE_JSON_DESCRIBED(PortRange)
+BASE_JSON_DESCRIBED(IcmpControl)
+BASE_JSON_DESCRIBED(NetOutRule)
+BASE_JSON_DESCRIBED(NetIn)
+BASE_JSON_DESCRIBED(ContainerExtras)
+BASE_JSON_DESCRIBED(ContainerSpec)
+BASE_JSON_DESCRIBED(WindowSize)
+BASE_JSON_DESCRIBED(Tty)
+BASE_JSON_DESCRIBED(ProcessLimits)
+BASE_JSON_DESCRIBED(ProcessMessage)
+BASE_JSON_DESCRIBED(StopRequest)
+BASE_JSON_DESCRIBED(PropertyValue)
+BASE_JSON_DESCRIBED(NetInRequest)
 
 void to_json(base::json::Writer& w, const ProcessSpec& v) {
     w.begin_object();
-    WriteVisitor visitor(w);
+    base::json::WriteVisitor visitor(w);
     describe(visitor, const_cast<ProcessSpec&>(v));
     w.end_object();
 }
 
 base::Result<void> from_json(const base::json::Node& node, ProcessSpec& v) {
-    ReadVisitor visitor(node);
+    base::json::ReadVisitor visitor(node);
     describe(visitor, v);
     TRY(visitor.finish());
     // Members that no one knows are ignored here as everywhere (garden-api §4).

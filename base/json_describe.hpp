@@ -1,15 +1,17 @@
-// One list of members per type serves reading and writing. Private to garden/api: a .cpp defines
-// describe(visitor, T&) and then GARDEN_API_JSON(T).
+// One list of members per type serves reading and writing of its JSON. Used by the wire types: a
+// .cpp defines describe(visitor, T&) and then BASE_JSON_DESCRIBED(T) in the type's namespace.
 #pragma once
 
 #include "base/json.hpp"
 #include "base/json_writer.hpp"
 
-namespace garden::api {
+namespace base::json {
 
 class ReadVisitor {
   public:
-    explicit ReadVisitor(const base::json::Node& node) : fields_(node) {}
+    static constexpr bool kReads = true;
+
+    explicit ReadVisitor(const Node& node) : fields_(node) {}
 
     template <class T>
     void omit(std::string_view name, T& value) {
@@ -21,16 +23,19 @@ class ReadVisitor {
         fields_.optional(name, value);
     }
 
-    base::Result<void> finish() { return fields_.finish(base::json::Unknown::ignore); }
+    Result<void> finish() { return fields_.finish(Unknown::ignore); }
 
   private:
-    base::json::Fields fields_;
+    Fields fields_;
 };
 
 class WriteVisitor {
   public:
-    explicit WriteVisitor(base::json::Writer& writer) : writer_(writer) {}
+    static constexpr bool kReads = false;
 
+    explicit WriteVisitor(Writer& writer) : writer_(writer) {}
+
+    // Left out when it has the zero value.
     template <class T>
     void omit(std::string_view name, const T& value) {
         writer_.member_unless_zero(name, value);
@@ -42,22 +47,22 @@ class WriteVisitor {
     }
 
   private:
-    base::json::Writer& writer_;
+    Writer& writer_;
 };
 
-}  // namespace garden::api
+}  // namespace base::json
 
-// The only macro of this folder: two functions that differ in nothing but the type.
+// Two functions that differ in nothing but the type.
 // NOLINTBEGIN(bugprone-macro-parentheses): a type has none
-#define GARDEN_API_JSON(T)                                                \
+#define BASE_JSON_DESCRIBED(T)                                            \
     void to_json(base::json::Writer& w, const T& v) {                     \
         w.begin_object();                                                 \
-        WriteVisitor visitor(w);                                          \
+        base::json::WriteVisitor visitor(w);                              \
         describe(visitor, const_cast<T&>(v)); /* the writer only reads */ \
         w.end_object();                                                   \
     }                                                                     \
     base::Result<void> from_json(const base::json::Node& node, T& v) {    \
-        ReadVisitor visitor(node);                                        \
+        base::json::ReadVisitor visitor(node);                            \
         describe(visitor, v);                                             \
         return visitor.finish();                                          \
     }
