@@ -20,6 +20,8 @@ struct ProcessRequest {
     garden::api::ProcessSpec spec;  // `id` is ours and unique in the container for ever
     bool attach_first = false;      // after a restart: it may run already, or have exited
     bool want_output = true;
+    // With attach_first: never start it; one that nobody knows ends with Errc::not_found.
+    bool attach_only = false;
 };
 
 struct ProcessEnd {

@@ -73,6 +73,9 @@ struct Tools {
     StepTimes times;
     // Readiness changed: the container is routable or not (executor-rep §7.3).
     std::function<void(bool routable)> set_routable;
+    // The steps are a monitor's: nothing of them is logged, a failure's message is what it printed
+    // (executor-rep §7.1).
+    bool monitoring = false;
 };
 
 // The steps of one recipe (executor-rep §6). Ready: the container is running. The rootfs, limits
