@@ -88,6 +88,8 @@ constexpr auto kFilesystem = std::to_array<Item>({
          "CVE-2021-30465"},
         {"FS-04/propagation", error, "no mount is shared with another namespace", kRecreate, "5.20",
          ""},
+        {"FS-12/locked", error, "what covers /proc and /sys cannot be taken off", kRecreate, "",
+         ""},
         {"FS-13/proc", error, "nothing but masks lies over /proc", kRecreate, "",
          "CVE-2019-16884 CVE-2019-19921 CVE-2023-27561"},
         {"8.2/mounts", error, "every planned mount is there with its type and flags", kRecreate, "",

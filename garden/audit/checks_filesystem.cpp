@@ -1,6 +1,7 @@
 // Section 8.1 to 8.3: root, mounts, masks, read-only paths.
 #include "base/fail.hpp"
 #include "garden/audit/checks.hpp"
+#include "garden/audit/parse.hpp"
 
 #include <linux/mount.h>
 
@@ -169,6 +170,20 @@ Verdict private_mounts(const Outside& outside) {
     return offenders.verdict("all private", "no peer group", kMountinfo);
 }
 
+// Nobody may mount (EPERM), or the kernel has locked the covers to what is below (EINVAL).
+Verdict locked(const Inside& inside) {
+    Offenders offenders;
+    for (const auto* path : kCoveredTrees) {
+        const auto found = inside.calls.find(std::string("tree ") + path);
+        if (found == inside.calls.end()) {
+            offenders.add(base::format("{}: not tried", path));
+        } else if (found->second.error == 0) {
+            offenders.add(base::format("{} can be had without what covers it", path));
+        }
+    }
+    return offenders.verdict("refused", "EPERM or EINVAL", "inside: open_tree");
+}
+
 }  // namespace
 
 void check_filesystem(const Evidence& evidence, Judge& judge) {
@@ -191,10 +206,13 @@ void check_filesystem(const Evidence& evidence, Judge& judge) {
     if (expected.plan.container.masked.empty()) {
         // FS-12: and what it has read-only are obstacles; real root can mount a second procfs.
         judge.skip("8.3/masked", "this class has no masks; privileged-in-userns has");
+        judge.skip("FS-12/locked", "real root takes off any cover; privileged-in-userns cannot");
     } else if (!evidence.inside) {
         judge.broken("8.3/masked", evidence.inside_problem);
+        judge.broken("FS-12/locked", evidence.inside_problem);
     } else {
         see("8.3/masked", [&] { return masked(evidence); });
+        see("FS-12/locked", [&] { return locked(*evidence.inside); });
     }
 }
 

@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 #include "garden/audit/facts.hpp"
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,8 @@ int policy_of(std::string_view stat);
 std::vector<std::string> environment_names(std::string_view environ);
 
 // What is asked of the probe, and what its answers mean.
+// FS-12: what the masks and read-only covers lie on.
+inline constexpr std::array kCoveredTrees = {"/proc", "/sys"};
 std::string probe_request(const Expected& expected);
 base::Result<Inside> parse_answers(std::string_view text);
 

@@ -69,6 +69,7 @@ std::string probe_request(const Expected& expected) {
     }
     for (const auto& call : security::refused_calls(expected.container_class))
         ask("call", std::to_string(call.number) + " " + call.name);
+    for (const auto* path : kCoveredTrees) ask("tree", path);
     // With real root it would succeed, and a probe changes nothing.
     if (expected.user_namespace()) request += "mknod\n";
     return request;

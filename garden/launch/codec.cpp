@@ -82,7 +82,8 @@ template <class A, Is<ContainerPlan> T>
 void visit(A& a, T& p) {
     a(p.handle), a(p.hostname), a(p.cgroups), a(p.root), a(p.root_attributes), a(p.mounts),
             a(p.devices), a(p.links);
-    a(p.masked), a(p.read_only), a(p.sysctls), a(p.ceilings), a(p.init), a(p.keyring);
+    a(p.masked), a(p.read_only), a(p.sysctls), a(p.ceilings), a(p.init), a(p.keyring),
+            a(p.lock_mounts);
 }
 
 // Without the part of a pea, which has a kind of plan of its own: a shim of an older gardend reads

@@ -37,7 +37,20 @@ const Outcomes kUnprivileged = {
         {"unshare-mount", "EPERM"},
         {"setns", "EPERM"},
         {"mount-proc", "EPERM"},
-        {"umount-mask", "EPERM"},           // FS-12
+        {"umount-mask", "EPERM"},           // FS-12, here and below
+        {"umount-mask-new-mounts", "EPERM"},
+        {"umount-mask-new-user", "EPERM"},
+        {"umount-mask-of-copy", "EPERM"},
+        {"umount-proc", "EPERM"},
+        {"move-mask", "EPERM"},
+        {"bind-without-masks", "EPERM"},
+        {"clone-tree-without-masks", "EPERM"},
+        {"clone-tree-with-masks", "EPERM"},
+        {"remount-cover", "EPERM"},
+        {"setattr-cover", "EPERM"},
+        {"mount-proc-new-pids", "EPERM"},
+        {"mount-sysfs", "EPERM"},
+        {"mount-tmpfs", "EPERM"},
         {"pivot_root", "EPERM"},
         {"open_tree", "EPERM"},
         {"fsopen", "EPERM"},
@@ -100,16 +113,36 @@ const Outcomes kUnprivileged = {
 const Outcomes kPrivilegedInUserns = {
         {"clone-user", "done"},      {"clone-mount", "done"},    {"clone-net", "done"},
         {"clone-cgroup", "done"},    {"clone3", "EINVAL"},       {"unshare-user", "done"},
-        {"unshare-mount", "done"},   {"setns", "done"},          {"mount-proc", "done"},
-        {"umount-mask", "done"},     {"pivot_root", "EINVAL"},   {"open_tree", "done"},
+        {"unshare-mount", "done"},   {"setns", "done"},          {"mount-tmpfs", "done"},
+        {"pivot_root", "EINVAL"},    {"clone-tree-with-masks", "done"},
+         {"open_tree", "done"},
         {"fsopen", "done"},          {"mount_setattr", "EINVAL"},{"keyctl", "done"},
         {"add_key", "done"},         {"bpf", "EINVAL"},          {"sethostname", "EINVAL"},
         {"pidfd_getfd", "EBADF"},    {"release-agent", "file ENOENT|EBUSY|ENOENT|EINVAL"},
 };
 
+// FS-12: in the class that may mount, what covers /proc and /sys is locked to what is below, and a
+// procfs or sysfs without covers cannot be had.
+const Outcomes kLocked = {
+        {"umount-mask", "EINVAL"},           {"umount-mask-new-mounts", "EINVAL"},
+        {"umount-mask-new-user", "EINVAL"},  {"umount-mask-of-copy", "EINVAL"},
+        {"umount-proc", "EINVAL"},           {"move-mask", "EINVAL"},
+        {"bind-without-masks", "EINVAL"},    {"clone-tree-without-masks", "EINVAL"},
+        {"remount-cover", "EPERM"},          {"setattr-cover", "EPERM"},
+        {"mount-proc", "EPERM"},             {"mount-proc-new-pids", "EPERM"},
+        {"mount-sysfs", "EPERM"},
+};
+
 // Real root of the host: only what can be closed without breaking a nested engine is (1.4).
 const Outcomes kPrivileged = {
-        {"umount-mask", "EINVAL"},           // nothing is masked there
+        // Nothing is masked there, and another procfs can be mounted.
+        {"umount-mask", "EINVAL"},           {"umount-mask-new-mounts", "EINVAL"},
+        {"umount-mask-new-user", "EINVAL"},  {"umount-mask-of-copy", "EINVAL"},
+        {"umount-proc", "done"},             {"move-mask", "EINVAL"},
+        {"bind-without-masks", "done"},      {"clone-tree-without-masks", "done"},
+        {"remount-cover", "EINVAL"},         {"setattr-cover", "EINVAL"},
+        {"mount-proc", "done"},              {"mount-proc-new-pids", "done"},
+        {"mount-sysfs", "done"},
         {"pivot_root", "EBUSY|EINVAL"},
         {"block-device", "open EACCES|open EPERM"},   // v1 says EACCES, v2 EPERM (DEV-04)
         {"kernel-memory", "open EACCES|open EPERM"},
@@ -206,7 +239,7 @@ TEST_CASE("section 11: no one-step way leads out of a privileged container in a 
     NEEDS(root, nft);
     Daemon daemon;
     compare(attempt_all(daemon, "privileged_in_userns"),
-            merged({&kUnprivileged, &kPrivilegedInUserns}));
+            merged({&kUnprivileged, &kPrivilegedInUserns, &kLocked}));
 }
 
 TEST_CASE("section 11: the published one-step ways out of a privileged container are closed") {

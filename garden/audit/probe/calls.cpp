@@ -117,6 +117,14 @@ void try_call(Answers& answers, long number, std::string_view name) {
     answers.add("call", name, error_of(done), "");
 }
 
+void try_tree(Answers& answers, const std::string& path) {
+    constexpr long kOpenTree = 428;
+    constexpr unsigned kClone = 1;  // OPEN_TREE_CLONE; gone again with its descriptor
+    const long tree = ::syscall(kOpenTree, -100, path.c_str(), kClone);  // AT_FDCWD
+    answers.add("call", "tree " + path, error_of(tree), "");
+    if (tree >= 0) (void)::close(static_cast<int>(tree));
+}
+
 void try_node(Answers& answers) {
     const std::string path = "/dev/shm/.garden-probe." + std::to_string(::getpid());
     const long done =

@@ -6,6 +6,7 @@
 //   write PATH     open for writing, and nothing is ever written         -> write
 //   text PATH      the content, at most kMaxText                         -> text
 //   call N NAME    system call N with arguments that no call can obey    -> call
+//   tree PATH      a copy of the mount there without those below, never attached -> call tree PATH
 //   mknod          a block device in /dev/shm, removed at once           -> call mknod
 //   conditions     calls that their arguments make forbidden, foreign calls  -> call
 //   self           descriptors, nodes, environment, processes, links, attributes -> fd, node, env,

@@ -57,6 +57,7 @@ bool obey(Answers& answers, std::string_view line) {
     if (word == "read") return try_read(answers, name), true;
     if (word == "write") return try_write(answers, name), true;
     if (word == "text") return tell_text(answers, name), true;
+    if (word == "tree") return try_tree(answers, name), true;
     if (word == "mknod") return try_node(answers), true;
     if (word == "conditions") return try_conditions(answers), true;
     if (word == "self") return tell_self(answers), true;

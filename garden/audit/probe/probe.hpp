@@ -22,6 +22,8 @@ void try_write(Answers& answers, const std::string& path);
 void tell_text(Answers& answers, const std::string& path);
 // Arguments are all ones: no descriptor, no address, no set of flags that a call would obey.
 void try_call(Answers& answers, long number, std::string_view name);
+// FS-12: the kernel gives no copy without what is locked onto it.
+void try_tree(Answers& answers, const std::string& path);
 void try_node(Answers& answers);
 // Calls that are refused by their arguments (6.3), and calls of foreign architectures (SC-02).
 void try_conditions(Answers& answers);

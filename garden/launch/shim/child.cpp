@@ -65,6 +65,8 @@ std::string_view to_string(Step step) {
             return "set the attributes of the root";
         case Step::detach_old_root:
             return "detach the old root";
+        case Step::lock_mounts:
+            return "lock the mounts";
         case Step::join_namespaces:
             return "join the container's namespaces";
         case Step::mount_namespace:

@@ -37,6 +37,7 @@ enum class Step : std::uint32_t {
     read_only,
     root_attributes,
     detach_old_root,
+    lock_mounts,
     join_namespaces,
     mount_namespace,
     session,
@@ -101,6 +102,11 @@ void close_inherited(const Child& child);  // PL-01: everything above 2 on exec
 // the steps of container_child, and of a pea's process_child.
 void build_view(const Child& child, const ViewPlan& plan, const std::vector<base::Fd>& fds);
 
+// FS-12: what a child sends when its view is built and must be locked; the shim answers with the
+// namespace to enter (locked_view.cpp).
+inline constexpr std::string_view kViewBuilt = "m";
+void lock_view(const Child& child);
+
 struct ProcessArguments {
     const ProcessPlan& plan;
     const std::vector<base::Fd>& fds;      // of the message
@@ -108,6 +114,7 @@ struct ProcessArguments {
     int init = -1;                         // pidfd of garden-init
     bool user_namespace = false;
     bool time_namespace = false;
+    bool lock_mounts = false;     // as the container's (peas)
     int stdio[3] = {-1, -1, -1};  // not used with a terminal
 };
 

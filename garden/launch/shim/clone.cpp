@@ -167,6 +167,10 @@ base::Result<Cloned> clone_container(const NamespacePlan& plan, base::FdRef prog
     return cloned;
 }
 
+base::Result<Cloned> clone_child() {
+    return clone_with(0);
+}
+
 base::Result<void> clone_process(
         Process& process,
         const NamespacePlan& namespaces,
@@ -185,7 +189,7 @@ base::Result<void> clone_process(
                                          : arguments.fds[static_cast<std::size_t>(given[i])].get();
         }
     }
-    auto cloned = TRY(clone_with(0));
+    auto cloned = TRY(clone_child());
     if (cloned.pid == 0) process_child(Child(cloned.channel.get()), arguments);
     process.pid = cloned.pid;
     process.pidfd = std::move(cloned.pidfd);

@@ -28,6 +28,7 @@ void container_child(const Child& child, bool user_namespace, int program) {
     if (::sethostname(plan->hostname.data(), plan->hostname.size()) != 0)
         child.die(Step::hostname, plan->hostname);
     build_view(child, *plan, frame->fds);
+    if (plan->lock_mounts) lock_view(child);
     (void)::umask(022);
     // 0-2 are the socket to the shim: its end tells garden-init that the shim is dead.
     for (int fd = 0; fd < 3; ++fd) {

@@ -63,6 +63,12 @@ struct Cloned {
 // written.
 base::Result<Cloned> clone_container(const NamespacePlan& plan, base::FdRef program);
 
+// A copy of the shim with nothing but a channel; for it `pid` is 0.
+base::Result<Cloned> clone_child();
+
+// Answers a child of ours whose view is built, see lock_view().
+void answer_built_view(base::FdRef channel, base::FdRef builder);
+
 // Clones a process into the pid namespace that the shim's children are born in. Fills the pipes of
 // `process`.
 base::Result<void> clone_process(

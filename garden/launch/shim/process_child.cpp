@@ -40,14 +40,14 @@ void join(const Child& child, const ProcessArguments& arguments) {
     if (::setns(arguments.init, flags) != 0) child.die(Step::join_namespaces);
 }
 
-// PL-13: as root of the container's user namespace, so that the new namespaces belong to it and
-// their mounts are locked as the container's are. Nothing inside can look at this process before it
-// executes (PL-04): its view is complete by then.
+// PL-13: as root of the container's user namespace, so that the new namespaces belong to it.
+// Nothing inside can look at this process before it executes (PL-04): its view is complete by then.
 void make_pea_view(const Child& child, const ProcessArguments& arguments) {
     const auto& pea = *arguments.plan.pea;
     const int flags = CLONE_NEWNS | (pea.own_cgroup_namespace ? CLONE_NEWCGROUP : 0);
     if (::unshare(flags) != 0) child.die(Step::mount_namespace);
     build_view(child, pea.view, arguments.fds);
+    if (arguments.lock_mounts) lock_view(child);
 }
 
 // PL-08, MD-05: from the container's own devpts instance, which must be one, and the slave by

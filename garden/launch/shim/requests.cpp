@@ -134,6 +134,7 @@ base::Result<void> ShimLoop::create(Frame frame) {
     }
     TRY(send_frame(init_channel_, MessageKind::create, 1, frame.body, refs(frame.fds)));
     bundle_ = std::move(bundle);
+    lock_mounts_ = plan.lock_mounts;
     create_request_ = frame.id;
     create_connection_ = connection_;
     if (!watch(init_channel_, key(Watched::init_channel, 0), EPOLLIN))
@@ -144,6 +145,8 @@ base::Result<void> ShimLoop::create(Frame frame) {
 void ShimLoop::created() {
     auto message = sys::receive_message(init_channel_, sizeof(Report), false);
     if (!message && message.error().sys == EAGAIN) return;
+    if (!created_ && message && message->data == kViewBuilt)
+        return answer_built_view(init_channel_, init_);
     const auto answer = [&](const base::Result<Outcome>& outcome) {
         if (create_request_ != 0 && create_connection_ == connection_)
             reply(create_request_, outcome);
@@ -211,7 +214,8 @@ base::Result<void> ShimLoop::run_process(const Frame& frame) {
              .cgroups = cgroups_,
              .init = init_.get(),
              .user_namespace = namespaces_.user,
-             .time_namespace = namespaces_.time},
+             .time_namespace = namespaces_.time,
+             .lock_mounts = lock_mounts_},
             null_));
     (void)set_oom_score(process.pid, plan.confinement.oom_score_adj);  // it may have ended already
     ++next_serial_;
@@ -230,6 +234,8 @@ void ShimLoop::executed(std::uint64_t serial) {
     auto& process = place->second;
     auto message = sys::receive_message(process.channel, sizeof(Report), false);
     if (!message && message.error().sys == EAGAIN) return;
+    if (message && message->data == kViewBuilt)
+        return answer_built_view(process.channel, process.pidfd);
     if (message && message->data == "t" && message->fds.size() == 1) {
         process.input = std::move(message->fds.front());
         auto copy = sys::duplicate(process.input);

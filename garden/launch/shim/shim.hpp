@@ -106,6 +106,7 @@ class ShimLoop {
     pid_t init_pid_ = 0;
     bool prepared_ = false;
     bool created_ = false;
+    bool lock_mounts_ = false;  // of the container, and so of its peas
     bool init_dead_ = false;
     std::uint64_t create_request_ = 0;
     std::uint64_t create_connection_ = 0;

@@ -17,6 +17,7 @@ struct Attempt {
 
 std::span<const Attempt> attempts_by_calls();
 std::span<const Attempt> attempts_by_files();
+std::span<const Attempt> attempts_by_covers();  // last: where one succeeds, a mask is gone
 std::span<const Attempt> attempts_by_resources();
 
 // Opens every inotify instance it can get, says "holding" on its output, and keeps them until it is

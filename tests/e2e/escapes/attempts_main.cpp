@@ -64,7 +64,9 @@ bool wanted(int argc, char** argv, const char* name) {
 int main(int argc, char** argv) {
     using namespace escapes;  // NOLINT: the main of this folder
     if (argc == 2 && std::strcmp(argv[1], "--hold-inotify") == 0) hold_inotify();
-    for (const auto list : {attempts_by_calls(), attempts_by_files(), attempts_by_resources()}) {
+    for (const auto list :
+         {attempts_by_calls(), attempts_by_files(), attempts_by_resources(),
+          attempts_by_covers()}) {
         for (const Attempt& attempt : list) {
             if (!wanted(argc, argv, attempt.name)) continue;
             (void)std::printf("%s %s\n", attempt.name, try_alone(attempt).c_str());

@@ -148,7 +148,6 @@ const Attempt kAttempts[] = {
         {"unshare-mount", [] { return outcome(::unshare(CLONE_NEWNS)); }},
         {"setns",
          [] { return outcome(::setns(::open("/proc/1/ns/net", O_RDONLY | O_CLOEXEC), 0)); }},
-        {"mount-proc", [] { return outcome(::mount("proc", "/mnt", "proc", 0, nullptr)); }},
         {"pivot_root", [] { return call(SYS_pivot_root, ".", "."); }},
         {"open_tree", [] { return call(kOpenTree, AT_FDCWD, "/", 0); }},
         {"fsopen", [] { return call(kFsopen, "proc", 0); }},

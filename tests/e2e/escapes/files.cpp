@@ -4,7 +4,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -112,8 +111,6 @@ const Attempt kAttempts[] = {
         {"agent-v1", [] { return opened("/sys/fs/cgroup/pids/release_agent", O_WRONLY); }},
         {"kcore", [] { return content("/proc/kcore"); }},
         {"keys", [] { return content("/proc/keys"); }},
-        // After the look at it: where this succeeds, the mask is gone for good.
-        {"umount-mask", [] { return outcome(::umount2("/proc/keys", MNT_DETACH)); }},
         {"timer_list", [] { return content("/proc/timer_list"); }},
         {"kallsyms", [] { return content("/proc/kallsyms"); }},
         {"host-memory", [] { return opened("/dev/mem", O_RDONLY); }},
