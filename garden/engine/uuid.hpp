@@ -1,10 +1,11 @@
-// Random (version 4) UUIDs: handles and process ids that nobody chose. Used by garden/engine only.
+// Random UUIDs of the house under the engine's name: handles and process ids that nobody chose.
+// Used by garden/engine only.
 #pragma once
 
-#include <string>
+#include "base/uuid.hpp"
 
 namespace garden {
 
-std::string random_uuid();  // lower case, with dashes
+using base::random_uuid;
 
 }  // namespace garden

@@ -1,4 +1,4 @@
-#include "garden/engine/uuid.hpp"
+#include "base/uuid.hpp"
 
 #include "base/error.hpp"
 
@@ -7,14 +7,14 @@
 #include <array>
 #include <cstdint>
 
-namespace garden {
+namespace base {
 
 std::string random_uuid() {
     std::array<std::uint8_t, 16> bytes{};
     // Never short below 256 bytes, never failing once the pool is seeded, which it is before any
     // daemon runs.
     if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
-        base::panic("getrandom failed");
+        panic("getrandom failed");
     bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0f) | 0x40);
     bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3f) | 0x80);
     static constexpr char kDigits[] = "0123456789abcdef";
@@ -27,4 +27,4 @@ std::string random_uuid() {
     return text;
 }
 
-}  // namespace garden
+}  // namespace base
