@@ -30,7 +30,9 @@ Result<std::string> request_head(const ClientConfig& config, const ClientRequest
         headers.set(
                 "Host",
                 config.endpoint.host.empty() ? std::string("localhost") : config.endpoint.host);
-    if (request.upload) {
+    if (request.upload && request.upload_size) {
+        headers.set("Content-Length", std::to_string(*request.upload_size));
+    } else if (request.upload) {
         headers.set("Transfer-Encoding", "chunked");
     } else if (!request.body.empty() || request.method == "POST" || request.method == "PUT") {
         headers.set("Content-Length", std::to_string(request.body.size()));
@@ -68,16 +70,30 @@ Result<bool> write_unless_answered(Wire& wire, std::string_view data, Deadline d
     return true;
 }
 
-// Sends the body in chunks. False: the server answered early, the rest was not sent.
+// The wire's form of one piece of an upload: itself under Content-Length, else a chunk. `sent` is
+// what went before.
+Result<std::string> frame(
+        const ClientRequest& request, std::string_view piece, std::uint64_t sent) {
+    if (request.upload_size) {
+        const auto size = *request.upload_size;
+        if (piece.size() > size - sent || (piece.empty() && sent < size))
+            return fail(
+                    Errc::corrupt, "request body: {} bytes, not the {} announced",
+                    sent + piece.size(), size);
+        return std::string(piece);
+    }
+    if (piece.empty()) return std::string("0\r\n\r\n");
+    return fmt::format("{:x}\r\n", piece.size()).append(piece).append("\r\n");
+}
+
+// Sends the body. False: the server answered early, the rest was not sent.
 Result<bool> send_upload(Wire& wire, const ClientRequest& request, Deadline deadline) {
     std::vector<char> piece(kChunkBytes);
+    std::uint64_t sent = 0;
     for (;;) {
         const auto count = TRY(request.upload(piece));
-        std::string framed = "0\r\n\r\n";
-        if (count > 0) {
-            framed = fmt::format("{:x}\r\n", count);
-            framed.append(piece.data(), count).append("\r\n");
-        }
+        const auto framed = TRY(frame(request, std::string_view(piece.data(), count), sent));
+        sent += count;
         if (!TRY(write_unless_answered(wire, framed, deadline))) return false;
         if (count == 0) return true;
         if (!wire.secure() &&
@@ -98,7 +114,8 @@ const Endpoint& Client::endpoint() const {
     return impl_->config.endpoint;
 }
 
-Result<Wire> Client::Impl::connect(Deadline deadline, bool fresh, bool& reused) {
+Result<Wire> Client::Impl::connect(
+        Deadline deadline, bool fresh, bool& reused, const std::stop_token& stop) {
     reused = false;
     if (!fresh) {
         const std::lock_guard lock(mutex);
@@ -115,8 +132,10 @@ Result<Wire> Client::Impl::connect(Deadline deadline, bool fresh, bool& reused) 
     SSL_CTX* context = nullptr;
     if (config.endpoint.kind == Endpoint::Kind::tls) context = TRY(tls_context());
     auto wire =
-            dial(config.endpoint, context, std::min(deadline, deadline_in(config.connect_timeout)));
+            dial(config.endpoint, context, std::min(deadline, deadline_in(config.connect_timeout)),
+                 stop);
     // Whatever the reason, the caller's decision is the same: the server cannot be reached now.
+    if (!wire && stop.stop_requested()) return fail(Errc::cancelled, "connecting was cancelled");
     if (!wire && wire.error().kind != Errc::timeout && wire.error().kind != Errc::denied &&
         wire.error().kind != Errc::invalid)
         wire.error().kind = Errc::unavailable;
@@ -169,14 +188,16 @@ Result<ClientStream> Client::open(ClientRequest request) {
     const auto head = TRY(request_head(impl_->config, request).context(where));
     for (bool fresh = false;; fresh = true) {
         bool reused = false;
-        auto wire = TRY(impl_->connect(deadline, fresh, reused).context(where));
+        auto wire = TRY(impl_->connect(deadline, fresh, reused, request.stop).context(where));
         auto stream = std::make_unique<ClientStream::Impl>(impl_, std::move(wire));
+        stream->on_stop.emplace(request.stop, ClientStream::Impl::Cancel{stream.get()});
         auto sent = stream->send(head, request, deadline);
         // A server that answers early and closes makes our writing fail, but its answer may be
         // there to read.
         const bool try_answer = sent || (sent.error().kind == Errc::unavailable);
         auto got = try_answer ? stream->read_header(deadline) : Result<void>();
         if (!sent && (!got || !try_answer)) got = std::move(sent);
+        if (stream->cancelled) return fail(Errc::cancelled, "{}: cancelled", where);
         if (got) return ClientStream(std::move(stream));
         // A kept connection that the server closed meanwhile: once more, when a second time does no
         // harm.

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -36,8 +37,14 @@ struct ClientRequest {
     // When set: chunked, until it returns 0 bytes. An error breaks the request off without the last
     // chunk.
     std::function<Result<std::size_t>(std::span<char>)> upload;
+    // With `upload`: exactly this many bytes under Content-Length instead of chunks; fewer or more
+    // from `upload` break the request off.
+    std::optional<std::uint64_t> upload_size;
     std::chrono::milliseconds timeout{
             30'000};  // whole call (open(): until the header is there); kNoDeadline = never
+    // Breaks connecting, sending and reading off with Errc::cancelled, also of the stream that
+    // open() returned. Only the look-up of a host name is waited for.
+    std::stop_token stop;
 };
 
 struct ClientResponse {

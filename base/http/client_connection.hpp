@@ -9,6 +9,8 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <stop_token>
 #include <vector>
 
 namespace base::http {
@@ -21,7 +23,7 @@ struct Client::Impl {
     TlsContext tls;
     std::vector<Wire> idle;
 
-    Result<Wire> connect(Deadline deadline, bool fresh, bool& reused);
+    Result<Wire> connect(Deadline deadline, bool fresh, bool& reused, const std::stop_token& stop);
     Result<SSL_CTX*> tls_context();
     void give_back(Wire wire);
 };
@@ -46,6 +48,16 @@ struct ClientStream::Impl {
     Result<void> read_header(Deadline deadline);
     Result<std::size_t> read_some(std::span<char> into, Deadline deadline);
     void finish();
+    void cancel();
+
+    struct Cancel {
+        Impl* stream;
+
+        void operator()() const { stream->cancel(); }
+    };
+
+    // Of ClientRequest::stop. Last: it is gone before what it touches.
+    std::optional<std::stop_callback<Cancel>> on_stop;
 };
 
 }  // namespace base::http

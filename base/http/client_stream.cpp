@@ -92,9 +92,13 @@ Result<Hijacked> ClientStream::hijack() && {
 }
 
 void ClientStream::cancel() {
-    impl_->cancelled = true;
-    const std::lock_guard lock(impl_->mutex);
-    if (impl_->wire.socket()) sys::shut_down(impl_->wire.socket(), SHUT_RDWR);
+    impl_->cancel();
+}
+
+void ClientStream::Impl::cancel() {
+    cancelled = true;
+    const std::lock_guard lock(mutex);
+    if (wire.socket()) sys::shut_down(wire.socket(), SHUT_RDWR);
 }
 
 namespace {

@@ -77,12 +77,12 @@ Result<Listener> listen_unix(const Endpoint& endpoint) {
             .file_number = file.st_ino};
 }
 
-Result<Fd> connect_any(const Endpoint& endpoint, Deadline deadline) {
+Result<Fd> connect_any(const Endpoint& endpoint, Deadline deadline, const std::stop_token& stop) {
     if (endpoint.kind == Endpoint::Kind::unix_socket)
-        return sys::connect_to(TRY(sys::unix_address(endpoint.path)), deadline);
+        return sys::connect_to(TRY(sys::unix_address(endpoint.path)), deadline, stop);
     Result<Fd> last = fail(Errc::unavailable, "no address");
     for (const auto& address : TRY(resolve(endpoint, false))) {
-        last = sys::connect_to(address, deadline);
+        last = sys::connect_to(address, deadline, stop);
         if (last) {
             sys::no_delay(*last);
             return last;
@@ -185,12 +185,16 @@ void remove_socket_file(const Listener& listener) {
             listener.endpoint.path);  // a leftover file is removed by the next start
 }
 
-Result<Wire> dial(const Endpoint& endpoint, SSL_CTX* tls, Deadline deadline) {
-    Wire wire(TRY(connect_any(endpoint, deadline)));
+Result<Wire> dial(const Endpoint& endpoint, SSL_CTX* tls, Deadline deadline, std::stop_token stop) {
+    Wire wire(TRY(connect_any(endpoint, deadline, stop)));
     if (endpoint.kind != Endpoint::Kind::tls) return wire;
     const auto& name = endpoint.tls.server_name.empty() ? endpoint.host : endpoint.tls.server_name;
     wire.start_tls(TRY(make_client_session(tls, wire.socket(), name)));
-    TRY(wire.handshake(deadline));
+    {
+        const std::stop_callback shut(
+                stop, [socket = wire.socket()] { sys::shut_down(socket, SHUT_RDWR); });
+        TRY(wire.handshake(deadline));
+    }
     return wire;
 }
 

@@ -5,6 +5,7 @@
 #include "base/http/wire.hpp"
 #include "base/result.hpp"
 
+#include <stop_token>
 #include <string>
 
 namespace base::http {
@@ -23,8 +24,9 @@ Result<Listener> open_listener(const Endpoint& endpoint);
 Result<Listener> adopt_listener(int number);
 // Removes the socket file, unless a successor has put its own there already.
 void remove_socket_file(const Listener& listener);
-// Connected, TLS handshake done.
-Result<Wire> dial(const Endpoint& endpoint, SSL_CTX* tls, Deadline deadline);
+// Connected, TLS handshake done. A stop breaks both off; what it fails with then says nothing.
+Result<Wire> dial(
+        const Endpoint& endpoint, SSL_CTX* tls, Deadline deadline, std::stop_token stop = {});
 // Carries bytes both ways between a TLS connection and a plain socket until both directions have
 // ended.
 void pump(Wire& wire, FdRef plain);

@@ -32,10 +32,27 @@ void set_option(FdRef socket, int level, int name, int value) {
             socket.get(), level, name, &value, sizeof value);  // a comfort, not a promise
 }
 
+// A stop token has no descriptor to wait for, so a wait that it may end is cut into these.
+constexpr std::chrono::milliseconds kStopCheck{100};
+
+Result<void> wait_connected(
+        FdRef socket, const Address& address, SteadyTime deadline, const std::stop_token& stop) {
+    for (;;) {
+        if (stop.stop_requested())
+            return plain_error(Errc::cancelled, "connect to " + address.text() + ": cancelled");
+        const auto slice = stop.stop_possible() ? std::chrono::steady_clock::now() + kStopCheck
+                                                : SteadyTime::max();
+        if (TRY(wait_ready(socket, Ready::write, std::min(deadline, slice)))) return ok;
+        if (std::chrono::steady_clock::now() >= deadline)
+            return plain_error(
+                    Errc::timeout, "connect to " + address.text() + ": no answer in time");
+    }
+}
+
 // A non-blocking connect that is under way: waits for its end.
-Result<void> finish_connect(FdRef socket, const Address& address, SteadyTime deadline) {
-    if (!TRY(wait_ready(socket, Ready::write, deadline)))
-        return plain_error(Errc::timeout, "connect to " + address.text() + ": no answer in time");
+Result<void> finish_connect(
+        FdRef socket, const Address& address, SteadyTime deadline, const std::stop_token& stop) {
+    TRY(wait_connected(socket, address, deadline, stop));
     int error = 0;
     socklen_t size = sizeof error;
     if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0)
@@ -134,7 +151,7 @@ Result<std::optional<Accepted>> accept_from(FdRef listener) {
     return errno_error("accept");
 }
 
-Result<Fd> connect_to(const Address& address, SteadyTime deadline) {
+Result<Fd> connect_to(const Address& address, SteadyTime deadline, std::stop_token stop) {
     Fd socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket) return errno_error("create a socket");
     for (;;) {
@@ -148,7 +165,7 @@ Result<Fd> connect_to(const Address& address, SteadyTime deadline) {
                     Errc::timeout, "connect to " + address.text() + ": no answer in time");
         (void)::poll(nullptr, 0, 1);
     }
-    TRY(finish_connect(socket, address, deadline));
+    TRY(finish_connect(socket, address, deadline, stop));
     return socket;
 }
 

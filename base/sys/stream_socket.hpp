@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -45,7 +46,8 @@ struct Accepted {
 };
 
 Result<std::optional<Accepted>> accept_from(FdRef listener);
-Result<Fd> connect_to(const Address& address, SteadyTime deadline);
+// A stop is felt within a tenth of a second (Errc::cancelled).
+Result<Fd> connect_to(const Address& address, SteadyTime deadline, std::stop_token stop = {});
 Result<Address> local_address(FdRef socket);
 Result<::ucred> peer_credentials(FdRef socket);
 Result<void> set_blocking(FdRef fd, bool blocking);
