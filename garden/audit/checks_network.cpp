@@ -102,7 +102,14 @@ Verdict isolated(const Expected& expected, const NetworkView& network) {
     if (last.empty() || !last.front()->has("meta") || !refuses(network, *last.front()))
         offenders.add("default does not begin by refusing other containers");
     if (!refused("lookup deny4")) offenders.add("default does not refuse denied networks");
-    for (const std::string chain : {"to_container", "from_container", "to_host"}) {
+    // What belongs to no container never comes so far; the rest is for "default" to decide.
+    if (!network.nobody_refused || !ends_refusing(network, "nobody"))
+        offenders.add("a source that is no container's is not refused");
+    if (!ends_with(of_chain(network.rules, "from_container"), "goto default"))
+        offenders.add("from_container does not end with default");
+    for (const auto* rule : of_chain(network.rules, "from_container"))
+        if (bare(*rule, "accept")) offenders.add("from_container accepts everything");
+    for (const std::string chain : {"to_container", "to_host"}) {
         if (chain == "to_host" && expected.allow_host_access) continue;
         if (!ends_refusing(network, chain)) offenders.add(chain + " does not end by refusing");
         for (const auto* rule : of_chain(network.rules, chain))
@@ -131,16 +138,35 @@ Verdict metadata(const NetworkView& network) {
     return offenders.verdict("refused first", "refused before egress", "nf_tables from_container");
 }
 
+bool asks_own_set(const RuleView& rule, const std::string& lease_id) {
+    constexpr std::string_view kLookup = "lookup ";
+    return std::any_of(rule.words.begin(), rule.words.end(), [&](const std::string& word) {
+        return word.starts_with(kLookup) && net::id_of_set(word.substr(kLookup.size())) == lease_id;
+    });
+}
+
+bool leads_away(const RuleView& rule) {
+    return std::any_of(rule.words.begin(), rule.words.end(), [](const std::string& word) {
+        return word.starts_with("goto ") || word.starts_with("jump ");
+    });
+}
+
 Verdict own_chain(const Expected& expected, const NetworkView& network) {
     const auto chain = net::egress_chain(expected.lease->id);
     const auto rules = of_chain(network.rules, chain);
-    const auto accepting = static_cast<std::uint64_t>(std::count_if(
-            rules.begin(), rules.end(), [](const RuleView* rule) { return rule->has("accept"); }));
+    // Its allowances are elements of its own sets, and rules where no element says it.
+    const auto by_rule = [&](const RuleView* rule) {
+        return rule->has("accept") && !asks_own_set(*rule, expected.lease->id);
+    };
+    const auto accepting = network.allowances + static_cast<std::uint64_t>(std::count_if(
+                                                        rules.begin(), rules.end(), by_rule));
     const auto allowed = expected.out_rules + (expected.shared_subnets ? 1 : 0);
     Offenders offenders;
     if (!network.chains.contains(chain)) offenders.add("no chain " + chain);
     if (!network.egress_element) offenders.add("its address does not lead to its chain");
-    if (!ends_with(rules, "goto default")) offenders.add(chain + " does not end with default");
+    // Whatever leads elsewhere than to an accept would go around "default".
+    for (const auto* rule : rules)
+        if (leads_away(*rule)) offenders.add(chain + " leads to somewhere else");
     if (accepting > allowed)
         offenders.add(
                 base::format("{} rules allow something, {} were asked for", accepting, allowed));

@@ -58,6 +58,26 @@ bool bound_rightly(const net::Lease& lease, std::span<const net::Element> elemen
     return found && of_link == 1;
 }
 
+// What a source address leads to that is no container's.
+bool nobody_is_refused(std::span<const net::Element> elements) {
+    return std::any_of(elements.begin(), elements.end(), [](const net::Element& element) {
+        return element.key.empty() && element.go_to == "nobody";
+    });
+}
+
+// How many allowances are elements of the sets of the container, of the family that has more.
+base::Result<std::size_t> count_allowances(
+        net::Netlink& socket, const std::string& table, const std::string& id) {
+    std::size_t v4 = 0, v6 = 0;
+    const auto sets = TRY(net::list_sets(socket, TableFamily::inet, table));
+    for (const auto& set : sets) {
+        if (net::id_of_set(set) != id || !set.starts_with('a')) continue;
+        const auto elements = TRY(net::list_elements(socket, TableFamily::inet, table, set));
+        (set.starts_with("a6") ? v6 : v4) += elements.size();
+    }
+    return std::max(v4, v6);
+}
+
 bool leads_to_chain(const net::Lease& lease, std::span<const net::Element> elements) {
     const auto address = net::parse_address(lease.container_ip);
     if (!address) return false;
@@ -89,9 +109,12 @@ base::Result<NetworkView> look(const Expected& expected) {
         TRY(read_rules(
                 netfilter, TableFamily::device, table, std::span(&chain, 1), view.device_rules));
     }
-    if (!chains.empty())
-        view.egress_element = leads_to_chain(
-                lease, TRY(net::list_elements(netfilter, TableFamily::inet, table, "egress4")));
+    if (!chains.empty()) {
+        const auto egress = TRY(net::list_elements(netfilter, TableFamily::inet, table, "egress4"));
+        view.egress_element = leads_to_chain(lease, egress);
+        view.nobody_refused = nobody_is_refused(egress);
+        view.allowances = TRY(count_allowances(netfilter, table, lease.id));
+    }
     if (!device.empty())
         view.bound_element = bound_rightly(
                 lease, TRY(net::list_elements(netfilter, TableFamily::device, table, "bound4")));

@@ -118,8 +118,10 @@ struct NetworkView {
     std::vector<RuleView> device_rules;
     std::set<std::string> chains;  // of family inet
     std::set<std::string> device_chains;
-    bool egress_element = false;  // the source address leads to the container's chain
-    bool bound_element = false;   // interface, MAC and address are bound together
+    bool egress_element = false;   // the source address leads to the container's chain
+    bool nobody_refused = false;   // a source address of no container leads to "nobody"
+    std::uint64_t allowances = 0;  // elements of the container's own sets
+    bool bound_element = false;    // interface, MAC and address are bound together
     bool host_link = false;
     std::map<std::string, std::string> sysctls;  // of the host's end: "ipv4/rp_filter" -> "1"
 };

@@ -4,6 +4,8 @@
 #pragma once
 
 #include "garden/net/evidence_log.hpp"
+#include "garden/net/flow_ender.hpp"
+#include "garden/net/group.hpp"
 #include "garden/net/host.hpp"
 #include "garden/net/netlink.hpp"
 #include "garden/net/network.hpp"
@@ -65,7 +67,7 @@ class BuiltIn final : public Network {
     }
 
     base::Result<Integrity> integrity() override;
-    // Once, before anything else: the log and the watch on the rules.
+    // Once, before anything else: the log, the watch on the rules, the end of flows.
     base::Result<void> begin_watch();
 
     base::Result<void> replace(const Lease& lease, std::span<const OutRule> rules) override;
@@ -114,22 +116,26 @@ class BuiltIn final : public Network {
     struct Applied {
         Binding binding;
         std::vector<OutRule> rules;  // in the order given
+
+        Group group() const { return compile(rules, binding.address6.has_value()); }
     };
 
     // flows.cpp
+    void end_behind(const std::set<std::string>& ids);
     bool permits(const Applied& applied, const Call& call) const;
-    base::Result<void> end_refused_flows(const Binding& binding);
+    base::Result<void> end_refused_flows(const std::set<std::string>& ids);
     base::Result<void> end_all_flows(const Binding& binding);
     void note_silence(Netlink& route, const Binding& binding);
     bool was_silent(const std::string& id);
 
     Binding binding_of(const ParsedLease& parsed) const;
     void note_applied(const Binding& binding);
-    void note_removed(std::string_view id);
+    Group note_removed(std::string_view id);    // what it had
     void note_binding(const Binding& binding);  // its rules stay
-    std::vector<OutRule> swap_rules(std::string_view id, std::vector<OutRule> rules);
-    std::size_t note_rules(std::string_view id, std::span<const OutRule> rules);  // how many before
-    void forget_rules(std::string_view id, std::size_t keep);
+    std::vector<OutRule> rules_of(std::string_view id) const;
+    void note_rules(std::string_view id, std::vector<OutRule> rules);
+    // From the rules it has to these, in the kernel and in the memory.
+    base::Result<void> change_rules(const Binding& binding, std::vector<OutRule> wanted);
     // Changes the rules of one container, in the memory first. When something of the table is not
     // there, because somebody has just deleted it, the change comes with the repair.
     base::Result<void> commit(Batch& batch, const std::function<void()>& note);
@@ -156,6 +162,7 @@ class BuiltIn final : public Network {
     Integrity integrity_;                                  // under mutex_
     bool torn_down_ = false;                               // under whole_table_
     ConnectionLog log_;
+    std::unique_ptr<FlowEnder> ender_;  // its thread calls end_behind()
     std::unique_ptr<Watcher> watcher_;  // last: its thread calls mend()
 };
 

@@ -131,7 +131,7 @@ Result<void> BuiltIn::connect(const Lease& lease, base::FdRef network_namespace)
     // Rules come before the first end goes up: no packet passes without them.
     Batch batch(table_name(config_.tag));
     const Binding binding = binding_of(parsed);
-    put_container(batch, binding);
+    put_container(batch, binding, {});
     TRY(commit(batch, [&] { note_applied(binding); }));
     TRY(refuse_advertisements(lease.host_interface));
     {
@@ -155,11 +155,11 @@ Result<void> BuiltIn::isolate(base::FdRef network_namespace) {
 // what is there.
 Result<void> BuiltIn::remove_rules(const Binding& binding) {
     const std::shared_lock whole(whole_table_);
-    note_removed(binding.id);
+    const Group group = note_removed(binding.id);
     auto borrowed = TRY(netfilter_.take());
     Netlink& netfilter = *borrowed;
     Batch batch(table_name(config_.tag));
-    remove_container(batch, binding);
+    remove_container(batch, binding, group);
     auto removed = batch.commit(netfilter);
     if (removed || removed.error().sys != ENOENT) return removed;
     const Remains remains =
@@ -173,7 +173,7 @@ Result<void> BuiltIn::remove_rules(const Binding& binding) {
 Result<void> BuiltIn::remove_everything(std::string_view id) {
     {
         const std::shared_lock whole(whole_table_);
-        note_removed(id);
+        (void)note_removed(id);
         auto borrowed = TRY(netfilter_.take());
         Netlink& netfilter = *borrowed;
         const Remains remains = TRY(find_remains(netfilter, config_.tag, id));

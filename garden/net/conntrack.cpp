@@ -2,6 +2,9 @@
 
 #include "garden/net/nft_message.hpp"
 
+#include <netinet/in.h>  // before the kernel headers: they then leave its names alone
+
+#include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
 #include <algorithm>
@@ -72,10 +75,8 @@ void append_whole(std::vector<std::uint8_t>& name, const nlattr* attribute) {
     name.insert(name.end(), bytes, bytes + MNL_ALIGN(attribute->nla_len));
 }
 
-}  // namespace
-
-base::Result<std::vector<Flow>> list_flows(Netlink& netfilter, const Address& address, Side side) {
-    const bool v6 = address.is_v6();
+// `only`: nullptr for everybody.
+base::Result<std::vector<Flow>> list(Netlink& netfilter, bool v6, const Address* only, Side side) {
     const bool opened = side == Side::opened;
     Messages request;
     request.add(
@@ -84,11 +85,11 @@ base::Result<std::vector<Flow>> list_flows(Netlink& netfilter, const Address& ad
                 put_family(header, v6 ? NFPROTO_IPV6 : NFPROTO_IPV4, 0);
                 // The kernel's filter of IPv6 addresses leaves out the very ones that are equal
                 // (seen with 6.18): all are listed then.
-                if (v6) return;
+                if (v6 || only == nullptr) return;
                 nlattr* tuple =
                         mnl_attr_nest_start(header, opened ? CTA_TUPLE_ORIG : CTA_TUPLE_REPLY);
                 nlattr* ip = mnl_attr_nest_start(header, CTA_TUPLE_IP);
-                mnl_attr_put(header, CTA_IP_V4_SRC, address.length, address.bytes.data());
+                mnl_attr_put(header, CTA_IP_V4_SRC, only->length, only->bytes.data());
                 mnl_attr_nest_end(header, ip);
                 mnl_attr_nest_end(header, tuple);
                 nlattr* filter = mnl_attr_nest_start(header, CTA_FILTER);
@@ -101,12 +102,11 @@ base::Result<std::vector<Flow>> list_flows(Netlink& netfilter, const Address& ad
     const auto each = [&](const nlmsghdr* header) {
         Attributes<CTA_MAX + 1> parts{};
         (void)mnl_attr_parse(header, sizeof(nfgenmsg), keep<CTA_MAX + 1>, &parts);
-        // A kernel before 5.8 filters nothing.
-        Address source;
-        if (!read_source(parts.at(opened ? CTA_TUPLE_ORIG : CTA_TUPLE_REPLY), v6, source) ||
-            source != address)
-            return;
         Flow flow;
+        // A kernel before 5.8 filters nothing.
+        if (!read_source(parts.at(opened ? CTA_TUPLE_ORIG : CTA_TUPLE_REPLY), v6, flow.source) ||
+            (only != nullptr && flow.source != *only))
+            return;
         if (!read_call(parts.at(CTA_TUPLE_ORIG), v6, flow.call)) return;
         append_whole(flow.name, parts.at(CTA_TUPLE_ORIG));
         append_whole(flow.name, parts.at(CTA_ID));
@@ -115,6 +115,16 @@ base::Result<std::vector<Flow>> list_flows(Netlink& netfilter, const Address& ad
     TRY(netfilter.dump(
             request, [&] { flows.clear(); }, each));
     return flows;
+}
+
+}  // namespace
+
+base::Result<std::vector<Flow>> list_flows(Netlink& netfilter, const Address& address, Side side) {
+    return list(netfilter, address.is_v6(), &address, side);
+}
+
+base::Result<std::vector<Flow>> list_all_flows(Netlink& netfilter, bool v6, Side side) {
+    return list(netfilter, v6, nullptr, side);
 }
 
 base::Result<void> forget_flows(Netlink& netfilter, std::span<const Flow> flows, bool v6) {

@@ -14,6 +14,7 @@
 namespace garden::net {
 
 struct Flow {
+    Address source;                  // who opened or answers it, as asked for
     Call call;                       // what its opener called, before any translation
     std::vector<std::uint8_t> name;  // how the kernel finds it: its tuple as attributes
 };
@@ -22,6 +23,8 @@ enum class Side : std::uint8_t { opened, answered };
 
 // Flows that `address` has opened, or answers.
 base::Result<std::vector<Flow>> list_flows(Netlink& netfilter, const Address& address, Side side);
+// Of everybody.
+base::Result<std::vector<Flow>> list_all_flows(Netlink& netfilter, bool v6, Side side);
 // One that has ended meanwhile is no error.
 base::Result<void> forget_flows(Netlink& netfilter, std::span<const Flow> flows, bool v6);
 

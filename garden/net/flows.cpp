@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <map>
 
 namespace garden::net {
 
@@ -38,21 +39,47 @@ bool BuiltIn::permits(const Applied& applied, const Call& call) const {
 
 // A flow that its rules no longer allow is forgotten: its next packet is a new one to the kernel,
 // and refused. Those that stay allowed are not touched, so that nobody outside gets a reset.
-Result<void> BuiltIn::end_refused_flows(const Binding& binding) {
+Result<void> BuiltIn::end_refused_flows(const std::set<std::string>& ids) {
+    std::map<Address, std::string> owners;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const std::string& id : ids) {
+            const auto found = applied_.find(id);
+            if (found == applied_.end()) continue;  // going
+            owners.emplace(found->second.binding.address, id);
+            if (found->second.binding.address6) owners.emplace(*found->second.binding.address6, id);
+        }
+    }
     auto borrowed = TRY(netfilter_.take());
-    for (const auto& address : {std::optional(binding.address), binding.address6}) {
-        if (!address) continue;
-        auto flows = TRY(list_flows(*borrowed, *address, Side::opened));
+    for (const bool v6 : {false, true}) {
+        const auto of_family = std::count_if(owners.begin(), owners.end(), [&](const auto& owner) {
+            return owner.first.is_v6() == v6;
+        });
+        if (of_family == 0) continue;
+        // The walk is the same for one and for all; what comes back is not.
+        const auto only = std::find_if(owners.begin(), owners.end(), [&](const auto& owner) {
+            return owner.first.is_v6() == v6;
+        });
+        auto flows = of_family == 1 ? TRY(list_flows(*borrowed, only->first, Side::opened))
+                                    : TRY(list_all_flows(*borrowed, v6, Side::opened));
         {
             const std::lock_guard lock(mutex_);
-            const auto found = applied_.find(binding.id);
-            if (found == applied_.end()) return base::ok;  // going
-            std::erase_if(
-                    flows, [&](const Flow& flow) { return permits(found->second, flow.call); });
+            std::erase_if(flows, [&](const Flow& flow) {
+                const auto owner = owners.find(flow.source);
+                if (owner == owners.end()) return true;
+                const auto found = applied_.find(owner->second);
+                return found == applied_.end() || permits(found->second, flow.call);
+            });
         }
-        TRY(forget_flows(*borrowed, flows, address->is_v6()));
+        TRY(forget_flows(*borrowed, flows, v6));
     }
     return base::ok;
+}
+
+void BuiltIn::end_behind(const std::set<std::string>& ids) {
+    const auto ended = end_refused_flows(ids);
+    const std::lock_guard lock(mutex_);
+    integrity_.unended_flows = ended ? "" : "network " + *ids.begin() + ": " + ended.error().text;
 }
 
 // Before an address may be another container's: what still comes for the old one must not reach the

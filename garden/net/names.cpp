@@ -83,6 +83,24 @@ std::optional<std::string> id_of_chain(std::string_view name) {
     return std::string(name.substr(2));
 }
 
+std::string allowed_set(std::string_view id, bool v6, unsigned layer) {
+    return fmt::format("a{}-{}-{}", v6 ? 6 : 4, id, layer);
+}
+
+std::string logged_set(std::string_view id, bool v6, unsigned layer) {
+    return fmt::format("l{}-{}-{}", v6 ? 6 : 4, id, layer);
+}
+
+std::optional<std::string> id_of_set(std::string_view name) {
+    constexpr std::size_t kPrefix = 3;
+    if (name.size() < kPrefix + kIdLength + 2 || name[2] != '-') return std::nullopt;
+    if ((name[0] != 'a' && name[0] != 'l') || (name[1] != '4' && name[1] != '6'))
+        return std::nullopt;
+    const std::string_view id = name.substr(kPrefix, kIdLength);
+    if (!is_lease_id(id) || name[kPrefix + kIdLength] != '-') return std::nullopt;
+    return std::string(id);
+}
+
 std::uint32_t interface_group(std::string_view tag) {
     std::uint32_t group = 0x43'4c'00'00;  // "CL"
     for (std::size_t i = 0; i < std::min(tag.size(), kMaxTagLength); ++i) {

@@ -35,6 +35,10 @@ std::string table_name(std::string_view tag);
 std::string ingress_chain(std::string_view id);  // anti-spoofing, at the device
 std::string egress_chain(std::string_view id);   // the container's rules
 std::optional<std::string> id_of_chain(std::string_view name);
+// What a container's rules are elements of, by layer: what it may reach, what of that is logged.
+std::string allowed_set(std::string_view id, bool v6, unsigned layer);  // "a4-<id>-1"
+std::string logged_set(std::string_view id, bool v6, unsigned layer);   // "l4-<id>-1"
+std::optional<std::string> id_of_set(std::string_view name);
 
 // Every host interface of ours is in this group: rules match the number, not a name prefix that
 // "wlan0" shares.

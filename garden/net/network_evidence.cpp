@@ -73,35 +73,26 @@ void BuiltIn::note_binding(const Binding& binding) {
     if (found != applied_.end()) found->second.binding = binding;
 }
 
-std::vector<OutRule> BuiltIn::swap_rules(std::string_view id, std::vector<OutRule> rules) {
-    const std::lock_guard lock(mutex_);
-    const auto found = applied_.find(id);
-    if (found != applied_.end()) std::swap(found->second.rules, rules);
-    return rules;
-}
-
-void BuiltIn::note_removed(std::string_view id) {
+Group BuiltIn::note_removed(std::string_view id) {
     log_.remove(std::string(id));
     const std::lock_guard lock(mutex_);
     const auto found = applied_.find(id);
-    if (found != applied_.end()) applied_.erase(found);
+    if (found == applied_.end()) return {};
+    Group group = found->second.group();
+    applied_.erase(found);
+    return group;
 }
 
-std::size_t BuiltIn::note_rules(std::string_view id, std::span<const OutRule> rules) {
+std::vector<OutRule> BuiltIn::rules_of(std::string_view id) const {
     const std::lock_guard lock(mutex_);
     const auto found = applied_.find(id);
-    if (found == applied_.end()) return 0;
-    auto& kept = found->second.rules;
-    const std::size_t before = kept.size();
-    kept.insert(kept.end(), rules.begin(), rules.end());
-    return before;
+    return found == applied_.end() ? std::vector<OutRule>() : found->second.rules;
 }
 
-void BuiltIn::forget_rules(std::string_view id, std::size_t keep) {
+void BuiltIn::note_rules(std::string_view id, std::vector<OutRule> rules) {
     const std::lock_guard lock(mutex_);
     const auto found = applied_.find(id);
-    if (found != applied_.end() && found->second.rules.size() > keep)
-        found->second.rules.resize(keep);
+    if (found != applied_.end()) found->second.rules = std::move(rules);
 }
 
 Result<void> BuiltIn::commit(Batch& batch, const std::function<void()>& note) {
@@ -116,21 +107,28 @@ Result<void> BuiltIn::commit(Batch& batch, const std::function<void()>& note) {
 }
 
 Result<void> BuiltIn::remember(const Lease& lease, std::span<const OutRule> rules) {
-    (void)note_rules(lease.id, rules);
+    std::vector<OutRule> all = rules_of(lease.id);
+    all.insert(all.end(), rules.begin(), rules.end());
+    note_rules(lease.id, std::move(all));
     return base::ok;
 }
 
 Result<void> BuiltIn::settle() {
-    return mend("changed while nobody watched", true);
+    TRY(mend("changed while nobody watched", true));
+    // A run that was killed between a change of rules and the end of flows.
+    const std::lock_guard lock(mutex_);
+    for (const auto& entry : applied_) ender_->ask(entry.first);
+    return base::ok;
 }
 
 // Each container's rules behind the host's, as connect() and allow() put them.
 Result<void> BuiltIn::put_everything(Batch& batch, const std::set<std::string>& interfaces) {
     put_host_policy(batch, policy_);
     const std::lock_guard lock(mutex_);
-    for (const auto& [id, applied] : applied_) {
-        put_container(batch, applied.binding, interfaces.contains(applied.binding.host_interface));
-        put_out_rules(batch, id, log_group(config_.tag), applied.rules);
+    for (const auto& [_, applied] : applied_) {
+        put_container(
+                batch, applied.binding, applied.group(),
+                interfaces.contains(applied.binding.host_interface));
     }
     return base::ok;
 }
@@ -193,6 +191,8 @@ Result<void> BuiltIn::mend(const std::string& reason, bool look_first) {
 
 Result<void> BuiltIn::begin_watch() {
     integrity_.log_group = log_group(config_.tag);
+    ender_ = std::make_unique<FlowEnder>(
+            [this](const std::set<std::string>& ids) { end_behind(ids); });
     auto nflog = Nflog::open(integrity_.log_group);
     // Containers work without the log; the state says that it is missing.
     if (!nflog) integrity_.unlogged = nflog.error().text;
@@ -214,11 +214,13 @@ Result<Evidence> BuiltIn::evidence(const Lease& lease, std::uint64_t after) {
     auto borrowed = TRY(netfilter_.take());
     Netlink& netfilter = *borrowed;
     Evidence evidence;
-    const auto own =
-            TRY(read_rules(netfilter, TableFamily::inet, table, egress_chain(parsed.binding.id)));
-    for (const CountedRule& rule : own) {
-        if (rule.counted) evidence.rules.push_back(row(rule.comment, true, rule.hits));
+    const Group group = compile(rules_of(parsed.binding.id), parsed.binding.address6.has_value());
+    const GroupHits own = TRY(read_group(netfilter, table, parsed.binding.id, group));
+    for (std::size_t i = group.allowances.size(); i-- > 0;) {  // the last one is tried first
+        evidence.rules.push_back(row(text_of(group.allowances[i]), true, own.allowances[i]));
     }
+    for (const CountedRule& rule : own.others)
+        evidence.rules.push_back(row(rule.comment, true, rule.hits));
     const auto tally = read_tally(netfilter, table, addresses_of(parsed.binding));
     // A dead container has no rules any more.
     if (!tally && tally.error().kind != Errc::not_found) return tally.error();

@@ -31,31 +31,35 @@ Result<std::size_t> check_rules(const Lease& lease, std::span<const OutRule> rul
 
 }  // namespace
 
+Result<void> BuiltIn::change_rules(const Binding& binding, std::vector<OutRule> wanted) {
+    std::vector<OutRule> before = rules_of(binding.id);
+    const Group old = compile(before, binding.address6.has_value());
+    const Group fresh = compile(wanted, binding.address6.has_value());
+    Batch batch(table_name(config_.tag));
+    replace_group(batch, binding, old, fresh);
+    auto changed =
+            batch.empty() ? Result<void>() : commit(batch, [&] { note_rules(binding.id, wanted); });
+    if (!changed) {
+        note_rules(binding.id, std::move(before));
+        return changed;
+    }
+    note_rules(binding.id, std::move(wanted));
+    // The rules are in force for what is new; what is on its way and lost its rule ends behind us.
+    if (!covers(fresh, old)) ender_->ask(binding.id);
+    return base::ok;
+}
+
 Result<void> BuiltIn::allow(const Lease& lease, std::span<const OutRule> rules) {
     if (TRY(check_rules(lease, rules)) == 0) return base::ok;
-    Batch batch(table_name(config_.tag));
-    put_out_rules(batch, lease.id, log_group(config_.tag), rules);
-    std::size_t before = 0;
-    auto allowed = commit(batch, [&] { before = note_rules(lease.id, rules); });
-    if (!allowed) forget_rules(lease.id, before);
-    return allowed;
+    std::vector<OutRule> wanted = rules_of(lease.id);
+    wanted.insert(wanted.end(), rules.begin(), rules.end());
+    return change_rules(binding_of(TRY(parse_lease(lease, config_.tag))), std::move(wanted));
 }
 
 Result<void> BuiltIn::replace(const Lease& lease, std::span<const OutRule> rules) {
     TRY(check_rules(lease, rules));
-    const Binding binding = binding_of(TRY(parse_lease(lease, config_.tag)));
-    Batch batch(table_name(config_.tag));
-    reset_egress(batch, binding);
-    put_out_rules(batch, lease.id, log_group(config_.tag), rules);
-    std::vector<OutRule> before;
-    auto replaced = commit(batch, [&] {
-        before = swap_rules(lease.id, {rules.begin(), rules.end()});
-    });
-    if (!replaced) {
-        (void)swap_rules(lease.id, std::move(before));
-        return replaced;
-    }
-    return end_refused_flows(binding).context("end flows that the rules refuse");
+    return change_rules(
+            binding_of(TRY(parse_lease(lease, config_.tag))), {rules.begin(), rules.end()});
 }
 
 Result<PortMapping> BuiltIn::reserve_port(

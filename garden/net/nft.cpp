@@ -95,13 +95,21 @@ std::string comment_of(nftnl_set_elem* element) {
 void add_element(Set& set, const Element& element) {
     nftnl_set_elem* object = nftnl_set_elem_alloc();
     if (object == nullptr) base::panic("out of memory");
-    nftnl_set_elem_set(
-            object, NFTNL_SET_ELEM_KEY, element.key.data(),
-            static_cast<std::uint32_t>(element.key.size()));
+    if (!element.key.empty()) {
+        nftnl_set_elem_set(
+                object, NFTNL_SET_ELEM_KEY, element.key.data(),
+                static_cast<std::uint32_t>(element.key.size()));
+    }
+    if (!element.last.empty()) {
+        nftnl_set_elem_set(
+                object, NFTNL_SET_ELEM_KEY_END, element.last.data(),
+                static_cast<std::uint32_t>(element.last.size()));
+    }
     if (element.flags != 0) nftnl_set_elem_set_u32(object, NFTNL_SET_ELEM_FLAGS, element.flags);
     if (!element.go_to.empty()) {
         nftnl_set_elem_set_u32(
-                object, NFTNL_SET_ELEM_VERDICT, static_cast<std::uint32_t>(NFT_GOTO));
+                object, NFTNL_SET_ELEM_VERDICT,
+                static_cast<std::uint32_t>(element.returns ? NFT_JUMP : NFT_GOTO));
         nftnl_set_elem_set_str(object, NFTNL_SET_ELEM_CHAIN, element.go_to.c_str());
     }
     if (!element.data.empty()) {
@@ -201,20 +209,26 @@ void Batch::add_rule(const std::string& chain, Rule rule, unsigned flags) {
 void Batch::add_set(const SetSpec& set) {
     Set object(nftnl_set_alloc());
     name_set(object, table_, set.name);
-    nftnl_set_set_u32(object.value, NFTNL_SET_ID, set.id);
+    nftnl_set_set_u32(object.value, NFTNL_SET_ID, set.id != 0 ? set.id : next_set_id_++);
     nftnl_set_set_u32(object.value, NFTNL_SET_FAMILY, static_cast<std::uint32_t>(family_));
     nftnl_set_set_u32(object.value, NFTNL_SET_KEY_TYPE, set.key_type);
     nftnl_set_set_u32(object.value, NFTNL_SET_KEY_LEN, set.key_length);
     nftnl_set_set_u32(
             object.value, NFTNL_SET_FLAGS,
             set.flags | (set.verdicts || set.data_length != 0 ? unsigned{NFT_SET_MAP} : 0U) |
-                    (set.timeout_ms != 0 ? unsigned{NFT_SET_TIMEOUT} : 0U));
+                    (set.timeout_ms != 0 ? unsigned{NFT_SET_TIMEOUT} : 0U) |
+                    (!set.fields.empty() ? NFT_SET_INTERVAL | NFT_SET_CONCAT : 0U));
     if (set.verdicts) {
         nftnl_set_set_u32(object.value, NFTNL_SET_DATA_TYPE, kVerdictType);
         nftnl_set_set_u32(object.value, NFTNL_SET_DATA_LEN, 16);
     } else if (set.data_length != 0) {
         nftnl_set_set_u32(object.value, NFTNL_SET_DATA_TYPE, set.data_type);
         nftnl_set_set_u32(object.value, NFTNL_SET_DATA_LEN, set.data_length);
+    }
+    if (!set.fields.empty()) {
+        nftnl_set_set_data(
+                object.value, NFTNL_SET_DESC_CONCAT, set.fields.data(),
+                static_cast<std::uint32_t>(set.fields.size()));
     }
     if (set.capacity != 0) nftnl_set_set_u32(object.value, NFTNL_SET_DESC_SIZE, set.capacity);
     if (set.timeout_ms != 0) nftnl_set_set_u64(object.value, NFTNL_SET_TIMEOUT, set.timeout_ms);
@@ -230,6 +244,13 @@ void Batch::flush_set(const std::string& set) {
     name_set(object, table_, set);
     add("flush a rule set", NFT_MSG_DELSETELEM, 0,
         [&](nlmsghdr* header) { nftnl_set_elems_nlmsg_build_payload(header, object.value); });
+}
+
+void Batch::delete_set(const std::string& set) {
+    Set object(nftnl_set_alloc());
+    name_set(object, table_, set);
+    add("delete a rule set", NFT_MSG_DELSET, 0,
+        [&](nlmsghdr* header) { nftnl_set_nlmsg_build_payload(header, object.value); });
 }
 
 void Batch::elements(
@@ -290,6 +311,7 @@ Messages dump_request(
     Messages request;
     request.add(what, message_type(NFNL_SUBSYS_NFTABLES, type), NLM_F_DUMP, [&](nlmsghdr* header) {
         put_family(header, static_cast<unsigned>(family), 0);
+        if (type == NFT_MSG_GETSET) mnl_attr_put_strz(header, NFTA_SET_TABLE, table.c_str());
         if (type == NFT_MSG_GETSETELEM) {
             mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, table.c_str());
             mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, set.c_str());
@@ -329,6 +351,22 @@ base::Result<std::vector<std::string>> list_chains(
                     chains.emplace_back(name);
             }));
     return chains;
+}
+
+base::Result<std::vector<std::string>> list_sets(
+        Netlink& netfilter, TableFamily family, const std::string& table) {
+    std::vector<std::string> sets;
+    TRY(netfilter.dump(
+            dump_request("list rule sets", NFT_MSG_GETSET, family, table, ""),
+            [&] { sets.clear(); },
+            [&](const nlmsghdr* header) {
+                Set object(nftnl_set_alloc());
+                if (nftnl_set_nlmsg_parse(header, object.value) < 0) return;
+                const char* owner = nftnl_set_get_str(object.value, NFTNL_SET_TABLE);
+                const char* name = nftnl_set_get_str(object.value, NFTNL_SET_NAME);
+                if (owner != nullptr && name != nullptr && table == owner) sets.emplace_back(name);
+            }));
+    return sets;
 }
 
 base::Result<std::vector<Element>> list_elements(

@@ -117,13 +117,16 @@ struct SetSpec {
     unsigned key_type = 0;  // nft's datatype numbers, so that `nft list` prints well
     unsigned key_length = 0;
     bool verdicts = false;
-    unsigned id = 0;         // unique in the batch
+    unsigned id = 0;         // unique in the batch; 0: the batch finds one
     unsigned data_type = 0;  // of a map that has no verdicts
     unsigned data_length = 0;
     std::uint32_t capacity = 0;    // 0: no limit
     std::uint64_t timeout_ms = 0;  // of elements that nobody asked for since
     // What every element gets of its own; a lookup that finds the element runs it.
     enum class Each : std::uint8_t { nothing, counter, limit } each = Each::nothing;
+    // Of a set whose elements are ranges in several fields: how many bytes each has. In the key
+    // every field begins at a whole word.
+    std::vector<std::uint8_t> fields{};
 };
 
 // The budget of NET-07 of whoever may be logged.
@@ -132,8 +135,10 @@ inline constexpr std::uint32_t kLogBurst = 50;
 
 struct Element {
     std::vector<std::uint8_t> key;
-    unsigned flags = 0;              // NFT_SET_ELEM_INTERVAL_END
+    unsigned flags = 0;              // NFT_SET_ELEM_*; a catch-all has no key
     std::string go_to;               // of a verdict map
+    bool returns = false;            // … from where it leads: a jump
+    std::vector<std::uint8_t> last;  // of ranges: the last key, `key` is the first
     std::vector<std::uint8_t> data;  // of another map
     std::string comment;             // a lease id: whose it is (NET-16)
 };
@@ -167,10 +172,13 @@ class Batch {
     void prepend(const std::string& chain, Rule rule);
     void add_set(const SetSpec& set);
     void flush_set(const std::string& set);
+    void delete_set(const std::string& set);  // that no rule names any more
     // `exclusive`: one that exists already is an error.
     void add_elements(
             const std::string& set, std::span<const Element> elements, bool exclusive = true);
     void delete_elements(const std::string& set, std::span<const Element> elements);
+
+    bool empty() const { return messages_.entries().size() == 1; }  // it begins with one
 
     // What a table that began empty has after this batch.
     const Content& content() const { return content_; }
@@ -194,11 +202,14 @@ class Batch {
     Content content_;
     TableFamily family_ = TableFamily::inet;
     Messages messages_;
+    unsigned next_set_id_ = 1000;  // above those that are given
     bool finished_ = false;
 };
 
 base::Result<bool> table_exists(Netlink& netfilter, TableFamily family, const std::string& table);
 base::Result<std::vector<std::string>> list_chains(
+        Netlink& netfilter, TableFamily family, const std::string& table);
+base::Result<std::vector<std::string>> list_sets(
         Netlink& netfilter, TableFamily family, const std::string& table);
 // Errc::not_found when the set or table does not exist.
 base::Result<std::vector<Element>> list_elements(

@@ -38,6 +38,25 @@ Hits hits_of(const nftnl_expr* counter) {
             .bytes = nftnl_expr_get_u64(counter, NFTNL_EXPR_CTR_BYTES)};
 }
 
+Hits hits_of(nftnl_set_elem* element) {
+    std::uint32_t length = 0;
+    const auto* counter = nftnl_set_elem_is_set(element, NFTNL_SET_ELEM_EXPR)
+                                  ? static_cast<const nftnl_expr*>(nftnl_set_elem_get(
+                                            element, NFTNL_SET_ELEM_EXPR, &length))
+                                  : nullptr;
+    const bool counts = counter != nullptr && name_of(counter) == "counter";
+    return counts ? hits_of(counter) : Hits{};
+}
+
+std::vector<std::uint8_t> bytes_of(nftnl_set_elem* element, std::uint16_t attribute) {
+    std::uint32_t length = 0;
+    const auto* data = nftnl_set_elem_is_set(element, attribute)
+                               ? static_cast<const std::uint8_t*>(
+                                         nftnl_set_elem_get(element, attribute, &length))
+                               : nullptr;
+    return data == nullptr ? std::vector<std::uint8_t>() : std::vector(data, data + length);
+}
+
 int take_comment(const nftnl_udata* attribute, void* data) {
     if (nftnl_udata_type(attribute) != NFTNL_UDATA_RULE_COMMENT) return 0;
     const auto* text = static_cast<const char*>(nftnl_udata_get(attribute));
@@ -150,20 +169,42 @@ base::Result<std::vector<Hits>> read_elements(
         if (!set_read || nftnl_set_elems_nlmsg_parse(header, set_read.get()) < 0) return;
         nftnl_set_elems_iter* at = nftnl_set_elems_iter_create(set_read.get());
         if (at == nullptr) base::panic("out of memory");
-        while (nftnl_set_elem* element = nftnl_set_elems_iter_next(at)) {
-            std::uint32_t length = 0;
-            const auto* counter = nftnl_set_elem_is_set(element, NFTNL_SET_ELEM_EXPR)
-                                          ? static_cast<const nftnl_expr*>(nftnl_set_elem_get(
-                                                    element, NFTNL_SET_ELEM_EXPR, &length))
-                                          : nullptr;
-            const bool counts = counter != nullptr && name_of(counter) == "counter";
-            hits.push_back(counts ? hits_of(counter) : Hits{});
-        }
+        while (nftnl_set_elem* element = nftnl_set_elems_iter_next(at))
+            hits.push_back(hits_of(element));
         nftnl_set_elems_iter_destroy(at);
     };
     TRY(netfilter.dump(
             request, [&] { hits.clear(); }, each));
     return hits;
+}
+
+base::Result<std::vector<std::pair<Element, Hits>>> read_set(
+        Netlink& netfilter, const std::string& table, const std::string& set) {
+    Messages request;
+    request.add(
+            "list set elements", message_type(NFNL_SUBSYS_NFTABLES, NFT_MSG_GETSETELEM), NLM_F_DUMP,
+            [&](nlmsghdr* header) {
+                put_family(header, static_cast<unsigned>(TableFamily::inet), 0);
+                mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_TABLE, table.c_str());
+                mnl_attr_put_strz(header, NFTA_SET_ELEM_LIST_SET, set.c_str());
+            });
+    std::vector<std::pair<Element, Hits>> all;
+    const auto each = [&](const nlmsghdr* header) {
+        const OwnedSet read(nftnl_set_alloc());
+        if (!read || nftnl_set_elems_nlmsg_parse(header, read.get()) < 0) return;
+        nftnl_set_elems_iter* at = nftnl_set_elems_iter_create(read.get());
+        if (at == nullptr) base::panic("out of memory");
+        while (nftnl_set_elem* element = nftnl_set_elems_iter_next(at)) {
+            all.emplace_back(
+                    Element{.key = bytes_of(element, NFTNL_SET_ELEM_KEY),
+                            .last = bytes_of(element, NFTNL_SET_ELEM_KEY_END)},
+                    hits_of(element));
+        }
+        nftnl_set_elems_iter_destroy(at);
+    };
+    TRY(netfilter.dump(
+            request, [&] { all.clear(); }, each));
+    return all;
 }
 
 }  // namespace garden::net

@@ -43,6 +43,10 @@ base::Result<std::vector<Hits>> read_elements(
         const std::string& set,
         std::span<const Element> keys);
 
+// All elements of a set with what each has counted; Errc::not_found when there is no such set.
+base::Result<std::vector<std::pair<Element, Hits>>> read_set(
+        Netlink& netfilter, const std::string& table, const std::string& set);
+
 // How many rules each chain of our table has.
 base::Result<std::map<std::string, std::size_t>> count_rules(
         Netlink& netfilter, TableFamily family, const std::string& table);

@@ -1,18 +1,12 @@
-// Security groups: what a container may reach although the default policy of the host would refuse
-// it (NET-06). Compiled to rules of the container's own chain. Used by network.cpp; the values by
-// garden/engine.
+// Security groups as values: what a container may reach although the default policy of the host
+// would refuse it (NET-06). group.hpp has what they become. Used by garden/net and garden/engine.
 #pragma once
 
-#include "base/result.hpp"
 #include "garden/net/address.hpp"
-#include "garden/net/nft.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
 namespace garden::net {
@@ -49,13 +43,10 @@ struct Call {
 // As the kernel's rules decide it.
 bool allows(const OutRule& rule, const Call& call);
 
-// A rule for the kernel per network and port range; what all of one container may come to.
+// The last rule given is the first one tried (garden-api §6 NetOut). One allowance for the kernel
+// per network and port range; what all of one container may come to.
 inline constexpr std::size_t kMaxCompiledRules = 16'384;
 
 std::size_t compiled_size(const OutRule& rule);
-// In front of what the chain has: the last rule given is the first one tried (garden-api §6
-// NetOut). `id` names the container's log prefix, `group` is the daemon's.
-void put_out_rules(
-        Batch& batch, std::string_view id, std::uint16_t group, std::span<const OutRule> rules);
 
 }  // namespace garden::net

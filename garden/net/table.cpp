@@ -22,6 +22,7 @@ constexpr std::uint32_t kInvalid = 1;
 constexpr int kIngressPriority = -500;  // before anything else sees the packet (NET-02)
 constexpr int kFilterPriority = 0;
 constexpr int kSourceNatPriority = 100;
+constexpr const char* kNobody = "nobody";  // where a source that is no container's leads
 constexpr std::uint16_t kDns = 53, kDhcpServer = 67, kDhcpClient = 68;
 constexpr std::uint8_t kRouterAdvertisement = 134, kNeighbourSolicitation = 135,
                        kNeighbourAdvertisement = 136, kRedirect = 137;
@@ -86,7 +87,10 @@ BindingElements elements_of(const Binding& binding) {
     if (binding.address6) all.ports6 = port_elements(binding, *binding.address6);
     const std::string chain = egress_chain(binding.id);
     for (auto* set : {&all.egress4, &all.egress6}) {
-        for (Element& element : *set) element.go_to = chain;
+        for (Element& element : *set) {
+            element.go_to = chain;
+            element.returns = true;
+        }
     }
     return all;
 }
@@ -105,6 +109,10 @@ void put_sets(Batch& batch, const HostPolicy& policy) {
                  .key_length = family.length,
                  .verdicts = true,
                  .id = ++id});
+        // An address that is nobody's.
+        batch.add_elements(
+                family.egress,
+                std::array{Element{.flags = NFT_SET_ELEM_CATCHALL, .go_to = kNobody}}, false);
         batch.in(TableFamily::device);
         batch.add_set(
                 {.name = family.bound,
@@ -245,8 +253,8 @@ void put_forward(Batch& batch, const HostPolicy& policy) {
         Rule rule = of_family(family);
         batch.append("from_container", std::move(source(rule, family).verdict_map(family.egress)));
     }
-    batch.append(
-            "from_container", std::move(Rule().counter().drop()));  // an address that is nobody's
+    batch.append("from_container", std::move(Rule().go_to("default")));
+    batch.append(kNobody, std::move(Rule().counter().drop()));
 
     // What no rule of the container decided. Containers do not reach each other (NET-04); denied
     // networks answer as Garden's REJECT does; the rest of the world is open.
@@ -280,14 +288,14 @@ void put_host_policy(Batch& batch, const HostPolicy& policy) {
     batch.add_base_chain(
             "postrouting",
             {.hook = NF_INET_POST_ROUTING, .priority = kSourceNatPriority, .type = "nat"}, false);
-    for (const char* chain : {"to_host", "from_container", "to_container", "default"})
+    for (const char* chain : {"to_host", "from_container", "to_container", "default", kNobody})
         batch.add_chain(chain, false);
     add_nat_chains(batch);
     // Rebuilt at every start, in the same transaction: changed settings apply to living containers,
     // without a gap.
     for (const char* chain :
-         {"input", "forward", "postrouting", "to_host", "from_container", "to_container",
-          "default"}) {
+         {"input", "forward", "postrouting", "to_host", "from_container", "to_container", "default",
+          kNobody}) {
         batch.flush_chain(chain);
     }
     flush_nat_chains(batch);
@@ -320,20 +328,18 @@ void put_host_policy(Batch& batch, const HostPolicy& policy) {
 
 namespace {
 
-void append_egress(Batch& batch, const Binding& binding) {
-    const std::string egress = egress_chain(binding.id);
-    if (binding.group) {
-        std::uint32_t network = 0;
-        std::memcpy(&network, binding.group->network.bytes.data(), sizeof network);
-        Rule rule = of_family(kV4);
-        destination(rule, kV4)
-                .masked_u32(htonl(~std::uint32_t{0} << (32 - binding.group->prefix)), network)
-                .counter()
-                .accept()
-                .comment("to its own subnet");
-        batch.append(egress, std::move(rule));
-    }
-    batch.append(egress, std::move(Rule().go_to("default")));
+// Behind the security group. The end of the chain leads back, and so to "default".
+void append_own_subnet(Batch& batch, const Binding& binding) {
+    if (!binding.group) return;
+    std::uint32_t network = 0;
+    std::memcpy(&network, binding.group->network.bytes.data(), sizeof network);
+    Rule rule = of_family(kV4);
+    destination(rule, kV4)
+            .masked_u32(htonl(~std::uint32_t{0} << (32 - binding.group->prefix)), network)
+            .counter()
+            .accept()
+            .comment("to its own subnet");
+    batch.append(egress_chain(binding.id), std::move(rule));
 }
 
 void append_ingress(Batch& batch, const Binding& binding) {
@@ -357,11 +363,18 @@ void append_ingress(Batch& batch, const Binding& binding) {
 
 }  // namespace
 
-void put_container(Batch& batch, const Binding& binding, bool has_interface) {
+GroupPlace place_of(const Binding& binding) {
+    return {.id = binding.id,
+            .v6 = binding.address6.has_value(),
+            .log_group = log_group(binding.tag)};
+}
+
+void put_container(Batch& batch, const Binding& binding, const Group& group, bool has_interface) {
     const std::string egress = egress_chain(binding.id);
     const BindingElements elements = elements_of(binding);
     batch.add_chain(egress, true);
-    append_egress(batch, binding);
+    put_group(batch, place_of(binding), group);
+    append_own_subnet(batch, binding);
     batch.add_elements(kV4.egress, elements.egress4);
     batch.add_elements(kV6.egress, elements.egress6);
     batch.add_elements(kV4.ports, elements.ports4);
@@ -395,12 +408,11 @@ void replace_ingress(Batch& batch, const Binding& binding) {
     batch.in(TableFamily::inet);
 }
 
-void reset_egress(Batch& batch, const Binding& binding) {
-    batch.flush_chain(egress_chain(binding.id));
-    append_egress(batch, binding);
+void replace_group(Batch& batch, const Binding& binding, const Group& before, const Group& after) {
+    if (change_group(batch, place_of(binding), before, after)) append_own_subnet(batch, binding);
 }
 
-void remove_container(Batch& batch, const Binding& binding) {
+void remove_container(Batch& batch, const Binding& binding, const Group& group) {
     const BindingElements elements = elements_of(binding);
     batch.delete_elements(kV4.egress, elements.egress4);
     batch.delete_elements(kV6.egress, elements.egress6);
@@ -408,6 +420,7 @@ void remove_container(Batch& batch, const Binding& binding) {
     batch.delete_elements(kV6.ports, elements.ports6);
     remove_evidence(batch, addresses_of(binding));
     batch.delete_chain(egress_chain(binding.id));
+    remove_group(batch, place_of(binding), group);
     batch.in(TableFamily::device);
     batch.delete_elements(kV4.bound, elements.bound4);
     batch.delete_elements(kV6.bound, elements.bound6);

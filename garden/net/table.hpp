@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 #include "garden/net/address.hpp"
 #include "garden/net/evidence_table.hpp"
+#include "garden/net/group_table.hpp"
 #include "garden/net/names.hpp"
 #include "garden/net/nft.hpp"
 #include "garden/net/port_mapping.hpp"
@@ -46,6 +47,8 @@ struct Binding {
     Shaping shaping;
 };
 
+GroupPlace place_of(const Binding& binding);
+
 inline Addresses addresses_of(const Binding& binding) {
     return {.v4 = binding.address, .v6 = binding.address6};
 }
@@ -57,26 +60,29 @@ inline constexpr const char* kForgedChain = "forged";  // counts them for the da
 // Makes the table or brings an existing one up to date; the chains of containers stay as they are.
 void put_host_policy(Batch& batch, const HostPolicy& policy);
 // Without its interface, which goes with the namespace, there is nothing to guard.
-void put_container(Batch& batch, const Binding& binding, bool has_interface = true);
-void remove_container(Batch& batch, const Binding& binding);
+void put_container(
+        Batch& batch, const Binding& binding, const Group& group, bool has_interface = true);
+// With the group that it has.
+void remove_container(Batch& batch, const Binding& binding, const Group& group);
 // Of a container that has its chains already. What is mapped so already stays.
 void put_ports(Batch& batch, const Binding& binding);
 // Again, with another limit of bandwidth.
 void replace_ingress(Batch& batch, const Binding& binding);
-// Again, without rules of its own: put_out_rules follows.
-void reset_egress(Batch& batch, const Binding& binding);
+// Another security group in place of the one it has.
+void replace_group(Batch& batch, const Binding& binding, const Group& before, const Group& after);
 
 // What really exists of one container, for removal when the usual batch finds something missing.
 struct Remains {
     std::vector<std::string> chains;         // in the inet table
     std::vector<std::string> device_chains;  // in the device table
+    std::vector<std::string> sets;           // of its security group
     std::vector<Element> egress4, egress6, bound4, bound6, ports4, ports6;
     std::vector<SetElement> evidence;
 
     bool empty() const {
-        return chains.empty() && evidence.empty() && device_chains.empty() && egress4.empty() &&
-               egress6.empty() && bound4.empty() && bound6.empty() && ports4.empty() &&
-               ports6.empty();
+        return chains.empty() && sets.empty() && evidence.empty() && device_chains.empty() &&
+               egress4.empty() && egress6.empty() && bound4.empty() && bound6.empty() &&
+               ports4.empty() && ports6.empty();
     }
 };
 

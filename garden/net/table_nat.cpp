@@ -142,7 +142,7 @@ void put_nat(Batch& batch, const HostPolicy& policy) {
                 "hairpin",
                 std::move(source(own, external.family).verdict_map(external.family.egress)));
     }
-    batch.append("hairpin", std::move(Rule().counter().drop()));  // an address that is nobody's
+    batch.append("hairpin", std::move(Rule().go_to("default")));
 
     // The answer must come back through the host, even where both sit on one bridge or are one.
     Rule back;

@@ -24,10 +24,14 @@ std::string owner_of(const Element& element, const std::string& tag) {
     return id_of_interface(tag, name).value_or("");
 }
 
-// Each chain and element of a container with its owner.
-template <class ChainFound, class ElementFound>
+// Each chain, set and element of a container with its owner.
+template <class ChainFound, class SetFound, class ElementFound>
 base::Result<void> walk(
-        Netlink& netfilter, const std::string& tag, ChainFound chain, ElementFound found) {
+        Netlink& netfilter,
+        const std::string& tag,
+        ChainFound chain,
+        SetFound own_set,
+        ElementFound found) {
     const std::string table = table_name(tag);
     for (const TableFamily family : {TableFamily::inet, TableFamily::device}) {
         const std::vector<std::string> chains = TRY(list_chains(netfilter, family, table));
@@ -35,6 +39,10 @@ base::Result<void> walk(
             if (auto id = id_of_chain(name)) chain(*id, family, name);
         }
         if (chains.empty()) continue;  // no table of ours
+        const std::vector<std::string> all = TRY(list_sets(netfilter, family, table));
+        for (const std::string& name : all) {
+            if (auto id = id_of_set(name)) own_set(*id, name);
+        }
         const std::vector<const char*> sets =
                 family == TableFamily::inet
                         ? std::vector{kV4.egress, kV6.egress, kV4.ports, kV6.ports}
@@ -65,6 +73,9 @@ base::Result<Remains> find_remains(
                 (family == TableFamily::inet ? remains.chains : remains.device_chains)
                         .push_back(name);
             },
+            [&](const std::string& owner, const std::string& name) {
+                if (owner == id) remains.sets.push_back(name);
+            },
             [&](const std::string& owner, std::string_view set, Element element) {
                 if (owner != id) return;
                 auto& list = set == kV4.egress   ? remains.egress4
@@ -88,6 +99,7 @@ base::Result<std::vector<std::string>> ids_in_table(Netlink& netfilter, const st
     TRY(walk(
             netfilter, tag,
             [&](const std::string& id, TableFamily, const std::string&) { ids.insert(id); },
+            [&](const std::string& id, const std::string&) { ids.insert(id); },
             [&](const std::string& id, std::string_view, const Element&) { ids.insert(id); }));
     return std::vector<std::string>(ids.begin(), ids.end());
 }
@@ -100,6 +112,7 @@ void remove_remains(Batch& batch, const Remains& remains) {
     for (const SetElement& found : remains.evidence)
         batch.delete_elements(found.set, std::array{found.element});
     for (const std::string& chain : remains.chains) batch.delete_chain(chain);
+    for (const std::string& set : remains.sets) batch.delete_set(set);
     batch.in(TableFamily::device);
     batch.delete_elements(kV4.bound, remains.bound4);
     batch.delete_elements(kV6.bound, remains.bound6);

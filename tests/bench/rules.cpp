@@ -25,7 +25,8 @@ constexpr int kProgramRounds = 7;
 
 struct Step {
     std::size_t containers = 0;
-    std::vector<double> append, replace;  // microseconds
+    std::vector<double> append, replace, exchange;   // microseconds
+    std::vector<double> connect, allow, disconnect;  // of one container more
     bench::Traffic traffic;
 };
 
@@ -38,20 +39,21 @@ double median(std::vector<double> values) {
 void print(const char* who, std::size_t rules, const Step& step) {
     std::printf(
             "{\"who\":\"%s\",\"rules\":%zu,\"containers\":%zu,\"append_us\":%.0f,\"replace_us\":%."
-            "0f,"
+            "0f,\"exchange_us\":%.0f,\"connect_us\":%.0f,\"allow_us\":%.0f,\"disconnect_us\":%.0f,"
             "\"established_per_second\":%.0f,\"new_per_second\":%.0f,\"arrived\":%.4f}\n",
             who, rules, step.containers, median(step.append), median(step.replace),
-            step.traffic.established, step.traffic.fresh, step.traffic.arrived);
+            median(step.exchange), median(step.connect), median(step.allow),
+            median(step.disconnect), step.traffic.established, step.traffic.fresh,
+            step.traffic.arrived);
     (void)std::fflush(stdout);
 }
 
 // No packet of the measured traffic is decided by one of them: it meets all.
-std::vector<OutRule> some_rules(std::size_t count) {
+std::vector<OutRule> some_rules(std::size_t count, const std::string& network = "203.0.113.") {
     std::vector<OutRule> rules;
     for (std::size_t i = 0; i < count; ++i) {
         const auto number = static_cast<std::uint16_t>(i + 1);
-        const Address address =
-                parse_address("203.0.113." + std::to_string(number % 250 + 1)).value();
+        const Address address = parse_address(network + std::to_string(number % 250 + 1)).value();
         rules.push_back(
                 {.protocol = OutProtocol::udp,
                  .networks = {{.first = address, .last = address}},
@@ -71,6 +73,24 @@ std::vector<double> times(int rounds, Change change) {
     return all;
 }
 
+// What the network part of a create and a destroy costs among those that are there.
+void come_and_go(Network& network, const std::vector<OutRule>& rules, Step& step) {
+    for (int i = 0; i < kRounds; ++i) {
+        const Lease lease = network.lease("").value();
+        base::Fd inside = bench::new_network_namespace();
+        const auto measured = [&](std::vector<double>& into, const auto& change) {
+            const auto start = std::chrono::steady_clock::now();
+            change();
+            if (i > 0) into.push_back(microseconds(start));
+        };
+        measured(step.connect, [&] { network.connect(lease, inside).value(); });
+        measured(step.allow, [&] { network.allow(lease, rules).value(); });
+        measured(step.disconnect, [&] { network.disconnect(lease, false).value(); });
+        inside.reset();
+        network.release(lease);
+    }
+}
+
 void measure_ours(std::size_t count, const std::vector<std::size_t>& steps) {
     const bench::World world;
     // Without limits: the traffic is a flood.
@@ -78,7 +98,8 @@ void measure_ours(std::size_t count, const std::vector<std::size_t>& steps) {
             Network::start({.pool = "10.254.0.0/20", .max_connections = 0, .new_connections = 0})
                     .value();
     const auto rules = some_rules(count);
-    const auto one = some_rules(1);
+    const auto one = some_rules(1, "198.51.100.");
+    const auto others = some_rules(count, "198.51.100.");
     std::vector<base::Fd> namespaces;
     std::vector<Lease> leases;
     for (const std::size_t wanted : steps) {
@@ -91,6 +112,12 @@ void measure_ours(std::size_t count, const std::vector<std::size_t>& steps) {
         Step step{.containers = leases.size()};
         step.append = times(kRounds, [&] { network->allow(leases.front(), one).value(); });
         step.replace = times(kRounds, [&] { network->replace(leases.front(), rules).value(); });
+        bool turn = false;
+        step.exchange = times(kRounds, [&] {
+            network->replace(leases.front(), (turn = !turn) ? others : rules).value();
+        });
+        network->replace(leases.front(), rules).value();
+        come_and_go(*network, rules, step);
         step.traffic = bench::measure_traffic(namespaces.front(), leases.front().container_ip);
         print("ours", count, step);
     }

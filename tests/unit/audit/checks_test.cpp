@@ -200,7 +200,24 @@ std::vector<Case> network_cases() {
              [](Evidence& e) {
                  std::reverse(e.outside.network->rules.begin(), e.outside.network->rules.end());
              }},
-            {"NET-06/rules", without("goto default")},
+            {"NET-04/default", without("goto default")},
+            {"NET-04/default", [](Evidence& e) { e.outside.network->nobody_refused = false; }},
+            {"NET-04/default",
+             [](Evidence& e) {
+                 e.outside.network->rules.push_back({.chain = "nobody", .words = {"accept"}});
+             }},
+            {"NET-06/rules", [](Evidence& e) { e.outside.network->allowances += 1000; }},
+            {"NET-06/rules",
+             [](Evidence& e) {
+                 e.outside.network->rules.push_back(
+                         {.chain = "c-aaaaaaaaaaa", .words = {"goto elsewhere"}});
+             }},
+            {"NET-06/rules",
+             [](Evidence& e) {
+                 e.outside.network->rules.push_back(
+                         {.chain = "c-aaaaaaaaaaa",
+                          .words = {"lookup a4-bbbbbbbbbbb-1", "accept"}});
+             }},
             {"NET-06/rules", [](Evidence& e) { e.outside.network->egress_element = false; }},
             {"NET-06/rules",
              [](Evidence& e) {

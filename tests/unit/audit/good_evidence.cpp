@@ -134,17 +134,19 @@ NetworkView network(const Expected& e) {
             {.chain = "from_container", .words = {"payload", "lookup metadata6", "reject"}},
             {.chain = "from_container", .words = {"payload", "lookup egress4"}},
             {.chain = "from_container", .words = {"payload", "lookup egress6"}},
-            {.chain = "from_container", .words = {"counter", "drop"}},
+            {.chain = "from_container", .words = {"goto default"}},
+            {.chain = "nobody", .words = {"counter", "drop"}},
             {.chain = "default", .words = {"meta", "cmp", "reject"}},
             {.chain = "default", .words = {"payload", "lookup deny4", "reject"}},
             {.chain = "default", .words = {"accept"}},
             {.chain = "to_container", .words = {"ct", "accept"}},
             {.chain = "to_container", .words = {"counter", "drop"}},
-            {.chain = own, .words = {"goto default"}}};
+            {.chain = own, .words = {"ct", "lookup a4-" + e.lease->id + "-1", "accept"}}};
     n.device_rules = {
             {.chain = "spoof", .words = {"payload", "lookup bound4", "accept"}},
             {.chain = ingress, .words = {"jump spoof"}},
             {.chain = ingress, .words = {"counter", "drop"}}};
+    n.nobody_refused = true;
     n.egress_element = n.bound_element = n.host_link = true;
     n.sysctls = {{"ipv4/accept_redirects", "0"}, {"ipv6/accept_ra", "0"}};
     return n;
