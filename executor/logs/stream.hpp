@@ -3,13 +3,15 @@
 // Safe from any thread; never blocks.
 #pragma once
 
+#include "executor/api/log_record.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace executor {
 
-enum class LogKind : std::uint8_t { out = 1, err = 2 };
+using LogKind = api::LogKind;
 
 class LogStream {
   public:
