@@ -78,22 +78,23 @@ bool overlap(const std::vector<Box>& a, const std::vector<Box>& b) {
     });
 }
 
-// Above the older ones that it overlaps, because it is to be tried before them.
+bool says_the_same(const Allowance& a, const Allowance& b) {
+    return is_range(a) && is_range(b) && a.boxes == b.boxes && a.log == b.log;
+}
+
+// Above the older ones that it overlaps, because it is to be tried before them. It needs no place
+// of its own when one of them says the same and nothing overlaps the two in between.
 void place(Group& group, Allowance& fresh, std::size_t elements) {
     const bool possible = is_range(fresh) && elements + fresh.boxes.size() <= kMaxElements;
-    if (!possible) fresh.layer = 0;
+    unsigned layer = possible ? 1 : 0;
+    const Allowance* equal = nullptr;
     for (const Allowance& older : group.allowances) {
-        if (older.repeated || !overlap(older.boxes, fresh.boxes)) continue;
-        if (is_range(fresh) && is_range(older) && older.boxes == fresh.boxes &&
-            older.log == fresh.log) {
-            fresh.layer = older.layer;
-            fresh.repeated = true;
-            return;
-        }
-        if (fresh.layer == 0) continue;
-        fresh.layer = older.layer == 0 ? 0 : std::max(fresh.layer, older.layer + 1);
+        if (!overlap(older.boxes, fresh.boxes)) continue;
+        equal = says_the_same(older, fresh) ? &older : nullptr;
+        if (layer != 0) layer = older.layer == 0 ? 0 : std::max(layer, older.layer + 1);
     }
-    if (fresh.layer > kMaxLayers) fresh.layer = 0;
+    fresh.repeated = equal != nullptr;
+    fresh.layer = fresh.repeated ? equal->layer : layer > kMaxLayers ? 0 : layer;
 }
 
 void add(Group& group, Allowance fresh, bool v6, std::size_t& elements) {

@@ -1,6 +1,6 @@
 // A security group as the kernel is to have it: allowances are elements of sets, not rules, because
 // the kernel answers every changed rule with a walk of all rules of the table, and a changed
-// element with nothing (docs/adr/0013). Pure. Used by group_table, flows and network_evidence.
+// element with nothing (docs/adr/0014). Pure. Used by group_table, flows and network_evidence.
 #pragma once
 
 #include "garden/net/address.hpp"
