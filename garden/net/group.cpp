@@ -84,9 +84,12 @@ bool says_the_same(const Allowance& a, const Allowance& b) {
 
 // Above the older ones that it overlaps, because it is to be tried before them. It needs no place
 // of its own when one of them says the same and nothing overlaps the two in between.
-void place(Group& group, Allowance& fresh, std::size_t elements) {
-    const bool possible = is_range(fresh) && elements + fresh.boxes.size() <= kMaxElements;
-    unsigned layer = possible ? 1 : 0;
+void place(const Group& group, Allowance& fresh) {
+    if (!is_range(fresh) || group.allowances.size() >= kMaxAsElements) {
+        fresh.layer = 0;
+        return;
+    }
+    unsigned layer = 1;
     const Allowance* equal = nullptr;
     for (const Allowance& older : group.allowances) {
         if (!overlap(older.boxes, fresh.boxes)) continue;
@@ -97,11 +100,10 @@ void place(Group& group, Allowance& fresh, std::size_t elements) {
     fresh.layer = fresh.repeated ? equal->layer : layer > kMaxLayers ? 0 : layer;
 }
 
-void add(Group& group, Allowance fresh, bool v6, std::size_t& elements) {
+void add(Group& group, Allowance fresh, bool v6) {
     fresh.boxes = boxes_of(fresh, v6);
-    if (!fresh.boxes.empty()) place(group, fresh, elements);
+    if (!fresh.boxes.empty()) place(group, fresh);
     if (fresh.layer != 0 && !fresh.repeated) {
-        elements += fresh.boxes.size();
         group.layers = std::max(group.layers, fresh.layer);
         group.logs.resize(group.layers, false);
         if (fresh.log && !fresh.boxes.empty()) group.logs.at(fresh.layer - 1) = true;
@@ -113,7 +115,6 @@ void add(Group& group, Allowance fresh, bool v6, std::size_t& elements) {
 
 Group compile(std::span<const OutRule> rules, bool v6) {
     Group group;
-    std::size_t elements = 0;
     for (const OutRule& rule : rules) {
         const std::size_t networks = std::max<std::size_t>(1, rule.networks.size());
         const std::size_t ports = std::max<std::size_t>(1, rule.ports.size());
@@ -122,7 +123,7 @@ Group compile(std::span<const OutRule> rules, bool v6) {
                 Allowance fresh{.protocol = rule.protocol, .icmp = rule.icmp, .log = rule.log};
                 if (!rule.networks.empty()) fresh.network = rule.networks[i];
                 if (!rule.ports.empty()) fresh.ports = rule.ports[j];
-                add(group, std::move(fresh), v6, elements);
+                add(group, std::move(fresh), v6);
             }
         }
     }

@@ -51,8 +51,9 @@ struct Group {
     std::vector<bool> logs = {false};   // whether the layer has some that are logged
 };
 
-// What the elements of one container come to; the rest become rules.
-inline constexpr std::size_t kMaxElements = 1024;
+// So many of the oldest may become elements, because each is compared with all before it and the
+// kernel takes longer for each that a set has; the rest become rules.
+inline constexpr std::size_t kMaxAsElements = 1024;
 inline constexpr unsigned kMaxLayers = 8;
 
 // Rules that come behind others change nothing of what those have become, so that their counters go

@@ -93,7 +93,7 @@ class Network {
     // the rules, at once. More than kMaxCompiledRules is Errc::invalid.
     virtual base::Result<void> allow(const Lease& lease, std::span<const OutRule> rules) = 0;
     // These rules instead of all that it has, in one transaction; flows that they no longer allow
-    // end.
+    // end behind it, within a second.
     virtual base::Result<void> replace(const Lease& lease, std::span<const OutRule> rules) = 0;
     // Holds both directions of a connected container to `lease.shaping`, or to nothing any more.
     virtual base::Result<void> shape(const Lease& lease, base::FdRef network_namespace) = 0;

@@ -84,10 +84,10 @@ TEST_CASE("a group of many layers or of very many elements ends in rules") {
     for (std::size_t i = kMaxLayers; i < nested.size(); ++i) CHECK(group.allowances[i].layer == 0);
 
     std::vector<OutRule> many;
-    for (std::uint16_t i = 0; i < kMaxElements + 10; ++i) many.push_back(tcp(kBlock, i, i));
+    for (std::uint16_t i = 0; i < kMaxAsElements + 10; ++i) many.push_back(tcp(kBlock, i, i));
     group = compile(many, false);
-    CHECK(group.allowances[kMaxElements - 1].layer == 1);
-    CHECK(group.allowances[kMaxElements].layer == 0);
+    CHECK(group.allowances[kMaxAsElements - 1].layer == 1);
+    CHECK(group.allowances[kMaxAsElements].layer == 0);
 }
 
 TEST_CASE("a group covers another one when each of its allowances is inside one of the new") {
