@@ -57,7 +57,13 @@ enum class Then : std::uint8_t {
 Then after(Call call, executor::api::State state, Answer answer);
 
 struct Operation {
-    enum class Kind : std::uint8_t { container, residual_lrp, residual_task };
+    enum class Kind : std::uint8_t {
+        container,
+        residual_lrp,
+        residual_task,
+        destroy,  // asked for by the brain (a cancelled task)
+        give_up,  // evacuation's time is over; with `evacuating` its record goes, too
+    };
     Kind kind = Kind::container;
     std::string guid;  // of the container, also when there is none: what the queue orders by
     // Residual LRPs: which records of ours to remove; only `evacuating` for a container that runs
