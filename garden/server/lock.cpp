@@ -1,32 +1,9 @@
 #include "garden/server/lock.hpp"
 
-#include "base/fail.hpp"
+#include "base/daemon.hpp"
 #include "base/sys/file.hpp"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/file.h>
-
 namespace garden::server {
-
-namespace {
-
-constexpr std::chrono::milliseconds kLook{20};
-
-base::Result<base::Fd> lock_file(
-        const std::string& path, std::chrono::steady_clock::time_point deadline) {
-    auto file = TRY(base::sys::open_host(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    for (;;) {
-        if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
-        if (errno != EWOULDBLOCK && errno != EINTR) return base::fail_errno("flock {}", path);
-        if (std::chrono::steady_clock::now() >= deadline)
-            return base::fail(base::Errc::conflict, "{}: another gardend is running", path);
-        (void)::poll(nullptr, 0, static_cast<int>(kLook.count()));
-    }
-}
-
-}  // namespace
 
 base::Result<Locks> lock_host(
         const std::string& state_directory,
@@ -43,7 +20,7 @@ base::Result<Locks> lock_host(
     for (const auto& path :
          {runtime + "/gardend" + (tag.empty() ? "" : "-" + tag) + ".lock",
           state_directory + "/gardend.lock", store_directory + "/gardend.lock"})
-        locks.files.push_back(TRY(lock_file(path, deadline)));
+        locks.files.push_back(TRY(base::lock_file(path, "gardend", deadline)));
     return locks;
 }
 

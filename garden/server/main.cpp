@@ -1,6 +1,7 @@
 // The program gardend: settings in, one engine behind one API, until a signal says stop. Order
 // matters: listen, recover, serve; at the end first the streams, then the requests, then the engine
 // (garden-api §1). Containers stay in any case.
+#include "base/daemon.hpp"
 #include "base/fail.hpp"
 #include "base/http/server.hpp"
 #include "base/version.hpp"
@@ -11,14 +12,10 @@
 #include "garden/server/settings.hpp"
 
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
-#include <mutex>
-#include <thread>
 
 #include <systemd/sd-daemon.h>
 
@@ -32,27 +29,12 @@ constexpr std::chrono::seconds kLockPatience{10};
 // stands, as after kill -9, which is safe (design 3.5).
 constexpr std::chrono::seconds kShutdownPatience{20};
 
-// What sysexits and the CLI's table say: 1 failed, 2 usage (conventions §15).
-constexpr int kFailed = 1;
-constexpr int kUsage = 2;
-
-std::map<std::string, std::string> environment_of_process() {
-    std::map<std::string, std::string> out;
-    for (char** entry = environ; *entry != nullptr; ++entry) {
-        const std::string_view text(*entry);
-        const auto equals = text.find('=');
-        if (equals == std::string_view::npos) continue;
-        out.emplace(text.substr(0, equals), text.substr(equals + 1));
-    }
-    return out;
-}
-
 base::Result<base::config::Loaded>
 load(const std::vector<std::string>& arguments, Settings& out, std::vector<std::string>& ignored) {
     Settings settings;
     base::config::Schema schema(garden::server::schema_options());
     garden::server::declare(schema, settings);
-    const auto environment = environment_of_process();
+    const auto environment = base::environment_of_process();
     auto loaded = TRY(schema.load(arguments, environment));
     const auto left = environment.find("SOCKET2ME_FD");
     if (left != environment.end()) settings.inherited_socket = left->second;
@@ -61,54 +43,6 @@ load(const std::vector<std::string>& arguments, Settings& out, std::vector<std::
     out = std::move(settings);
     return loaded;
 }
-
-// Every container costs some descriptors; the service manager's soft limit is for programs that use
-// select().
-void raise_descriptor_limit(const Logger& log) {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) log.warning("cannot raise the descriptor limit");
-}
-
-sigset_t block_signals() {
-    sigset_t set;
-    (void)::sigemptyset(&set);
-    for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) (void)::sigaddset(&set, number);
-    (void)::pthread_sigmask(SIG_BLOCK, &set, nullptr);  // before any thread exists
-    (void)::signal(SIGPIPE, SIG_IGN);
-    return set;
-}
-
-// Ends the process when its orderly end takes too long.
-class Patience {
-  public:
-    Patience(const Logger& log, std::chrono::nanoseconds limit)
-        : thread_([this, &log, limit] {
-              std::unique_lock lock(mutex_);
-              if (done_.wait_for(lock, limit, [this] { return over_; })) return;
-              log.warning("requests are still running; leaving them", {{"waited", limit}});
-              ::_exit(0);
-          }) {}
-
-    ~Patience() {
-        {
-            const std::lock_guard lock(mutex_);
-            over_ = true;
-        }
-        done_.notify_all();
-        thread_.join();
-    }
-
-    Patience(const Patience&) = delete;
-    Patience& operator=(const Patience&) = delete;
-
-  private:
-    std::mutex mutex_;
-    std::condition_variable done_;
-    bool over_ = false;
-    std::thread thread_;
-};
 
 // The running daemon; members in the order of their start.
 struct Daemon {
@@ -218,7 +152,7 @@ void Daemon::wait(const sigset_t& signals) {
 
 void Daemon::stop() {
     (void)::sd_notify(0, "STOPPING=1");
-    const Patience patience(log, settings.shutdown_grace + kShutdownPatience);
+    const base::Patience patience(log, settings.shutdown_grace + kShutdownPatience);
     debug_server.reset();
     if (engine) engine->cancel_pulls();
     if (service) service->abandon_streams();  // at once; everything else may finish
@@ -232,15 +166,15 @@ void Daemon::stop() {
 }
 
 int serve(Logger& log, const std::vector<std::string>& arguments, Settings settings) {
-    const auto signals = block_signals();
+    const auto signals = base::block_signals();
     const auto locks = garden::server::lock_host(
             settings.engine.state_directory, settings.engine.store_directory, settings.engine.tag,
             kLockPatience);
     if (!locks) {
         log.error("cannot start", {{"error", locks.error().text}});
-        return kFailed;
+        return base::kExitFailed;
     }
-    raise_descriptor_limit(log);
+    base::raise_descriptor_limit(log);
     Daemon daemon{
             .log = log,
             .arguments = arguments,
@@ -253,7 +187,7 @@ int serve(Logger& log, const std::vector<std::string>& arguments, Settings setti
     if (!started) log.error("cannot start", {{"error", started.error().text}});
     if (started) daemon.wait(signals);
     daemon.stop();
-    return started ? 0 : kFailed;
+    return started ? 0 : base::kExitFailed;
 }
 
 int clean_up(const Logger& log, Settings settings) {
@@ -267,7 +201,7 @@ int clean_up(const Logger& log, Settings settings) {
     }();
     if (!done) log.error("cleanup failed", {{"error", done.error().text}});
     if (done) log.info("cleaned up; images stay in the store");
-    return done ? 0 : kFailed;
+    return done ? 0 : base::kExitFailed;
 }
 
 }  // namespace
@@ -279,7 +213,7 @@ int main(int argc, char** argv) {
     const auto loaded = load(arguments, settings, ignored);
     if (!loaded) {
         (void)std::fprintf(stderr, "gardend: %s\n", loaded.error().text.c_str());
-        return kUsage;
+        return base::kExitUsage;
     }
     if (loaded->next == base::config::Loaded::Next::done) {
         (void)std::fputs(loaded->text.c_str(), stdout);
@@ -294,7 +228,7 @@ int main(int argc, char** argv) {
         log.warning("flag without function here, taken for compatibility", {{"flag", "--" + flag}});
     if (::geteuid() != 0) {
         log.error("gardend must run as root");
-        return kFailed;
+        return base::kExitFailed;
     }
     if (loaded->command == "setup") return 0;
     if (loaded->command == "cleanup") return clean_up(log, std::move(settings));
