@@ -228,6 +228,7 @@ struct AllocationRequest {  // today's allocate; a whole Container's JSON reads 
     std::int64_t disk_mb = 0;
     std::int64_t max_pids = 0;
     Tags tags;
+    RunInfo info;  // not on the wire: the recipe that came with it [2015]
     bool operator==(const AllocationRequest&) const = default;
 };
 

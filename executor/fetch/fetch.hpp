@@ -55,6 +55,14 @@ class Fetcher {
     // Needs a cache key and an answer that can be kept (ETag or Last-Modified).
     virtual base::Result<FetchedDirectory> directory(
             const FetchRequest& request, std::stop_token stop) = 0;
+
+    // Keeps a directory of an earlier life of the program from eviction; nothing when it is not in
+    // the cache.
+    virtual std::shared_ptr<void> hold(const std::string& path) {
+        (void)path;
+        return {};
+    }
+
     // Bytes sent. The error's text is what the user sees ("Failed to … for ARTIFACT") and never
     // holds the URL; Errc::unavailable = the POST failed (not emittable).
     virtual base::Result<std::uint64_t> upload(UploadRequest request, std::stop_token stop) = 0;

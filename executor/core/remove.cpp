@@ -1,0 +1,106 @@
+// The end of a container (executor-rep §4.6), and its files.
+#include "base/fail.hpp"
+#include "executor/core/local_executor.hpp"
+#include "executor/logs/hub.hpp"
+
+#include <future>
+
+namespace executor {
+
+base::Result<void> LocalExecutor::remove(std::string_view guid) {
+    const auto node = TRY(must_find(guid));
+    TRY(stop(guid));
+    // The caller waits; how many are at it at once is the pool's affair.
+    auto promise = std::make_shared<std::promise<base::Result<void>>>();
+    auto answer = promise->get_future();
+    TRY(delete_pool_.submit([this, node, promise] { promise->set_value(destroy(node)); }));
+    return answer.get();
+}
+
+base::Result<void> LocalExecutor::destroy(const NodePtr& node) {
+    const auto guard = operations_.lock(node->guid());  // a creation has ended
+    bool in_garden = false;
+    {
+        std::unique_lock lock(node->mutex);
+        if (node->gone) return base::ok;
+        const auto& info = node->record.container.info;
+        const auto grace = info.graceful_shutdown_interval_ms != 0
+                                   ? std::chrono::nanoseconds(std::chrono::milliseconds(
+                                             info.graceful_shutdown_interval_ms))
+                                   : settings_.steps.graceful_shutdown;
+        const auto patience = grace + settings_.steps.exit_timeout + std::chrono::seconds(5);
+        if (!node->changed.wait_for(lock, patience, [&] { return !node->stepping; }))
+            tell(true, "steps did not end in time; the container is destroyed under them",
+                 node->guid());
+        complete(*node, Outcome::cancelled());
+        in_garden = node->in_garden;
+    }
+    const auto log = log_of(*node);
+    const auto say = [&](std::string_view what) {
+        log->say(
+                "", LogKind::out,
+                base::format(
+                        "Cell {} {} container for instance {}", settings_.cell_id, what,
+                        node->guid()));
+    };
+    if (in_garden) {
+        say("destroying");
+        auto destroyed = parts_.garden.destroy(node->guid());
+        if (!destroyed && destroyed.error().kind != base::Errc::not_found) {
+            ++failed_destructions_;
+            say("failed to destroy");
+            return std::move(destroyed).error().context(
+                    base::format("destroy container {}", node->guid()));
+        }
+        ++destructions_;
+        say("successfully destroyed");
+    }
+    forget(node);
+    return base::ok;
+}
+
+void LocalExecutor::forget(const NodePtr& node) {
+    std::vector<std::shared_ptr<void>> holds;
+    {
+        const std::lock_guard lock(node->mutex);
+        node->gone = true;
+        holds.swap(node->holds);
+    }
+    if (auto erased = store_.erase(node->guid()); !erased)
+        tell(true, erased.error().text, node->guid());
+    {
+        const std::lock_guard lock(mutex_);
+        nodes_.erase(node->guid());
+        ledger_.give_back(node->record.container);
+    }
+    parts_.logs.close(node->guid());
+    // Steps that outlived their container let go of it on their own thread.
+    (void)parts_.loop.post([node] { node->steps.reset(); });
+}
+
+namespace {
+
+class GardenStream final : public api::FileStream {
+  public:
+    explicit GardenStream(base::http::ClientStream stream) : stream_(std::move(stream)) {}
+
+    base::Result<std::size_t> read_some(std::span<char> into) override {
+        return stream_.read_some(into);
+    }
+
+  private:
+    base::http::ClientStream stream_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<api::FileStream>> LocalExecutor::files(
+        std::string_view guid, std::string_view path) {
+    const auto node = TRY(must_find(guid));
+    auto stream = parts_.garden.stream_out(node->guid(), "root", path);
+    if (!stream) return std::move(stream).error();
+    std::unique_ptr<api::FileStream> files = std::make_unique<GardenStream>(std::move(*stream));
+    return files;
+}
+
+}  // namespace executor
