@@ -292,4 +292,9 @@ std::size_t Loop::run_until_idle() {
     return total;
 }
 
+std::optional<std::chrono::steady_clock::time_point> Loop::next_timer() const {
+    if (impl_->timers.empty()) return std::nullopt;
+    return impl_->timers.begin()->first.first;
+}
+
 }  // namespace executor

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace executor {
@@ -68,6 +69,8 @@ class Loop {
     // For tests without a thread: what is posted, ready and due, until nothing is left. The number
     // of jobs run.
     std::size_t run_until_idle();
+    // For the same tests: when the next timer is due; nothing: there is none.
+    std::optional<std::chrono::steady_clock::time_point> next_timer() const;
 
   private:
     struct Impl;

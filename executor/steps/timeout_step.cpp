@@ -29,6 +29,7 @@ class TimeoutStep final : public WrapperStep {
 
   private:
     void expire();
+    void conclude(Outcome outcome);
 
     Journal& journal_;
     const std::string path_;
@@ -38,6 +39,8 @@ class TimeoutStep final : public WrapperStep {
 };
 
 void TimeoutStep::begin() {
+    // What ended in time in an earlier life has, although its deadline is over by now.
+    if (auto outcome = journal_.finished(path_)) return finish(std::move(*outcome));
     // A cancel begins nothing; what was begun keeps its deadline.
     if (!cancelled()) journal_.begin(path_);
     const auto begun = journal_.begun(path_);
@@ -59,14 +62,19 @@ void TimeoutStep::expire() {
 void TimeoutStep::child_done(Outcome outcome) {
     loop().cancel(timer_);
     timer_ = 0;
-    if (!expired_) return finish(std::move(outcome));
+    if (!expired_) return conclude(std::move(outcome));
     auto message = "exceeded " + to_go_text(timeout_) + " timeout";
     if (!outcome.good() && !outcome.hidden() && !outcome.message.empty())
         message += "; " + outcome.message;
     auto whole = Outcome::failed(std::move(message), std::move(outcome.detail));
     // The process that would not go is counted whoever wanted it gone (executor-rep §4.5).
     if (outcome.kind == Outcome::Kind::exit_timeout) whole.kind = outcome.kind;
-    finish(std::move(whole));
+    conclude(std::move(whole));
+}
+
+void TimeoutStep::conclude(Outcome outcome) {
+    journal_.finish(path_, outcome);
+    finish(std::move(outcome));
 }
 
 }  // namespace

@@ -256,15 +256,13 @@ Watched& Bench::restart(std::unique_ptr<executor::Step> step) {
     return start(std::move(step));
 }
 
-// In pieces as small as can be afforded: what a timer sets off is due from when it fired.
+// From timer to timer: what one sets off is due from when it fired.
 void Bench::advance(std::chrono::nanoseconds time) {
-    constexpr std::chrono::nanoseconds kLong = std::chrono::minutes(10);
-    const std::chrono::nanoseconds piece = time > kLong ? time / 1'000 : milliseconds(25);
-    for (auto left = time; left > left.zero();) {
-        const auto now = std::min(piece, left);
-        clock.advance(now);
+    const auto end = clock.monotonic() + time;
+    for (auto now = clock.monotonic(); now < end; now = clock.monotonic()) {
+        const auto next = loop->next_timer();
+        clock.advance((next && *next < end ? std::max(*next, now) : end) - now);
         loop->run_until_idle();
-        left -= now;
     }
 }
 

@@ -114,7 +114,7 @@ class Bench {
 
     Watched& watched() { return *watched_; }
 
-    void advance(std::chrono::nanoseconds time);  // in pieces, as time passes
+    void advance(std::chrono::nanoseconds time);  // as time passes: timer by timer
     void cancel();
 
   private:

@@ -196,6 +196,18 @@ TEST_CASE("a restart does not extend a timeout") {
     CHECK(w.outcome.message == "exceeded 1m0s timeout");
 }
 
+TEST_CASE("a child that ended in time has although its deadline is over after a restart") {
+    Programs b;
+    const auto action = parallel_of({timeout_of(run_of("ok"), seconds(5)), run_of("long")});
+    b.start(action);
+    b.advance(seconds(2));
+    b.restart(executor::make_step(action, b.tools(), "APP", "run"));
+    b.advance(seconds(60));
+    b.restart(executor::make_step(action, b.tools(), "APP", "run"));
+    b.cancel();
+    CHECK(b.watched().outcome.message.empty());
+}
+
 TEST_CASE("a timeout that had expired before the restart is still the reason after it") {
     Programs b;
     const auto action = timeout_of(run_of("deaf"), seconds(1));
