@@ -65,6 +65,10 @@ class Volumes {
     // The detached mount of the container's root. The volume stays until destroy.
     virtual base::Result<base::Fd> create(const VolumeRequest& request) = 0;
     virtual base::Result<Usage> usage(std::string_view name) = 0;
+    // Another limit for a volume in use, 0 is none; the same one as before costs a look.
+    // Errc::conflict: more is in use. Errc::unsupported: this driver cannot change it so.
+    virtual base::Result<void> limit(
+            std::string_view name, std::uint64_t quota_bytes, QuotaScope scope) = 0;
     virtual base::Result<void> destroy(std::string_view name) = 0;  // idempotent
     // destroy returns early: true while files of a destroyed volume `name` are still being deleted
     // behind (ID-03); "" = of any volume.

@@ -79,6 +79,12 @@ Result<std::optional<Fd>> open_loop_of(std::uint32_t number, FdRef image) {
     return std::optional<Fd>(std::move(*opened));
 }
 
+Result<void> follow_image(FdRef device) {
+    if (::ioctl(device.get(), LOOP_SET_CAPACITY, 0) != 0)
+        return errno_error("change the size of a loop device");
+    return ok;
+}
+
 Result<void> detach_loop(std::uint32_t number) {
     const Fd device = TRY(open_host(loop_path(number), O_RDWR));
     if (::ioctl(device.get(), LOOP_CLR_FD) != 0 && errno != ENXIO)

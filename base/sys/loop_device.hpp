@@ -25,6 +25,8 @@ Result<LoopDevice> attach_loop(FdRef image, CStr label, std::uint32_t block_size
 // by now.
 Result<std::optional<Fd>> open_loop_of(std::uint32_t number, FdRef image);
 std::string loop_path(std::uint32_t number);  // "/dev/loopN"
+// The device becomes as large as its image is now.
+Result<void> follow_image(FdRef device);
 // Detaches now, or as soon as the last user is gone.
 Result<void> detach_loop(std::uint32_t number);
 

@@ -185,6 +185,12 @@ base::Result<DiskLimits> Client::disk_limits(std::string_view handle) {
     return get<DiskLimits>(container_path(handle, "/limits/disk"));
 }
 
+base::Result<DiskLimits> Client::set_disk_limits(
+        std::string_view handle, const DiskLimits& limits) {
+    const auto body = TRY(call("PUT", container_path(handle, "/limits/disk"), encode(limits)));
+    return base::json::decode<DiskLimits>(body, base::json::Rest::ignore);
+}
+
 base::Result<MemoryLimits> Client::memory_limits(std::string_view handle) {
     return get<MemoryLimits>(container_path(handle, "/limits/memory"));
 }

@@ -59,6 +59,7 @@ class Client {
     base::Result<BandwidthLimits> bandwidth_limits(std::string_view handle);
     base::Result<CpuLimits> cpu_limits(std::string_view handle);
     base::Result<DiskLimits> disk_limits(std::string_view handle);
+    base::Result<DiskLimits> set_disk_limits(std::string_view handle, const DiskLimits& limits);
     base::Result<MemoryLimits> memory_limits(std::string_view handle);
     base::Result<NetInResponse> net_in(
             std::string_view handle, std::uint32_t host_port, std::uint32_t container_port);

@@ -233,9 +233,7 @@ base::Result<base::Fd> Gardener::make_volume(
                      .owner_uid = seat.range.base,
                      .owner_gid = seat.range.base,
                      .quota_bytes = spec.limits.disk_bytes,
-                     .scope = spec.limits.disk_scope == DiskScope::total
-                                      ? rootfs::QuotaScope::total
-                                      : rootfs::QuotaScope::exclusive,
+                     .scope = scope_of(spec.limits.disk_scope),
                      .nosuid = false,
                      .survives_power_cut = false})
             .context("make the volume");

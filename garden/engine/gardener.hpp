@@ -35,6 +35,8 @@ using ContainerPtr = std::shared_ptr<Container>;
 // A mark for every exit code that a killed container's processes get (128 + SIGKILL).
 inline constexpr std::int32_t kKilledExitCode = 137;
 
+rootfs::QuotaScope scope_of(DiskScope scope);  // limits.cpp
+
 class Gardener final : public Engine {
   public:
     // What start.cpp has opened; in the order of dependencies.
@@ -178,6 +180,9 @@ class Gardener final : public Engine {
     base::Result<LimitsSpec> check_change(
             Container& container, const LimitsSpec& before, const LimitsChange& change);
     static base::Result<void> keep_limits(Container& container, const LimitsSpec& limits);
+    base::Result<void> limit_disk(Container& container, const LimitsSpec& limits);
+    base::Result<void> apply_limits(
+            Container& container, const LimitsSpec& before, const LimitsSpec& after);
     base::Result<plan::ContainerFacts> facts_of(
             const ContainerSpec& spec, const security::IdRange& range);
     void listen(const ContainerPtr& container);

@@ -7,6 +7,10 @@
 
 namespace garden {
 
+rootfs::QuotaScope scope_of(DiskScope scope) {
+    return scope == DiskScope::total ? rootfs::QuotaScope::total : rootfs::QuotaScope::exclusive;
+}
+
 cgroup::Limits Gardener::kernel_limits(const LimitsSpec& limits) const {
     // garden-api 10.5: the kernel takes no quota below a millisecond.
     constexpr std::uint64_t kLeastQuota = 1000;
@@ -44,18 +48,41 @@ base::Result<LimitsSpec> Gardener::check_change(
     }
     if (change.pids) after.pids = *change.pids;
     if (change.disk) {
-        const bool same = change.disk->bytes == before.disk_bytes &&
-                          (change.disk->bytes == 0 || change.disk->scope == before.disk_scope);
-        if (!same) {
-            return base::fail(
-                    base::Errc::unsupported,
-                    "limits.disk_limits.byte_hard: {}: the limit of {} bytes was given to the "
-                    "volume when it was made, quota driver {} does not change it",
-                    change.disk->bytes, before.disk_bytes,
-                    rootfs::to_string(parts_.volumes->quota().driver));
-        }
+        after.disk_bytes = change.disk->bytes;
+        if (after.disk_bytes != 0) after.disk_scope = change.disk->scope;
     }
     return after;
+}
+
+base::Result<void> Gardener::limit_disk(Container& container, const LimitsSpec& limits) {
+    const bool by_plugin = [&] {
+        const std::lock_guard lock(container.mutex);
+        return container.record.image_plugin;
+    }();
+    if (by_plugin)
+        return base::fail(
+                base::Errc::unsupported,
+                "the volume is an image plugin's, which has no call that changes a limit");
+    return parts_.volumes->limit(
+            container.handle.get(), limits.disk_bytes, scope_of(limits.disk_scope));
+}
+
+// All or nothing.
+base::Result<void> Gardener::apply_limits(
+        Container& container, const LimitsSpec& before, const LimitsSpec& after) {
+    auto limited = container.group->limit(kernel_limits(after)).context("limits");
+    if (!limited) {
+        (void)container.group->limit(kernel_limits(before));
+        return limited;
+    }
+    const bool same_disk =
+            before.disk_bytes == after.disk_bytes && before.disk_scope == after.disk_scope;
+    if (same_disk) return base::ok;
+    limited = limit_disk(container, after);
+    if (limited) return base::ok;
+    (void)container.group->limit(kernel_limits(before));
+    return std::move(limited).error().context(
+            base::format("limits.disk_limits.byte_hard: {}", after.disk_bytes));
 }
 
 base::Result<void> Gardener::keep_limits(Container& container, const LimitsSpec& limits) {
@@ -78,11 +105,10 @@ base::Result<LimitsSpec> Gardener::change_limits(const Handle& handle, const Lim
         const auto after = TRY(check_change(*container, before, change));
         // The record first, as with rules: what is in force is never more than what it says.
         TRY(keep_limits(*container, after));
-        auto applied = container->group->limit(kernel_limits(after));
+        auto applied = apply_limits(*container, before, after);
         if (!applied) {
-            (void)container->group->limit(kernel_limits(before));
             (void)keep_limits(*container, before);
-            return std::move(applied).error().context("limits");
+            return std::move(applied).error();
         }
         tell_limits(handle, before, after);
     }

@@ -127,6 +127,9 @@ void Gardener::resume(const ContainerPtr& container, const std::vector<ProcessRe
     container->ready = true;
     registry_.adopt(container);
     timers_->arm(container->handle, record.spec.grace_time);
+    // gardend may have died between the record of a change and the change. A volume that cannot be
+    // told keeps what it had; whoever asks for a change again hears why.
+    if (!record.image_plugin) (void)limit_disk(*container, record.spec.limits);
     if (!container->shim) {
         // What it wrote down before it was killed; whatever has no code there was killed with it.
         if (const auto exits = launch::read_exits(container->bundle)) {

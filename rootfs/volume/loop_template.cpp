@@ -128,6 +128,15 @@ ImageGeometry image_geometry(std::uint64_t limit) {
     return geometry;
 }
 
+std::uint64_t grown_blocks(std::uint64_t limit, std::uint64_t blocks, std::uint64_t inodes) {
+    const std::uint64_t per_group = divide_up(inodes, divide_up(blocks, kGroupBlocks));
+    const std::uint64_t data = divide_up(limit, kImageBlock);
+    std::uint64_t wanted = data;
+    for (int round = 0; round < 5; ++round)
+        wanted = data + overhead(wanted, per_group * divide_up(wanted, kGroupBlocks));
+    return wanted;
+}
+
 Result<void> copy_image(FdRef from, FdRef to) {
     if (::ioctl(to.get(), FICLONE, from.get()) == 0) return base::ok;
     const auto status = TRY(sys::stat_fd(from));

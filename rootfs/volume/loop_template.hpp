@@ -24,6 +24,9 @@ struct ImageGeometry {
 // An ext4 in which `limit` bytes (kMaxImageLimit at most) can be written, hardly more.
 ImageGeometry image_geometry(std::uint64_t limit);
 
+// How many blocks an ext4 that is grown needs for as much: it keeps the inodes of its groups.
+std::uint64_t grown_blocks(std::uint64_t limit, std::uint64_t blocks, std::uint64_t inodes);
+
 class LoopTemplates {
   public:
     explicit LoopTemplates(base::Fd directory) : directory_(std::move(directory)) {}

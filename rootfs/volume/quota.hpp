@@ -27,6 +27,11 @@ struct Occupied {
     std::uint64_t inodes = 0;  // 0: this driver does not count them
 };
 
+struct LimitChange {
+    std::uint64_t before = 0;
+    std::uint64_t after = 0;
+};
+
 class Quota {
   public:
     virtual ~Quota() = default;
@@ -35,6 +40,9 @@ class Quota {
     // caller to take away.
     virtual base::Result<Space> make(
             base::FdRef volumes, const std::string& name, std::uint64_t limit) = 0;
+    // Another limit for a volume in use, which uses less; 0 is none. Errc::unsupported: not for
+    // this volume, or not this way.
+    virtual base::Result<void> change(base::FdRef volume, LimitChange limit) = 0;
     // Nothing: the caller walks the tree.
     virtual base::Result<std::optional<Occupied>> occupied(base::FdRef volume) = 0;
     // Deletes an entry of the trash with everything that belongs to it. Errc::conflict: somebody

@@ -64,6 +64,14 @@ class BtrfsQuota : public Quota {
         return space;
     }
 
+    Result<void> change(FdRef volume, LimitChange limit) override {
+        if (!btrfs::is_subvolume(volume))
+            return base::fail(
+                    Errc::unsupported,
+                    "driver btrfs limits subvolumes, and a volume made without a limit is none");
+        return btrfs::limit_subvolume(volume, limit.after);
+    }
+
     Result<std::optional<Occupied>> occupied(FdRef volume) override {
         if (!btrfs::is_subvolume(volume)) return std::optional<Occupied>{};
         const std::uint64_t id = TRY(btrfs::subvolume_id(volume));

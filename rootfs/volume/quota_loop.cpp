@@ -6,6 +6,7 @@
 #include "base/sys/loop_device.hpp"
 #include "base/sys/mount.hpp"
 #include "rootfs/store/tree.hpp"
+#include "rootfs/volume/loop_grow.hpp"
 #include "rootfs/volume/loop_template.hpp"
 #include "rootfs/volume/quota.hpp"
 
@@ -80,6 +81,21 @@ class LoopQuota : public Quota {
         space.writable = TRY(mount_new(loop.number));
         space.own_mount = true;
         return space;
+    }
+
+    Result<void> change(FdRef volume, LimitChange limit) override {
+        auto image = sys::open_at(volume, kImage, O_RDWR | O_NOFOLLOW);
+        if (!image) {
+            if (image.error().sys != ENOENT) return std::move(image).error();
+            return base::fail(
+                    Errc::unsupported,
+                    "driver loop: a volume made without a limit is no image, and gets none");
+        }
+        const auto device = TRY(device_of(volume, *image));
+        if (!device)
+            return base::fail(Errc::conflict, "driver loop: the volume's image is not mounted");
+        const Fd mount = TRY(mount_context(TRY(open_context(device->number))));
+        return grow_image({.image = *image, .device = device->device, .mount = mount}, limit);
     }
 
     Result<std::optional<Occupied>> occupied(FdRef volume) override {

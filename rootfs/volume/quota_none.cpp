@@ -16,22 +16,28 @@ namespace {
 class NoQuota : public Quota {
   public:
     Result<Space> make(FdRef volumes, const std::string& name, std::uint64_t limit) override {
-        if (limit != 0) {  // security-model §17: without quotas a container that asks for a disk
-                           // limit is refused
-            return base::fail(
-                    Errc::unsupported,
-                    "disk limit of {} bytes: this host has no disk quota (driver none); hint: put "
-                    "the store on XFS with prjquota, or set quota_driver to loop",
-                    limit);
-        }
+        TRY(refuse(limit));
         return make_plain_space(volumes, name);
     }
+
+    Result<void> change(FdRef, LimitChange limit) override { return refuse(limit.after); }
 
     Result<std::optional<Occupied>> occupied(FdRef) override { return std::optional<Occupied>{}; }
 
     Result<void> remove(
             FdRef trash, const std::string& entry, const std::atomic<bool>& stop) override {
         return remove_tree(trash, entry, &stop);
+    }
+
+  private:
+    // security-model §17: without quotas a container that asks for a disk limit is refused.
+    static Result<void> refuse(std::uint64_t limit) {
+        if (limit == 0) return base::ok;
+        return base::fail(
+                Errc::unsupported,
+                "disk limit of {} bytes: this host has no disk quota (driver none); hint: put "
+                "the store on XFS with prjquota, or set quota_driver to loop",
+                limit);
     }
 };
 

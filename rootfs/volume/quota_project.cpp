@@ -83,6 +83,15 @@ class ProjectQuota : public Quota {
         return space;
     }
 
+    Result<void> change(FdRef volume, LimitChange limit) override {
+        const auto project = TRY(sys::project_of(volume));
+        if (!mine(project.id))
+            return base::fail(
+                    Errc::unsupported,
+                    "the volume is no quota project of driver xfs: another driver made it");
+        return limit_to(project.id, limit.after);
+    }
+
     Result<std::optional<Occupied>> occupied(FdRef volume) override {
         const auto project = TRY(sys::project_of(volume));
         if (!mine(project.id)) return std::optional<Occupied>{};
@@ -107,6 +116,10 @@ class ProjectQuota : public Quota {
 
     Result<void> join(FdRef volume, std::uint32_t project, std::uint64_t limit) {
         TRY(sys::set_project(volume, {.id = project, .inherited = true}));
+        return limit_to(project, limit);
+    }
+
+    Result<void> limit_to(std::uint32_t project, std::uint64_t limit) {
         const std::uint64_t inodes = limit == 0 ? 0 : kLeastInodes + limit / kBytesPerInode;
         return sys::limit_project(root_, project, {.bytes = limit, .inodes = inodes});
     }

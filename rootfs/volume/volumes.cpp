@@ -93,6 +93,7 @@ class VolumesOnDisk : public Volumes {
     }
 
     Result<Usage> usage(std::string_view name) override;
+    Result<void> limit(std::string_view name, std::uint64_t bytes, QuotaScope scope) override;
 
     Result<void> destroy(std::string_view name) override {
         TRY(check_volume_name(name));
@@ -132,6 +133,7 @@ class VolumesOnDisk : public Volumes {
     Result<Fd> make_overlay(const VolumeRequest& request);
     Result<std::vector<Fd>> lowers(const VolumeRequest& request);
     Result<void> write_record(FdRef volume, const VolumeRequest& request);
+    Result<Fd> open_volume(const std::string& name);
 
     Places places_;
     std::unique_ptr<Overlays> overlays_;
@@ -226,27 +228,30 @@ Result<Fd> VolumesOnDisk::make_overlay(const VolumeRequest& request) {
     return mounted;
 }
 
-Result<Usage> VolumesOnDisk::usage(std::string_view name) {
+Result<Fd> VolumesOnDisk::open_volume(const std::string& name) {
     TRY(check_volume_name(name));
+    auto opened = sys::open_at(places_.volumes, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!opened && opened.error().sys == ENOENT)
+        return base::fail(Errc::not_found, "volume {}: unknown", name);
+    return opened;
+}
+
+Result<Usage> VolumesOnDisk::usage(std::string_view name) {
     const std::string text(name);
-    auto opened = sys::open_at(places_.volumes, text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!opened) {
-        if (opened.error().sys != ENOENT) return std::move(opened).error();
-        return base::fail(Errc::not_found, "volume {}: unknown", text);
-    }
+    const Fd opened = TRY(open_volume(text));
     VolumeRecord record;
-    auto written = sys::read_file_at(*opened, "record", kMaxRecord);
+    auto written = sys::read_file_at(opened, "record", kMaxRecord);
     // A volume that is being made, or was being made when the power went, has no whole record: its
     // own files still count.
     if (written) record = TRY(parse_record(*written).context("volume " + text));
     Usage usage;
-    auto known = TRY(quota_->occupied(*opened).context("usage of volume " + text));
+    auto known = TRY(quota_->occupied(opened).context("usage of volume " + text));
     if (known) {
         usage.exclusive_bytes = known->bytes;
         usage.exclusive_inodes = known->inodes;
-    } else if (TRY(sys::exists_at(*opened, "upper"))) {
+    } else if (TRY(sys::exists_at(opened, "upper"))) {
         Fd upper = TRY(sys::open_in(
-                *opened, "upper", O_RDONLY | O_DIRECTORY, sys::Resolve::beneath_no_links));
+                opened, "upper", O_RDONLY | O_DIRECTORY, sys::Resolve::beneath_no_links));
         const TreeSize size = TRY(measure_tree(upper).context("usage of volume " + text));
         usage.exclusive_bytes = size.bytes;
         usage.exclusive_inodes = size.inodes;
@@ -254,6 +259,39 @@ Result<Usage> VolumesOnDisk::usage(std::string_view name) {
     usage.total_bytes = usage.exclusive_bytes + record.image_bytes;
     usage.total_inodes = usage.exclusive_inodes;
     return usage;
+}
+
+Result<void> VolumesOnDisk::limit(std::string_view name, std::uint64_t bytes, QuotaScope scope) {
+    const std::string text(name);
+    const Fd volume = TRY(open_volume(text));
+    const auto written = TRY(sys::read_file_at(volume, "record", kMaxRecord));
+    auto record = TRY(parse_record(written).context("volume " + text));
+    if (bytes == record.quota_bytes && (bytes == 0 || scope == record.scope)) return base::ok;
+    if (!record.raw_directory.empty())
+        return base::fail(Errc::unsupported, "a directory that is used as it is has no disk limit");
+    const auto before = TRY(writable_limit(record.quota_bytes, record.scope, record.image_bytes));
+    const auto after = TRY(writable_limit(bytes, scope, record.image_bytes));
+    const auto used = TRY(usage(name)).exclusive_bytes;
+    if (after != 0 && after < used)
+        return base::fail(
+                Errc::conflict, "disk limit: {} bytes are below what is in use, {}", after, used);
+    record.quota_bytes = bytes;
+    record.scope = scope;
+    const auto write = [&](const std::string& text_of_record) {
+        return sys::write_atomic_at(volume, "record", text_of_record, 0600, sys::Durable::no);
+    };
+    // The record counts in the volume: it is written under the wider of the two limits.
+    const bool narrower = after != 0 && (before == 0 || after < before);
+    if (narrower) TRY(write(print_record(record)));
+    auto changed = quota_->change(volume, {.before = before, .after = after});
+    if (!changed) {
+        if (narrower) (void)write(written);
+        return changed;
+    }
+    if (narrower) return base::ok;
+    auto kept = write(print_record(record));
+    if (!kept) (void)quota_->change(volume, {.before = after, .after = before});
+    return kept;
 }
 
 }  // namespace

@@ -43,10 +43,14 @@ SmallDisk::SmallDisk(Kind kind, unsigned mebibytes) {
         case Kind::tmpfs:
             REQUIRE(::mount("none", path_.c_str(), "tmpfs", 0, ("size=" + size).c_str()) == 0);
             break;
-        case Kind::ext4: {
+        case Kind::ext4:
+        case Kind::btrfs: {
             const auto image = directory_ + "/image";
             REQUIRE(run_command({"truncate", "-s", size, image}) == 0);
-            REQUIRE(run_command({"mkfs.ext4", "-q", "-m", "0", image}) == 0);
+            if (kind == Kind::ext4)
+                REQUIRE(run_command({"mkfs.ext4", "-q", "-m", "0", image}) == 0);
+            else
+                REQUIRE(run_command({"mkfs.btrfs", "-q", image}) == 0);
             REQUIRE(run_command({"mount", "-o", "loop", image, path_}) == 0);
             break;
         }

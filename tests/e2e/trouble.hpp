@@ -14,7 +14,7 @@ namespace test {
 // A file system of its own with little room; gone with the object.
 class SmallDisk {
   public:
-    enum class Kind { tmpfs, ext4 };
+    enum class Kind { tmpfs, ext4, btrfs };
     SmallDisk(Kind kind, unsigned mebibytes);
     ~SmallDisk();
     SmallDisk(const SmallDisk&) = delete;
