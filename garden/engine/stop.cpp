@@ -8,6 +8,8 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <memory>
+#include <vector>
 
 namespace garden {
 
@@ -17,18 +19,44 @@ constexpr std::chrono::seconds kTermTime{10};
 constexpr std::chrono::seconds kRepeat{1};
 constexpr std::chrono::milliseconds kLook{20};
 
+// The container's group and those beside it: of its peas with limits of their own.
+using Groups = std::vector<std::shared_ptr<cgroup::Group>>;
+
+Groups groups_of(const Container& container) {
+    Groups groups{container.group};
+    for (auto& pea : container.peas.all()) {
+        if (pea.record.beside && pea.group) groups.push_back(std::move(pea.group));
+    }
+    return groups;
+}
+
+// Everything but garden-init, sorted.
+base::Result<std::vector<std::int32_t>> members_of(const Groups& groups, std::int32_t init_pid) {
+    std::vector<std::int32_t> all;
+    for (const auto& group : groups) {
+        auto members = group->processes();
+        // A pea that has ended takes its group along; its name is never another's.
+        if (!members && group != groups.front() && members.error().kind == base::Errc::not_found)
+            continue;
+        if (!members) return std::move(members).error();
+        all.insert(all.end(), members->begin(), members->end());
+    }
+    all.erase(std::remove(all.begin(), all.end(), init_pid), all.end());
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
 // Pids are reused: a process is signalled through a descriptor, and only when its pid is still in
-// the group after the descriptor was opened. False: nobody was there.
-base::Result<bool> signal_all(cgroup::Group& group, std::int32_t init_pid, int number) {
+// a group after the descriptor was opened. False: nobody was there.
+base::Result<bool> signal_all(const Container& container, std::int32_t init_pid, int number) {
+    const auto groups = groups_of(container);
     std::vector<std::pair<std::int32_t, base::Fd>> targets;
-    for (const auto pid : TRY(group.processes())) {
-        if (pid == init_pid) continue;
+    for (const auto pid : TRY(members_of(groups, init_pid))) {
         auto fd = base::sys::open_process(pid);
         if (fd) targets.emplace_back(pid, std::move(*fd));
     }
     if (targets.empty()) return false;
-    auto members = TRY(group.processes());
-    std::sort(members.begin(), members.end());
+    const auto members = TRY(members_of(groups, init_pid));
     for (const auto& [pid, fd] : targets) {
         if (std::binary_search(members.begin(), members.end(), pid))
             (void)base::sys::signal_process(fd, number);
@@ -38,12 +66,11 @@ base::Result<bool> signal_all(cgroup::Group& group, std::int32_t init_pid, int n
 
 // True when only garden-init is left; false after `limit`.
 base::Result<bool> wait_alone(
-        cgroup::Group& group, std::int32_t init_pid, std::chrono::milliseconds limit) {
+        const Container& container, std::int32_t init_pid, std::chrono::milliseconds limit) {
     const auto deadline = std::chrono::steady_clock::now() + limit;
     while (true) {
-        const auto members = TRY(group.processes());
-        if (std::all_of(members.begin(), members.end(), [&](auto pid) { return pid == init_pid; }))
-            return true;
+        const auto members = TRY(members_of(groups_of(container), init_pid));
+        if (members.empty()) return true;
         if (std::chrono::steady_clock::now() >= deadline) return false;
         // The kernel has no notice for "all but one have left".
         base::pause_for(kLook);
@@ -55,7 +82,6 @@ base::Result<bool> wait_alone(
 base::Result<void> Gardener::stop(const Handle& handle, bool kill) {
     auto container = TRY(living(handle));
     const auto init = container->init_pid;
-    auto& group = *container->group;
     const auto rounds = [&](int number) -> base::Result<bool> {
         const auto deadline = std::chrono::steady_clock::now() + kTermTime;
         while (std::chrono::steady_clock::now() < deadline) {
@@ -65,8 +91,8 @@ base::Result<void> Gardener::stop(const Handle& handle, bool kill) {
                 if (container->destroying)
                     return base::fail(base::Errc::conflict, "container already being destroyed");
             }
-            if (!TRY(signal_all(group, init, number))) return true;
-            if (TRY(wait_alone(group, init, kRepeat))) return true;
+            if (!TRY(signal_all(*container, init, number))) return true;
+            if (TRY(wait_alone(*container, init, kRepeat))) return true;
         }
         return false;
     };
