@@ -90,8 +90,9 @@ struct ArchiveReader::State {
 
     base::Error error(std::string_view what) {
         if (read_error) return std::move(*read_error);
-        const char* text = ::archive_error_string(archive.get());
-        return fail(Errc::corrupt, "{}: {}", what, text != nullptr ? text : "damaged");
+        const auto text = either(::archive_error_string(archive.get()), "damaged");
+        if (text == "Unrecognized archive format") return unknown_format();  // behind its gzip
+        return fail(Errc::corrupt, "{}: {}", what, text);
     }
 };
 
@@ -154,14 +155,7 @@ base::Result<std::optional<ArchiveReader::Entry>> ArchiveReader::next() {
     const int status = ::archive_read_next_header(state_->archive.get(), &raw);
     if (status == ARCHIVE_EOF) return std::optional<Entry>();
     // A warning is about what cannot be converted; names are bytes here.
-    if (status != ARCHIVE_OK && status != ARCHIVE_WARN) {
-        // Not a tar behind its gzip, and nothing was read yet.
-        if (state_->entries == 0 && !state_->read_error &&
-            std::string_view(either(::archive_error_string(state_->archive.get()), nullptr)) ==
-                    "Unrecognized archive format")
-            return unknown_format();
-        return state_->error("read the archive");
-    }
+    if (status != ARCHIVE_OK && status != ARCHIVE_WARN) return state_->error("read the archive");
     if (++state_->entries > state_->limits.entries)
         return fail(Errc::exhausted, "archive: over {} entries", state_->limits.entries);
     auto entry = TRY(convert(raw));

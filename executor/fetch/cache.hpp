@@ -109,7 +109,7 @@ class Cache {
 
     // Keeps a directory of a container that survived a restart; null: nobody knows it.
     std::shared_ptr<void> hold(std::string_view directory_path);
-    void release_unclaimed();  // of FetcherConfig::in_use
+    void release_unclaimed();  // old versions and FetcherConfig::in_use
 
     std::string scratch_name();
     base::Result<base::Fd> scratch_file();  // without a name: gone with its descriptor
@@ -125,6 +125,7 @@ class Cache {
     base::Result<void> load(const FetcherConfig& config);
     EntryPtr load_entry(const std::string& record_file, const FetcherConfig& config);
     void adopt_lost(const FetcherConfig& config);
+    void retire(EntryPtr entry, std::vector<EntryPtr>& gone);
     base::Result<void> delete_unknown();
     std::vector<EntryPtr> make_room();
     void doom(EntryPtr entry, std::vector<EntryPtr>& gone);

@@ -78,6 +78,14 @@ EntryPtr Cache::load_entry(const std::string& record_file, const FetcherConfig& 
     return entry;
 }
 
+// An old version. A container that survived the restart may have its directory: it waits for
+// hold() until release_unclaimed().
+void Cache::retire(EntryPtr entry, std::vector<EntryPtr>& gone) {
+    const bool claimable = entry->record.directory_size.has_value();
+    auto& list = claimable ? unclaimed_ : gone;
+    doom(std::move(entry), list);
+}
+
 base::Result<void> Cache::load(const FetcherConfig& config) {
     const auto names = TRY(sys::list_directory(home_->top));
     std::vector<EntryPtr> gone;
@@ -89,17 +97,12 @@ base::Result<void> Cache::load(const FetcherConfig& config) {
         if (entry->record.directory_size) directories_[entry->directory_name()] = entry;
         // Two versions: the older was in use when its successor came.
         auto& place = entries_[entry->record.name.substr(0, entry->record.name.find('-'))];
-        if (place && place->record.serial > entry->record.serial) {
-            doom(std::move(entry), gone);
-            continue;
-        }
-        if (place) doom(std::move(place), gone);
+        if (place && place->record.serial > entry->record.serial) std::swap(place, entry);
+        if (place) retire(std::move(place), gone);
         place = std::move(entry);
     }
     adopt_lost(config);
-    gone.clear();
-    for (auto& entry : make_room()) gone.push_back(std::move(entry));
-    gone.clear();
+    gone.clear();  // before unknown files are told from known ones
     return delete_unknown();
 }
 

@@ -34,12 +34,9 @@ class CachedFetcher final : public Fetcher {
             const FetchRequest& request, std::stop_token stop) override;
     base::Result<std::uint64_t> upload(UploadRequest request, std::stop_token stop) override;
 
-    // After a restart: the hold of a directory named in FetcherConfig::in_use, for its container.
-    std::shared_ptr<void> hold(std::string_view directory_path) {
-        return cache_->hold(directory_path);
-    }
+    std::shared_ptr<void> hold(const std::string& path) override { return cache_->hold(path); }
 
-    // Once every container has its holds: what is left of in_use may go.
+    // Once every container that survived a restart has its holds: old versions without one go.
     void release_unclaimed() { cache_->release_unclaimed(); }
 
     FetchFigures figures() const;

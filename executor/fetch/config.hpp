@@ -37,7 +37,8 @@ struct FetcherConfig {
     std::chrono::milliseconds total_timeout{600'000};  // of one attempt
 
     // Directories that containers of an earlier life of the daemon still have mounted: kept at the
-    // start whatever happened to their entry, until hold() has given them to their container.
+    // start even when their record is lost, until release_unclaimed(). Those with a record need not
+    // be named: hold() finds them.
     std::vector<std::string> in_use;
 };
 

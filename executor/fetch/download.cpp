@@ -96,17 +96,18 @@ base::Result<base::http::ClientStream> Attempt::open(Url& url, const Validators&
 base::Result<std::size_t> Attempt::read(
         base::http::ClientStream& stream, const Url& url, std::span<char> into) const {
     const auto left = left_until(deadline);
-    if (std::chrono::steady_clock::now() >= deadline)
+    auto got = stream.read_some(into, std::min(left, config.idle_timeout));
+    const bool late = std::chrono::steady_clock::now() >= deadline;
+    if (got && !late) return got;
+    if (stop.stop_requested()) return stopped("the download");
+    if (late)
         return fail(
                 Errc::timeout, "download {}: not finished after {}", url.shown(),
                 base::to_text(config.total_timeout));
-    auto got = stream.read_some(into, std::min(left, config.idle_timeout));
-    if (got) return got;
-    if (stop.stop_requested()) return stopped("the download");
     if (got.error().kind == Errc::timeout)
         return fail(
                 Errc::timeout, "download {}: no byte for {}", url.shown(),
-                base::to_text(std::min(left, config.idle_timeout)));
+                base::to_text(config.idle_timeout));
     return std::move(got).error().context("download " + url.shown());
 }
 
