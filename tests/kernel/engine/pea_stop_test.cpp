@@ -54,7 +54,7 @@ TEST_CASE("stop with kill ends peas with limits of their own, also after a resta
     NEEDS(root, userns, nft);
     EngineFixture fixture;
     const auto handle = fixture.create("sandbox");
-    const auto limited = start(fixture, handle, true, "trap '' TERM; sleep 600 & wait; sleep 600");
+    const auto limited = start(fixture, handle, true, "trap '' TERM; sleep 600 & wait; wait");
     wait_for_sleepers(fixture, handle, "1");
     fixture.restart();
     fixture.engine().stop(handle, true).value();
