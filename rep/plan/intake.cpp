@@ -1,6 +1,7 @@
 #include "rep/plan/intake.hpp"
 
 #include "base/fail.hpp"
+#include "executor/api/executor.hpp"
 #include "rep/plan/identity.hpp"
 
 #include <algorithm>
@@ -82,9 +83,20 @@ void take_lrp(
     out.reservations.push_back({.request = std::move(wanted), .origin = std::move(lrp)});
 }
 
+// Its guid is the container's: twice in one delivery must not confuse which of them was refused.
+bool is_new(const Snapshot& now, const Intake& out, const std::string& guid) {
+    const auto same = [&](const auto& c) { return c.guid == guid; };
+    return std::ranges::none_of(now.containers, same) &&
+           std::ranges::none_of(out.reservations, [&](const Reservation& reservation) {
+               return same(reservation.request);
+           });
+}
+
 void take_task(
         const Cell& cell, const Snapshot& now, Resources& remaining, api::Task task, Intake& out) {
     task.refusal = misfit(cell, now, task.needs);
+    if (!is_new(now, out, task.task_guid))
+        task.refusal = executor::api::make_error(executor::api::kContainerGuidNotAvailable).text;
     if (task.task_guid.empty() || task.domain.empty())
         task.refusal = "TaskGuid and Domain must not be empty";
     if (task.refusal.empty())

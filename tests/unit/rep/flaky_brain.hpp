@@ -15,6 +15,7 @@ class FlakyBrain final : public brain::api::Brain {
 
     std::atomic<bool> away = false;
     std::atomic<int> fail_one_in = 0;  // 0: none
+    std::atomic<int> dies_after = -1;  // calls that still work; -1: any number
     std::atomic<int> calls = 0;        // presence not counted
     std::atomic<int> syncs = 0;
     std::atomic<int> presences = 0;
@@ -130,7 +131,9 @@ class FlakyBrain final : public brain::api::Brain {
     Nothing here() {
         const int call = ++calls;
         const int one_in = fail_one_in;
-        if (away || (one_in > 0 && call % one_in == 0))
+        const bool dead = dies_after >= 0 && dies_after-- == 0;
+        if (dead) dies_after = 0;
+        if (away || dead || (one_in > 0 && call % one_in == 0))
             return base::fail(base::Errc::unavailable, "the brain is away");
         return base::ok;
     }
