@@ -65,6 +65,11 @@ class Told {
         return end_.value().error();
     }
 
+    bool out_of_memory() {
+        const std::lock_guard lock(mutex_);
+        return end_ && *end_ && (*end_)->out_of_memory;
+    }
+
     std::string out() { return copy(out_); }
 
     std::string err() { return copy(err_); }
@@ -359,4 +364,21 @@ TEST_CASE("an orphan that holds the output does not hold the end") {
     cell.run(Cell::request("p", "sleep 1000 & echo $!; exit 3"), told);
     CHECK(told.wait_end() == 3);
     CHECK(told.out().ends_with("\n"));
+}
+
+TEST_CASE("a process that the kernel killed for memory says so and its neighbour does not") {
+    NEEDS(root, nft);
+    Cell cell;
+    auto spec = cell.daemon().spec("small");
+    spec.limits.memory_limits.limit_in_bytes = std::uint64_t{32} << 20;
+    REQUIRE(cell.daemon().client().create(spec));
+    Told hungry, modest;
+    auto request = Cell::request("p", "tail /dev/zero");
+    request.handle = "small";
+    cell.run(request, hungry);
+    CHECK(hungry.wait_end() == 137);
+    CHECK(hungry.out_of_memory());
+    cell.run(Cell::request("q", "exit 137"), modest);
+    CHECK(modest.wait_end() == 137);
+    CHECK_FALSE(modest.out_of_memory());
 }
