@@ -67,6 +67,7 @@ void LocalExecutor::adopt_all() {
         for (const auto& node : all) ledger_.adopt(node->record.container);
     }
     for (const auto& node : all) adopt(node, infos);
+    parts_.fetcher.release_unclaimed();
     ready_ = true;
     if (!all.empty()) tell(false, base::format("took up {} containers", all.size()));
     reap();

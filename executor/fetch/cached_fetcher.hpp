@@ -34,10 +34,12 @@ class CachedFetcher final : public Fetcher {
             const FetchRequest& request, std::stop_token stop) override;
     base::Result<std::uint64_t> upload(UploadRequest request, std::stop_token stop) override;
 
-    std::shared_ptr<void> hold(const std::string& path) override { return cache_->hold(path); }
+    // For what FetcherConfig::in_use named.
+    std::shared_ptr<void> hold(std::string_view directory) override {
+        return cache_->hold(directory);
+    }
 
-    // Once every container that survived a restart has its holds: old versions without one go.
-    void release_unclaimed() { cache_->release_unclaimed(); }
+    void release_unclaimed() override { cache_->release_unclaimed(); }
 
     FetchFigures figures() const;
 

@@ -13,6 +13,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 namespace executor {
 
@@ -56,12 +57,15 @@ class Fetcher {
     virtual base::Result<FetchedDirectory> directory(
             const FetchRequest& request, std::stop_token stop) = 0;
 
-    // Keeps a directory of an earlier life of the program from eviction; nothing when it is not in
-    // the cache.
-    virtual std::shared_ptr<void> hold(const std::string& path) {
-        (void)path;
+    // After a restart: the hold of a directory that a container of an earlier life still has
+    // mounted; nothing when the cache does not know it. Once every container has its holds, what is
+    // left of them may go.
+    virtual std::shared_ptr<void> hold(std::string_view directory) {
+        (void)directory;
         return {};
     }
+
+    virtual void release_unclaimed() {}
 
     // Bytes sent. The error's text is what the user sees ("Failed to … for ARTIFACT") and never
     // holds the URL; Errc::unavailable = the POST failed (not emittable).

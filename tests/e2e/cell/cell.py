@@ -1,0 +1,338 @@
+"""A real gardend, a real celld above it and a real nginx, each with everything of its own.
+
+Used by the tests of the cell. Nothing outside of one temporary directory is touched, but for what
+the daemons make in the kernel under their own tag and take back when they end.
+"""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+WAIT = 60  # seconds; the machine may be busy with other tests
+
+
+def wait_for(what, condition, seconds=WAIT, pause=0.05):
+    """Polls until the condition gives something true, which is returned."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(pause)
+    raise AssertionError(f"waited {seconds} s for: {what}")
+
+
+def make_rootfs(path, busybox):
+    """A root filesystem of one static program."""
+    for name in ("bin", "dev", "etc", "proc", "root", "sys", "tmp", "home/vcap"):
+        os.makedirs(os.path.join(path, name))
+    os.chmod(os.path.join(path, "tmp"), 0o1777)
+    shutil.copy(busybox, os.path.join(path, "bin/busybox"))
+    applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
+    for applet in applets.stdout.split():
+        if applet != "busybox":
+            os.symlink("/bin/busybox", os.path.join(path, "bin", applet))
+    with open(os.path.join(path, "etc/passwd"), "w") as out:
+        out.write("root:x:0:0:root:/root:/bin/sh\nvcap:x:1000:1000::/home/vcap:/bin/sh\n")
+    with open(os.path.join(path, "etc/group"), "w") as out:
+        out.write("root:x:0:\nvcap:x:1000:\n")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout=WAIT):
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    def json(self):
+        return json.loads(self.body)
+
+
+def call(path, method, target, body=None, timeout=WAIT):
+    """One request to the unix socket `path`."""
+    connection = UnixConnection(path, timeout)
+    try:
+        text = body if body is None or isinstance(body, (str, bytes)) else json.dumps(body)
+        connection.request(method, target, text)
+        answer = connection.getresponse()
+        return Answer(answer.status, dict(answer.getheaders()), answer.read())
+    finally:
+        connection.close()
+
+
+class Stream:
+    """Server-sent events, read by a thread into a list of (name, data)."""
+
+    def __init__(self, path, target):
+        self.events = []
+        self.over = False
+        self.connection = UnixConnection(path)
+        self.connection.request("GET", target)
+        self.answer = self.connection.getresponse()
+        assert self.answer.status == 200, self.answer.read()
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        name, data = "", ""
+        try:
+            while line := self.answer.readline():
+                text = line.decode().rstrip("\n")
+                if text.startswith("event: "):
+                    name = text[7:]
+                elif text.startswith("data: "):
+                    data += text[6:]
+                elif not text and data:
+                    self.events.append((name, json.loads(data)))
+                    name, data = "", ""
+        except (OSError, ValueError, AttributeError, http.client.HTTPException):
+            pass
+        self.over = True
+
+    def of(self, guid):
+        return [name for name, data in self.events if data["container"]["guid"] == guid]
+
+    def close(self):
+        try:
+            self.connection.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.thread.join(WAIT)
+        self.connection.close()
+
+
+class Cell:
+    """The daemons, and ways to use them. `words` are further flags of celld."""
+
+    def __init__(self, programs, busybox, tag="ce", pool="10.213.0.0/20", words=()):
+        self.programs, self.tag, self.pool, self.words = programs, tag, pool, list(words)
+        self.home = tempfile.mkdtemp(prefix=f"cloche-cell-{os.getpid()}-", dir="/tmp")
+        os.chmod(self.home, 0o755)  # users of containers pass through it
+        self.rootfs = os.path.join(self.home, "rootfs")
+        make_rootfs(self.rootfs, busybox)
+        self.garden_socket = os.path.join(self.home, "garden.sock")
+        self.socket = os.path.join(self.home, "cell.sock")
+        self.state = os.path.join(self.home, "cell")
+        self.garden = self.celld = self.nginx = None
+        self.files = os.path.join(self.home, "files")
+        os.makedirs(self.files)
+        self.url = None
+        self.log = open(os.path.join(self.home, "log"), "ab")
+        self.cleaned = 0
+
+    # The daemons.
+
+    def gardend(self, *words):
+        return [
+            os.path.join(self.programs, "gardend"), *words,
+            "--tag", self.tag,
+            "--network-pool", self.pool,
+            "--depot", os.path.join(self.home, "garden"),
+            "--store", os.path.join(self.home, "store"),
+            "--bind-socket", self.garden_socket,
+            "--default-rootfs", self.rootfs,
+        ]
+
+    def spawn(self, command):
+        return subprocess.Popen(command, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
+
+    def start_garden(self, wait=True):
+        self.garden = self.spawn(self.gardend("server"))
+        if wait:
+            wait_for("gardend", lambda: self.answers(self.garden, self.garden_socket))
+
+    def start_celld(self, wait=True):
+        self.celld = self.spawn([
+            os.path.join(self.programs, "celld"),
+            "--cell-id", "cell-1",
+            "--garden", "unix://" + self.garden_socket,
+            "--executor-listen", "unix://" + self.socket,
+            "--state-directory", self.state,
+            "--memory-mb", "4096",
+            "--disk-mb", "8192",
+            *self.words,
+        ])
+        if wait:
+            wait_for("celld", self.ready)
+
+    def answers(self, daemon, path):
+        if daemon.poll() is not None:
+            raise AssertionError("a daemon ended:\n" + self.log_text())
+        try:
+            return call(path, "GET", "/ping", timeout=5).status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def ready(self):
+        """Answers from its records: everything is taken up again."""
+        if not self.answers(self.celld, self.socket):
+            return False
+        return self.call("GET", "/containers").status == 200
+
+    def start(self):
+        self.start_garden()
+        self.start_celld()
+
+    def kill(self, name):
+        """As at any instruction."""
+        daemon = getattr(self, name)
+        daemon.send_signal(signal.SIGKILL)
+        daemon.wait()
+
+    def end(self, name):
+        daemon = getattr(self, name)
+        if daemon is None:
+            return
+        if daemon.poll() is None:
+            daemon.terminate()
+            try:
+                daemon.wait(WAIT)
+            except subprocess.TimeoutExpired:
+                daemon.kill()
+                daemon.wait()
+        setattr(self, name, None)
+
+    def stop(self):
+        """Ends the daemons and takes down what they made on this host."""
+        self.end("celld")
+        self.end("nginx")
+        if self.garden is not None:
+            self.end("garden")
+            self.cleaned = subprocess.run(
+                self.gardend("cleanup"), stdout=self.log, stderr=self.log, timeout=WAIT
+            ).returncode
+            if self.cleaned != 0:
+                print(self.log_text(), file=sys.stderr)
+        self.log.close()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def log_text(self):
+        with open(os.path.join(self.home, "log"), errors="replace") as text:
+            return text.read()[-8000:]
+
+    def start_nginx(self):
+        """Files of self.files at self.url; uploads by PUT and POST end below self.files/up."""
+        port = free_port()
+        up = os.path.join(self.files, "up")
+        os.makedirs(up, exist_ok=True)
+        config = os.path.join(self.home, "nginx.conf")
+        with open(config, "w") as out:
+            out.write(f"""
+daemon off; master_process off; pid {self.home}/nginx.pid; error_log {self.home}/nginx.log;
+user root; worker_processes 1;
+events {{ worker_connections 512; }}
+http {{
+  access_log off;
+  client_max_body_size 64m;
+  client_body_temp_path {self.home}/nginx-body; proxy_temp_path {self.home}/nginx-p;
+  fastcgi_temp_path {self.home}/nginx-f; uwsgi_temp_path {self.home}/nginx-u; scgi_temp_path {self.home}/nginx-s;
+  server {{
+    listen 127.0.0.1:{port};
+    root {self.files};
+    location / {{ etag on; }}
+    location /slow/ {{ limit_rate 1k; alias {self.files}/; }}
+    location /status/500 {{ return 500; }}
+  }}
+}}""")
+        self.nginx = self.spawn([shutil.which("nginx") or "/usr/sbin/nginx", "-c", config])
+        self.url = f"http://127.0.0.1:{port}"
+
+        def up_now():
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+
+        wait_for("nginx", up_now)
+
+    # The executor's API.
+
+    def call(self, method, target, body=None, timeout=WAIT):
+        return call(self.socket, method, target, body, timeout)
+
+    def allocate(self, guid, **fields):
+        answer = self.call("POST", "/containers", [{"guid": guid, "memory_mb": 32, "disk_mb": 32, **fields}])
+        assert answer.status == 200, answer.body
+        return answer.json()
+
+    def recipe(self, script, user="vcap", **fields):
+        """What to run: a shell script, or a whole action."""
+        action = script if isinstance(script, dict) else sh(script, user)
+        return {"rootfs": self.rootfs, "run": action, "log_config": {"guid": "log"}, **fields}
+
+    def run(self, guid, script="exec sleep 1000", tags=None, allocation=None, **fields):
+        refused = self.allocate(guid, Tags=tags or {}, **(allocation or {}))
+        assert refused == {}, refused
+        answer = self.call("POST", f"/containers/{guid}/run", self.recipe(script, **fields))
+        assert answer.status == 201, (answer.status, answer.body)
+
+    def get(self, guid):
+        answer = self.call("GET", f"/containers/{guid}")
+        return answer.json() if answer.status == 200 else None
+
+    def list(self):
+        answer = self.call("GET", "/containers")
+        assert answer.status == 200, answer.body
+        return {one["guid"]: one for one in answer.json()}
+
+    def until(self, guid, state, seconds=WAIT):
+        def there():
+            found = self.get(guid)
+            return found if found and found["state"] == state else None
+
+        try:
+            return wait_for(f"{guid} to be {state}", there, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.get(guid)}\n{self.log_text()}") from None
+
+    def result(self, guid, seconds=WAIT):
+        return self.until(guid, "completed", seconds)["run_result"]
+
+    def delete(self, guid):
+        return self.call("DELETE", f"/containers/{guid}")
+
+    def remaining(self):
+        return self.call("GET", "/resources/remaining").json()
+
+    def lines(self, guid):
+        answer = self.call("GET", f"/containers/{guid}/logs")
+        return [(one["source"], one["text"]) for one in answer.json()] if answer.status == 200 else []
+
+    def text(self, guid):
+        return "\n".join(line for _, line in self.lines(guid))
+
+    # Garden's.
+
+    def garden_call(self, method, target, body=None):
+        return call(self.garden_socket, method, target, body)
+
+    def handles(self):
+        return set(self.garden_call("GET", "/containers").json()["Handles"])
+
+    def doctor(self):
+        return self.garden_call("GET", "/cloche/v1/doctor").json()["orphans"]
+
+
+def sh(script, user="vcap", **fields):
+    return {"run": {"path": "/bin/sh", "args": ["-c", script], "user": user, **fields}}

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""celld above a real gardend: the acceptance list of the executor, restarts, transfers, the rep.
+
+cell_test.py --programs DIR [TestName…]; DIR holds celld, gardend and its helpers. Needs root, a
+static busybox and nginx; without them it prints SKIP and ends with 77 (1 when CLOCHE_NO_SKIP is set).
+"""
+
+import os
+import shutil
+import sys
+import unittest
+
+import case
+from cell import Cell
+from executor_tests import Backend, Health, Lives, Logs, Recipes, Reservations  # noqa: F401  unittest finds them here
+from restart_tests import Restarts  # noqa: F401
+from transfer_tests import Transfers  # noqa: F401
+
+FLAGS = ["--unhealthy-interval", "300ms", "--healthy-interval", "300ms", "--reap-interval", "2s",
+         "--container-environment", "FROM_CELL=yes", "--garden-check-interval", "5s", "--rep-listen", "tcp://127.0.0.1:0"]
+
+
+def skip(reason):
+    print("SKIP:", reason)
+    sys.exit(1 if os.environ.get("CLOCHE_NO_SKIP") else 77)
+
+
+def main():
+    words = sys.argv[1:]
+    if len(words) < 2 or words[0] != "--programs":
+        sys.exit(__doc__)
+    busybox = shutil.which("busybox")
+    if os.geteuid() != 0:
+        skip("root is needed")
+    if busybox is None:
+        skip("a static busybox is needed")
+    if not shutil.which("nginx", path="/usr/sbin:/usr/bin"):
+        skip("nginx is needed")
+    case.cell = Cell(words[1], busybox)
+    case.cell.words = [*FLAGS, "--volumes", os.path.join(case.cell.home, "volumes")]
+    left, orphans = [], []
+    try:
+        case.cell.start_nginx()
+        case.cell.start()
+        result = unittest.main(module=__name__, argv=[sys.argv[0], *words[2:]], exit=False, verbosity=2).result
+        left = [h for h in case.cell.handles() if not h.startswith("check-")]
+        orphans = case.cell.doctor()
+    finally:
+        case.cell.stop()
+    if left or orphans or case.cell.cleaned != 0:
+        sys.exit(f"left: containers {left}, orphans {orphans}; cleanup ended with {case.cell.cleaned}")
+    sys.exit(0 if result.wasSuccessful() else 1)
+
+
+if __name__ == "__main__":
+    main()
