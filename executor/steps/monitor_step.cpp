@@ -3,6 +3,7 @@
 #include "executor/steps/check_set.hpp"
 #include "executor/steps/health_step.hpp"
 #include "executor/steps/memory_journal.hpp"
+#include "executor/steps/slots.hpp"
 
 #include <fmt/format.h>
 
@@ -66,6 +67,7 @@ class MonitorStep final : public HealthStep {
 
   private:
     void check_after(std::chrono::nanoseconds delay);
+    void wait_for_turn();
     void check();
     void checked(const Outcome& outcome);
     bool stop_waiting();
@@ -73,6 +75,7 @@ class MonitorStep final : public HealthStep {
     const api::Action monitor_;
     Eagerness eagerness_;
     Loop::TimerId timer_ = 0;
+    std::unique_ptr<Slots::Turn> turn_;
     std::unique_ptr<Attempt> attempt_;
     std::uint64_t number_ = 0;
     bool gave_up_ = false;
@@ -80,11 +83,16 @@ class MonitorStep final : public HealthStep {
 };
 
 void MonitorStep::check_after(std::chrono::nanoseconds delay) {
-    timer_ = loop().after(delay, [this] { check(); });
+    timer_ = loop().after(delay, [this] { wait_for_turn(); });
+}
+
+void MonitorStep::wait_for_turn() {
+    timer_ = 0;
+    if (tools().health_slots == nullptr) return check();
+    turn_ = tools().health_slots->take([this] { check(); });
 }
 
 void MonitorStep::check() {
-    timer_ = 0;
     attempt_ = std::make_unique<Attempt>(tools());
     // The time makes the processes' names unique over restarts, where the number begins anew.
     const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -98,6 +106,7 @@ void MonitorStep::check() {
 
 void MonitorStep::checked(const Outcome& outcome) {
     attempt_.reset();
+    turn_.reset();
     if (cancelled()) return finish(Outcome::cancelled());
     if (outcome.good() && !gave_up_)
         return healthy() ? check_after(tools().times.healthy_interval) : became_healthy();
@@ -111,7 +120,10 @@ void MonitorStep::checked(const Outcome& outcome) {
 bool MonitorStep::stop_waiting() {
     loop().cancel(timer_);
     timer_ = 0;
-    if (!attempt_) return false;
+    if (!attempt_) {
+        turn_.reset();
+        return false;
+    }
     attempt_->step->cancel();
     return true;
 }

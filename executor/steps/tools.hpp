@@ -21,6 +21,7 @@ namespace executor {
 
 class LogStream;  // executor/logs/stream.hpp
 class Fetcher;    // executor/fetch/fetch.hpp
+class Slots;      // executor/steps/slots.hpp
 
 // Files of a container, blocking (garden's stream in and out).
 class ContainerFiles {
@@ -76,6 +77,9 @@ struct Tools {
     // The steps are a monitor's: nothing of them is logged, a failure's message is what it printed
     // (executor-rep §7.1).
     bool monitoring = false;
+    // Of all containers of the cell: a monitor's check takes one (executor-rep §4.7: 64). None: no
+    // bound.
+    Slots* health_slots = nullptr;
 };
 
 // The steps of one recipe (executor-rep §6). Ready: the container is running. The rootfs, limits

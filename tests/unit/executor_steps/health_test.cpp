@@ -1,6 +1,7 @@
 // Monitor, declarative checks, readiness and the assembly (executor-rep §6, §7). Probes are real
 // connections to a listener of the test on loopback.
 #include "base/sys/stream_socket.hpp"
+#include "executor/steps/slots.hpp"
 #include "tests/unit/executor_steps/bench.hpp"
 
 #include <arpa/inet.h>
@@ -398,6 +399,37 @@ TEST_CASE("a definition with readiness checks only keeps the monitor") {
     c.sick("no");
     c.advance(seconds(30));
     CHECK(w.outcome.message == "Instance became unhealthy: no");
+}
+
+TEST_CASE("monitors share slots and who waits for one can be cancelled") {
+    Cell c;
+    executor::Slots slots(*c.loop, 1);
+    c.tools().health_slots = &slots;
+    c.info.monitor = run_of("check");
+    c.processes.programs["check"] = {.lives = seconds(5)};
+    auto& w = c.begin();
+    bool other = false, third = false;
+    {
+        const auto before = slots.take([] {});
+        const auto waits = slots.take([&] { other = true; });
+        c.advance(seconds(1));
+        CHECK(c.checks() == 0);
+        CHECK_FALSE(other);
+    }
+    c.loop->run_until_idle();
+    c.advance(seconds(1));
+    CHECK(c.checks() == 1);
+    CHECK_FALSE(other);
+    const auto waits = slots.take([&] { third = true; });
+    c.advance(seconds(3));
+    CHECK_FALSE(third);
+    c.advance(seconds(1));
+    CHECK(third);
+    CHECK(w.readies == 1);
+    c.advance(seconds(40));  // its next check waits for us
+    CHECK(c.checks() == 1);
+    c.cancel();
+    CHECK(w.dones == 1);
 }
 
 TEST_CASE("a cancel ends a container in whatever its health does") {
