@@ -71,22 +71,33 @@ base::Result<base::Fd> Cache::scratch_file() {
 
 EntryPtr Cache::find(const std::string& key) {
     EntryPtr entry;
+    const auto now = now_ns();
     {
         const std::lock_guard lock(mutex_);
         const auto found = entries_.find(cache_name(key));
         if (found == entries_.end()) return nullptr;
         entry = found->second;
-        entry->last_use = now_ns();
+        entry->last_use = now;
     }
-    // For the next life only; one that is lost makes the order of eviction a little wrong.
-    (void)::utimensat(home_->top.get(), (entry->record.name + ".json").c_str(), nullptr, 0);
+    remember_use(*entry, now);
     return entry;
 }
 
+// For the next life only; one that is lost makes the order of eviction a little wrong. Our own
+// time: the kernel's is the same for what is used within a few milliseconds.
+void Cache::remember_use(const CacheEntry& entry, std::int64_t use) const {
+    constexpr std::int64_t kSecond = 1'000'000'000;
+    const ::timespec time{.tv_sec = use / kSecond, .tv_nsec = use % kSecond};
+    const ::timespec times[2] = {time, time};
+    (void)::utimensat(home_->top.get(), (entry.record.name + ".json").c_str(), times, 0);
+}
+
 base::Result<void> Cache::write_record(const CacheEntry& entry) const {
-    return sys::write_atomic_at(
+    TRY(sys::write_atomic_at(
             home_->top, entry.record.name + ".json", encode_record(entry.record), kFileMode,
-            sys::Durable::no);
+            sys::Durable::no));
+    remember_use(entry, now_ns());
+    return base::ok;
 }
 
 base::Result<EntryPtr> Cache::insert(const std::string& key, Made made) {

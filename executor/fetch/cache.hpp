@@ -130,6 +130,7 @@ class Cache {
     std::vector<EntryPtr> make_room();
     void doom(EntryPtr entry, std::vector<EntryPtr>& gone);
     base::Result<void> write_record(const CacheEntry& entry) const;
+    void remember_use(const CacheEntry& entry, std::int64_t use) const;
 
     const std::uint64_t limit_;
     const std::shared_ptr<CacheHome> home_;
