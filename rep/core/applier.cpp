@@ -105,19 +105,20 @@ Answer Applier::ask(Call call, const Container& c, const LrpKey& key, bool evacu
     return Answer::accepted;
 }
 
-void Applier::say_once(const std::string& guid) {
+void Applier::say_once(const std::string& guid, const std::string& line) {
     {
         const std::lock_guard lock(mutex_);
-        if (!said_.insert(guid).second) return;
+        if (!said_[guid].insert(line).second) return;
     }
-    executor_.say(
-            guid,
-            base::format("Cell {} requesting replacement for instance {}", config_.cell.id, guid));
+    executor_.say(guid, line);
 }
 
 Answer Applier::ask_evacuation(Call call, const Container& c, const LrpKey& key) {
     const auto ours = instance(c.guid);
-    say_once(c.guid);
+    say_once(
+            c.guid,
+            base::format(
+                    "Cell {} requesting replacement for instance {}", config_.cell.id, c.guid));
     base::Result<bool> keep = true;
     switch (call) {
         case Call::evacuate_claimed:
@@ -207,13 +208,16 @@ bool Applier::residual_lrp(const Operation& operation) {
 }
 
 bool Applier::give_up(const Operation& operation, const Container& c) {
-    executor_.say(
+    const bool task = plan::lifecycle_of(c) == plan::Lifecycle::task;
+    // What it left comes first. Behind the hard end a result that the brain cannot take now stays
+    // with its container, for the next run of the cell; an LRP has none.
+    if (c.state == executor::api::State::completed && (task || operation.evacuating))
+        return container(c);
+    say_once(
             c.guid, base::format(
                             "Cell {} reached its evacuation timeout for instance {}",
                             config_.cell.id, c.guid));
-    if (plan::lifecycle_of(c) == plan::Lifecycle::task) {
-        // Its own result comes first, if it made it.
-        if (c.state == executor::api::State::completed) return container(c);
+    if (task) {
         (void)complete(
                 {.task_guid = c.guid,
                  .cell_id = config_.cell.id,

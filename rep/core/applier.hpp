@@ -60,7 +60,7 @@ class Applier {
             std::string_view what, const std::string& guid, const base::Result<void>& result);
     void note(std::string_view what, const std::string& guid, const base::Error& error) const;
     brain::api::InstanceKey instance(const std::string& guid) const;
-    void say_once(const std::string& guid);
+    void say_once(const std::string& guid, const std::string& line);
 
     const Config& config_;
     executor::api::Executor& executor_;
@@ -69,7 +69,7 @@ class Applier {
     std::mutex mutex_;
     // Of this run only: that the app's log has the line once, that a result which cannot be read
     // does not hold its task for ever.
-    std::set<std::string> said_;
+    std::map<std::string, std::set<std::string>> said_;
     std::map<std::string, int> result_attempts_;
 };
 

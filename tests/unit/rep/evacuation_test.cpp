@@ -173,6 +173,28 @@ TEST_CASE("at the hard end everything is deleted, the brain may be away") {
     CHECK(cell.left() == 0);
 }
 
+TEST_CASE("a result that no brain takes survives the hard end with its container") {
+    Leaving cell;
+    cell.config.evacuation.timeout = 30ms;
+    cell.config.evacuation.cleanup = 60ms;
+    cell.job();
+    cell.executor.complete("job", {});
+    cell.brain.away = true;
+    cell.evacuate();
+    const auto left = cell.rep->wait_left(10s);
+    REQUIRE(left);
+    CHECK_FALSE(left->empty);
+    CHECK(left->stranded == 0);
+    CHECK(cell.left() == 1);
+    cell.rep.reset();
+    cell.brain.away = false;
+    cell.rep =
+            std::make_unique<rep::core::Rep>(cell.config, cell.executor, cell.brain, cell.metrics);
+    cell.rep->start();
+    REQUIRE(eventually([&] { return cell.left() == 0; }));
+    CHECK_FALSE(cell.memory.task("job")->failed);
+}
+
 TEST_CASE("the cell leaves even if destroy hangs") {
     Leaving cell;
     cell.config.evacuation.timeout = 30ms;
