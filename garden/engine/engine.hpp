@@ -47,6 +47,7 @@ struct EngineConfig {
     bool allow_privileged = true;      // CL-02
     bool destroy_on_start = false;
     bool no_new_privileges = false;
+    std::string apparmor;  // profile of unprivileged containers; "": none
     bool swap_limit = true;
     bool garden_inheritable = false;  // compat.garden_inheritable
     bool garden_id_mapping = false;   // compat.garden_id_mapping (ID-02)

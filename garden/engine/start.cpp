@@ -5,6 +5,7 @@
 #include "base/sys/file.hpp"
 #include "garden/engine/gardener.hpp"
 #include "garden/engine/image_events.hpp"
+#include "security/apparmor.hpp"
 #include "security/capabilities.hpp"
 
 #include <sys/utsname.h>
@@ -63,6 +64,8 @@ base::Result<plan::HostFacts> look_at_host(
     facts.posix_message_queues = filesystems.find("\tmqueue\n") != std::string::npos;
     facts.garden_inheritable = config.garden_inheritable;
     facts.no_new_privileges = config.no_new_privileges;
+    if (!config.apparmor.empty()) TRY(security::check_apparmor(config.apparmor));
+    facts.apparmor = config.apparmor;
     return facts;
 }
 

@@ -83,7 +83,7 @@ void visit(A& a, T& p) {
     a(p.handle), a(p.hostname), a(p.cgroups), a(p.root), a(p.root_attributes), a(p.mounts),
             a(p.devices), a(p.links);
     a(p.masked), a(p.read_only), a(p.sysctls), a(p.ceilings), a(p.init), a(p.keyring),
-            a(p.lock_mounts);
+            a(p.lock_mounts), a(p.apparmor);
 }
 
 // Without the part of a pea, which has a kind of plan of its own: a shim of an older gardend reads
@@ -224,6 +224,7 @@ base::Result<void> check(const ContainerPlan& plan, std::size_t fds) {
     Checker c(fds);
     c.text("handle", plan.handle);
     c.text("hostname", plan.hostname);
+    c.text("apparmor", plan.apparmor);
     for (const auto fd : plan.cgroups) c.index("cgroups", fd, false);
     check(c, plan);
     c.confinement(plan.init);

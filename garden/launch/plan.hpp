@@ -117,7 +117,9 @@ struct ContainerPlan : ViewPlan {
                                    // each child writes "0"
     Confinement init;              // garden-init runs under the class as well
     bool keyring = true;           // a session keyring of its own (PL-05)
-    bool lock_mounts = false;      // FS-12: for whoever may mount inside; holds for its peas too
+    // AppArmor profile of garden-init and of every process and pea after it; "": none (D.8)
+    std::string apparmor;
+    bool lock_mounts = false;  // FS-12: for whoever may mount inside; holds for its peas too
 };
 
 // What makes a process a pea: a mount namespace of its own with a root of its own (PL-13).

@@ -28,6 +28,7 @@ struct HostFacts {
     bool posix_message_queues = true;      // the kernel has mqueue
     bool garden_inheritable = false;       // compat.garden_inheritable (CAP-05)
     bool no_new_privileges = false;        // for every unprivileged container (NNP-01)
+    std::string apparmor;                  // profile of unprivileged containers (D.8)
 };
 
 // compat.garden_id_mapping: the ids that all unprivileged containers of Garden share. Root is the

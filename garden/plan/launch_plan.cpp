@@ -176,6 +176,8 @@ LaunchPlan plan_container(
     const bool no_new_privileges =
             spec.no_new_privileges ||
             (host.no_new_privileges && container.container_class == security::Class::unprivileged);
+    if (container.container_class == security::Class::unprivileged)
+        plan.container.apparmor = host.apparmor;
     // FS-12: the class may mount, but not take off what covers /proc and /sys. Where nobody may
     // mount the lock would only cost time; without a user namespace there is none.
     plan.container.lock_mounts = container.container_class == security::Class::privileged_in_userns;

@@ -150,6 +150,7 @@ std::string to_json(const LaunchPlan& plan, const ContainerFacts& container) {
             {"sysctls", sysctls_json(plan.container.sysctls)},
             {"ceilings", sysctls_json(plan.container.ceilings)},
             {"keyring", plan.container.keyring},
+            {"apparmor", plan.container.apparmor},
             {"lock_mounts", plan.container.lock_mounts},
             {"init", confinement_json(plan.container.init, container)},
     };

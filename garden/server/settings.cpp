@@ -180,6 +180,13 @@ void declare_containers(base::config::Schema& schema, Settings& s) {
              .help = "No process gains privileges by SUID programs or file capabilities"},
             s.engine.no_new_privileges);
     schema.add(
+            {.key = "security.apparmor",
+             .flag = "apparmor",
+             .help = "AppArmor profile of all processes of unprivileged containers; it must be "
+                     "loaded",
+             .value = "PROFILE"},
+            s.engine.apparmor);
+    schema.add(
             {.key = "limits.disable_swap_limit",
              .flag = "disable-swap-limit",
              .help = "Memory limits do not limit swap"},
@@ -400,7 +407,6 @@ void declare_ignored(base::config::Schema& schema) {
           "uid-map-length",
           "gid-map-start",
           "gid-map-length",
-          "apparmor",
           "assets-dir",
           "dadoo-bin",
           "nstar-bin",

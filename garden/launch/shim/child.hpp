@@ -49,6 +49,7 @@ enum class Step : std::uint32_t {
     groups,
     ids,
     capabilities,
+    apparmor,
     no_new_privileges,
     seccomp,
     close_descriptors,
@@ -90,6 +91,9 @@ void become_root(const Child& child, bool user_namespace);
 void join_keyring(const Child& child);  // PL-05
 void attach_cgroups(
         const Child& child, const std::vector<base::Fd>& all, const std::vector<FdIndex>& wanted);
+// The profile that the coming exec enters; "" is none. In the view of the container, before the
+// filter.
+void enter_profile(const Child& child, const std::string& profile);
 // rlimits, bounding set, filter, ids, capabilities, no_new_privs, in the order of SC-07.
 void confine(const Child& child, const Confinement& confinement, const Ids& ids);
 void reset_signals();                      // PL-07
@@ -115,6 +119,7 @@ struct ProcessArguments {
     bool user_namespace = false;
     bool time_namespace = false;
     bool lock_mounts = false;     // as the container's (peas)
+    std::string apparmor;         // the container's
     int stdio[3] = {-1, -1, -1};  // not used with a terminal
 };
 

@@ -36,6 +36,7 @@ void container_child(const Child& child, bool user_namespace, int program) {
     }
     reset_signals();
     (void)::setsid();  // fails only if it leads one already
+    enter_profile(child, plan->apparmor);
     confine(child, plan->init, {});
     close_inherited(child);
     (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -138,6 +138,7 @@ void process_child(const Child& child, const ProcessArguments& arguments) {
     (void)::umask(plan.umask & 0777);
     const auto argv = pointers(plan.argv);
     const auto env = pointers(plan.env);
+    enter_profile(child, arguments.apparmor);
     confine(child, plan.confinement, {.uid = plan.uid, .gid = plan.gid, .groups = &plan.groups});
     close_inherited(child);
     if (plan.exec != kNoFd) {  // PL-03

@@ -135,6 +135,7 @@ base::Result<void> ShimLoop::create(Frame frame) {
     TRY(send_frame(init_channel_, MessageKind::create, 1, frame.body, refs(frame.fds)));
     bundle_ = std::move(bundle);
     lock_mounts_ = plan.lock_mounts;
+    apparmor_ = plan.apparmor;
     create_request_ = frame.id;
     create_connection_ = connection_;
     if (!watch(init_channel_, key(Watched::init_channel, 0), EPOLLIN))
@@ -215,7 +216,8 @@ base::Result<void> ShimLoop::run_process(const Frame& frame) {
              .init = init_.get(),
              .user_namespace = namespaces_.user,
              .time_namespace = namespaces_.time,
-             .lock_mounts = lock_mounts_},
+             .lock_mounts = lock_mounts_,
+             .apparmor = apparmor_},
             null_));
     (void)set_oom_score(process.pid, plan.confinement.oom_score_adj);  // it may have ended already
     ++next_serial_;

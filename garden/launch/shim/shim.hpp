@@ -107,6 +107,7 @@ class ShimLoop {
     bool prepared_ = false;
     bool created_ = false;
     bool lock_mounts_ = false;  // of the container, and so of its peas
+    std::string apparmor_;      // of the container, and so of its processes
     bool init_dead_ = false;
     std::uint64_t create_request_ = 0;
     std::uint64_t create_connection_ = 0;
