@@ -175,9 +175,10 @@ base::Result<void> Daemon::start_rep() {
     if (settings.rep_network_endpoints.empty()) return base::ok;
     config = {};
     config.endpoints = settings.rep_network_endpoints;
-    rep_network_server = TRY(base::http::Server::start(
-            std::move(config),
-            [this](base::http::Request& request) { return network_routes(request); }));
+    rep_network_server =
+            TRY(base::http::Server::start(std::move(config), [this](base::http::Request& request) {
+                return network_routes(request);
+            }));
     return base::ok;
 }
 
