@@ -37,6 +37,9 @@ struct Config {
     std::uint32_t max_connections = 8192;
     std::uint32_t new_connections = 500;  // per second
     std::uint32_t new_connections_burst = 1000;
+    std::uint32_t half_open_connections = 512;  // opened by TCP and not answered yet
+    std::uint32_t udp_packets = 100'000;        // per second, as many again at once
+    std::uint32_t icmp_packets = 1000;
     std::uint16_t mtu = 0;  // 0 = of the interface that owns external_ip, at most 1500
     std::vector<std::string> dns_servers;
     std::vector<std::string> additional_dns_servers;

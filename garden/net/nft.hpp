@@ -54,14 +54,25 @@ class Rule {
     Rule& within(std::span<const std::uint8_t> first, std::span<const std::uint8_t> last);
     Rule& equals_u32(std::uint32_t host_order);  // meta and ct keys
     Rule& differs_u32(std::uint32_t host_order);
-    Rule& equals_u16(std::uint16_t network_value);          // ports and protocols, converted here
-    Rule& conntrack_has(unsigned key, std::uint32_t bits);  // any of the bits
+    Rule& equals_u16(std::uint16_t network_value);            // ports and protocols, converted here
+    Rule& conntrack_has(unsigned key, std::uint32_t bits);    // any of the bits
+    Rule& conntrack_lacks(unsigned key, std::uint32_t bits);  // none of them
     Rule& masked_u32(
             std::uint32_t mask, std::uint32_t value);  // network order: address & mask == value
     Rule& in_set(std::string_view set);  // continues when register 1 (and after) is an element
     Rule& verdict_map(std::string_view map);
     // Continues when register 1 (and after) is a key of the map; its data is in register 1 then.
     Rule& data_map(std::string_view map);
+    Rule& not_in_set(std::string_view set);  // continues when it is none
+    // Of so many bytes of registers, below the bound.
+    Rule& hash(
+            unsigned from, unsigned length, unsigned to, std::uint32_t bound, std::uint32_t seed);
+
+    // Register 1 (and after), into a set that packets fill and out of it.
+    Rule& put_element(std::string_view set) { return element(set, NFT_DYNSET_OP_ADD); }
+
+    Rule& drop_element(std::string_view set) { return element(set, NFT_DYNSET_OP_DELETE); }
+
     Rule& conntrack(unsigned key, unsigned direction, unsigned to = NFT_REG_1);  // IP_CT_DIR_*
     Rule& destination_nat(bool v6);  // to the address in register 1 and the port behind it
     // Continue for what is over: of bytes at all, or of each key in register 1. A burst of `burst`
@@ -83,6 +94,8 @@ class Rule {
 
     Rule& drop() { return verdict(NF_DROP, ""); }
 
+    Rule& leave() { return verdict(NFT_RETURN, ""); }
+
     Rule& reject(unsigned type, unsigned code);  // NFT_REJECT_*
     Rule& masquerade();
 
@@ -99,7 +112,7 @@ class Rule {
     Rule& compare(unsigned operation, std::span<const std::uint8_t> data, unsigned from);
     Rule& mask(std::uint32_t bits);
     Rule& verdict(int code, std::string_view chain);
-    Rule& for_each_key(std::string_view set, unsigned operation, nftnl_expr* inner);
+    Rule& element(std::string_view set, unsigned operation, nftnl_expr* inner = nullptr);
 
     std::unique_ptr<nftnl_rule, Free> rule_;
 };

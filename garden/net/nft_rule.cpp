@@ -121,6 +121,13 @@ Rule& Rule::conntrack_has(unsigned key, std::uint32_t bits) {
     return mask(bits).differs_u32(0);
 }
 
+Rule& Rule::conntrack_lacks(unsigned key, std::uint32_t bits) {
+    nftnl_expr* e = expression("ct");
+    set_u32(e, NFTNL_EXPR_CT_KEY, key);
+    set_u32(e, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+    return mask(bits).equals_u32(0);
+}
+
 Rule& Rule::masked_u32(std::uint32_t bits, std::uint32_t value) {
     return mask(bits).equals_u32(value);
 }
@@ -151,11 +158,31 @@ Rule& Rule::verdict_map(std::string_view map) {
     return *this;
 }
 
+Rule& Rule::not_in_set(std::string_view set) {
+    nftnl_expr* e = expression("lookup");
+    set_u32(e, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
+    set_text(e, NFTNL_EXPR_LOOKUP_SET, set);
+    set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+    return *this;
+}
+
 Rule& Rule::data_map(std::string_view map) {
     nftnl_expr* e = expression("lookup");
     set_u32(e, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
     set_u32(e, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_1);
     set_text(e, NFTNL_EXPR_LOOKUP_SET, map);
+    return *this;
+}
+
+Rule& Rule::hash(
+        unsigned from, unsigned length, unsigned to, std::uint32_t bound, std::uint32_t seed) {
+    nftnl_expr* e = expression("hash");
+    set_u32(e, NFTNL_EXPR_HASH_SREG, from);
+    set_u32(e, NFTNL_EXPR_HASH_DREG, to);
+    set_u32(e, NFTNL_EXPR_HASH_LEN, length);
+    set_u32(e, NFTNL_EXPR_HASH_MODULUS, bound);
+    set_u32(e, NFTNL_EXPR_HASH_SEED, seed);
+    set_u32(e, NFTNL_EXPR_HASH_TYPE, NFT_HASH_JENKINS);
     return *this;
 }
 
@@ -199,26 +226,26 @@ Rule& Rule::bytes_over(std::uint64_t per_second, std::uint32_t burst) {
     return *this;
 }
 
-Rule& Rule::for_each_key(std::string_view set, unsigned operation, nftnl_expr* inner) {
+Rule& Rule::element(std::string_view set, unsigned operation, nftnl_expr* inner) {
     nftnl_expr* e = expression("dynset");
     set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1);
     set_u32(e, NFTNL_EXPR_DYNSET_OP, operation);
     set_text(e, NFTNL_EXPR_DYNSET_SET_NAME, set);
-    nftnl_expr_add_expr(e, NFTNL_EXPR_DYNSET_EXPRESSIONS, inner);  // owns it
+    if (inner != nullptr) nftnl_expr_add_expr(e, NFTNL_EXPR_DYNSET_EXPRESSIONS, inner);  // owns it
     return *this;
 }
 
 Rule& Rule::packets_over(std::string_view set, std::uint64_t per_second, std::uint32_t burst) {
     nftnl_expr* inner = inner_expression("limit");
     fill_limit(inner, NFT_LIMIT_PKTS, per_second, burst);
-    return for_each_key(set, NFT_DYNSET_OP_UPDATE, inner);
+    return element(set, NFT_DYNSET_OP_UPDATE, inner);
 }
 
 Rule& Rule::connections_over(std::string_view set, std::uint32_t count) {
     nftnl_expr* inner = inner_expression("connlimit");
     set_u32(inner, NFTNL_EXPR_CONNLIMIT_COUNT, count);
     set_u32(inner, NFTNL_EXPR_CONNLIMIT_FLAGS, NFT_CONNLIMIT_F_INV);
-    return for_each_key(set, NFT_DYNSET_OP_ADD, inner);
+    return element(set, NFT_DYNSET_OP_ADD, inner);
 }
 
 Rule& Rule::counter() {

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxDenyNetworks = 4096;
 constexpr std::size_t kMaxDnsServers = 64;
+constexpr std::uint32_t kMinHalfOpen = 2, kMaxHalfOpen = 65'536;  // slots that a hash leads to
 
 }  // namespace
 
@@ -21,7 +22,16 @@ base::Result<HostPolicy> make_policy(const Config& config) {
             .egress_deny = config.egress_deny,
             .max_connections = config.max_connections,
             .new_connections = config.new_connections,
-            .new_connections_burst = config.new_connections_burst};
+            .new_connections_burst = config.new_connections_burst,
+            .half_open_connections = config.half_open_connections,
+            .udp_packets = config.udp_packets,
+            .icmp_packets = config.icmp_packets};
+    if (const auto slots = policy.half_open_connections;
+        slots != 0 && (slots < kMinHalfOpen || slots > kMaxHalfOpen)) {
+        return base::fail(
+                base::Errc::invalid, "half-open connections: {}, at least {} and at most {}, or 0",
+                slots, kMinHalfOpen, kMaxHalfOpen);
+    }
     for (const auto* text : {&config.external_ip, &config.external_ip6}) {
         if (text->empty()) continue;
         const Address address = TRY(parse_address(*text).context("external address"));

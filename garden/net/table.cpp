@@ -1,6 +1,7 @@
 #include "garden/net/table.hpp"
 
 #include "garden/net/metadata.hpp"
+#include "garden/net/table_ceilings.hpp"
 #include "garden/net/table_family.hpp"
 #include "garden/net/table_nat.hpp"
 
@@ -205,6 +206,7 @@ void put_input(Batch& batch, const HostPolicy& policy) {
             "input", std::move(Rule().meta(NFT_META_IIFGROUP)
                                        .equals_u32(interface_group(policy.tag))
                                        .jump("to_host")));
+    append_packet_ceilings(batch, policy, "to_host");
     append_established(batch, "to_host");
     batch.append("to_host", std::move(Rule().jump("ceilings")));
     append_resolvers(batch, "to_host");
@@ -236,6 +238,8 @@ void put_forward(Batch& batch, const HostPolicy& policy) {
             "forward",
             std::move(Rule().meta(NFT_META_OIFGROUP).equals_u32(group).jump("to_container")));
 
+    append_packet_ceilings(batch, policy, "from_container");
+    append_answered(batch, policy, "from_container");
     append_established(batch, "from_container");
     // What belongs to no connection would leave with the container's own address: NAT skips it.
     batch.append(
@@ -273,6 +277,7 @@ void put_forward(Batch& batch, const HostPolicy& policy) {
         append_counted_accept(batch, "default");
     }
 
+    append_answered(batch, policy, "to_container");
     append_established(batch, "to_container");
     batch.append(
             "to_container", std::move(Rule().conntrack_has(NFT_CT_STATUS, IPS_DST_NAT).accept()));
@@ -299,6 +304,7 @@ void put_host_policy(Batch& batch, const HostPolicy& policy) {
         batch.flush_chain(chain);
     }
     flush_nat_chains(batch);
+    add_ceiling_chains(batch);
     add_refusal_chains(batch);
     batch.in(TableFamily::device);
     batch.add_table();
@@ -308,14 +314,17 @@ void put_host_policy(Batch& batch, const HostPolicy& policy) {
     }
     batch.in(TableFamily::inet);
     put_sets(batch, policy);
+    put_ceiling_sets(batch);
     put_refusals(batch, log_group(policy.tag));
     batch.in(TableFamily::device);
     put_spoof_chain(batch);
     batch.in(TableFamily::inet);
     put_input(batch, policy);
     put_forward(batch, policy);
+    append_half_open(batch, policy);
     put_nat(batch, policy);
     put_limits(batch, policy);
+    put_ceilings(batch, policy);
     const std::uint32_t group = interface_group(policy.tag);
     Rule outward;
     outward.meta(NFT_META_IIFGROUP)

@@ -31,6 +31,8 @@ struct HostPolicy {
     std::uint32_t max_connections = 0;
     std::uint32_t new_connections = 0;  // per second
     std::uint32_t new_connections_burst = 0;
+    std::uint32_t half_open_connections = 0;          // opened and not answered yet
+    std::uint32_t udp_packets = 0, icmp_packets = 0;  // per second
 };
 
 // What the rules know of one container.

@@ -369,6 +369,22 @@ void declare_network(base::config::Schema& schema, Settings& s) {
              .help = "How many may be opened at once beyond --new-connections"},
             network.new_connections_burst);
     schema.add(
+            {.key = "network.half_open_connections",
+             .flag = "half-open-connections",
+             .help = "Connections of a container that nobody has answered yet; 0 = no limit "
+                     "(NET-11)"},
+            network.half_open_connections);
+    schema.add(
+            {.key = "network.udp_packets",
+             .flag = "udp-packets",
+             .help = "UDP packets that a container sends in a second; 0 = no limit (NET-11)"},
+            network.udp_packets);
+    schema.add(
+            {.key = "network.icmp_packets",
+             .flag = "icmp-packets",
+             .help = "ICMP packets that a container sends in a second; 0 = no limit (NET-11)"},
+            network.icmp_packets);
+    schema.add(
             {.key = "network.mtu",
              .flag = "mtu",
              .help = "MTU of containers, at most 1500; 0 = of the interface of the external IP"},

@@ -94,9 +94,11 @@ void come_and_go(Network& network, const std::vector<OutRule>& rules, Step& step
 void measure_ours(std::size_t count, const std::vector<std::size_t>& steps) {
     const bench::World world;
     // Without limits: the traffic is a flood.
-    const auto network =
-            Network::start({.pool = "10.254.0.0/20", .max_connections = 0, .new_connections = 0})
-                    .value();
+    const auto network = Network::start({.pool = "10.254.0.0/20",
+                                         .max_connections = 0,
+                                         .new_connections = 0,
+                                         .udp_packets = 0})
+                                 .value();
     const auto rules = some_rules(count);
     const auto one = some_rules(1, "198.51.100.");
     const auto others = some_rules(count, "198.51.100.");
