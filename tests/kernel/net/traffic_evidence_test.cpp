@@ -18,11 +18,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Without limits of connections, which count what the tests send as a flood.
+// Without limits, which count what the tests send as a flood and remember who sent it.
 Config unlimited() {
     Config config;
     config.max_connections = 0;
     config.new_connections = 0;
+    config.half_open_connections = config.udp_packets = config.icmp_packets = 0;
     return config;
 }
 
