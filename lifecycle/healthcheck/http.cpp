@@ -102,10 +102,10 @@ base::Result<void> Answer::read_head() {
         if (std::string_view(head_).substr(0, shown) != kStart.substr(0, shown))
             return corrupt("malformed HTTP response");
         const auto end = head_.find(kHeadEnd);
-        if (end == std::string::npos) {
-            if (head_.size() < kMaxHead) return base::ok;
+        // The same limit for a head that comes at once and for one that comes in pieces.
+        if (std::min(end, head_.size()) >= kMaxHead)
             return corrupt("malformed HTTP response: a head of over 16384 bytes");
-        }
+        if (end == std::string::npos) return base::ok;
         std::string_view fields = std::string_view(head_).substr(0, end);
         const auto line = fields.substr(0, fields.find("\r\n"));
         const int status = TRY(status_of(line));
