@@ -4,6 +4,9 @@
 
 #include <fcntl.h>
 
+#include <filesystem>
+#include <system_error>
+
 #include <catch2/catch.hpp>
 #include <stdlib.h>
 
@@ -36,7 +39,8 @@ TemporaryDirectory::TemporaryDirectory() {
 }
 
 TemporaryDirectory::~TemporaryDirectory() {
-    (void)base::sys::remove_tree_at(base::FdRef(AT_FDCWD), path);
+    std::error_code ignored;  // a leftover in the temporary directory is no finding
+    std::filesystem::remove_all(path, ignored);
 }
 
 std::string TemporaryDirectory::file(const std::string& name, const std::string& text) const {
