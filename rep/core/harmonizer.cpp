@@ -111,12 +111,12 @@ void Harmonizer::event_loop() {
         }
         // What happened while nobody listened.
         bulk_.kick();
-        follow(**source);
-        if (!events_.wait(10ms)) return;  // a source that ends at once must not spin
+        // Only falling behind is mended by asking anew; what ends at once must not spin.
+        if (follow(**source) != base::Errc::exhausted && !events_.wait(config_.times.retry)) return;
     }
 }
 
-void Harmonizer::follow(executor::api::EventSource& events) {
+base::Errc Harmonizer::follow(executor::api::EventSource& events) {
     {
         const std::lock_guard lock(source_mutex_);
         source_ = &events;
@@ -136,8 +136,9 @@ void Harmonizer::follow(executor::api::EventSource& events) {
         if (event.error().kind == base::Errc::timeout) continue;
         if (event.error().kind != base::Errc::cancelled)
             note("follow the executor's events", event.error());
-        return;
+        return event.error().kind;
     }
+    return base::Errc::cancelled;
 }
 
 }  // namespace rep::core

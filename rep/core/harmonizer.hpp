@@ -42,7 +42,7 @@ class Harmonizer {
     void apply(const plan::Operation& operation);
     void bulk_loop();
     void event_loop();
-    void follow(executor::api::EventSource& events);
+    base::Errc follow(executor::api::EventSource& events);  // why it ended
     void note(std::string_view what, const base::Error& error) const;
 
     const Config& config_;
