@@ -86,13 +86,7 @@ void LocalExecutor::adopt(
         case api::State::initializing: {
             node->record.dependencies.clear();
             lock.unlock();
-            (void)create_pool_.submit([this, node, there] {
-                // Half made, perhaps: begun anew from nothing.
-                auto gone = there ? parts_.garden.destroy(node->guid()) : base::ok;
-                if (!gone && gone.error().kind != base::Errc::not_found)
-                    tell(true, "half-made container: " + gone.error().text, node->guid());
-                create(node);
-            });
+            submit_creation(node);  // what was half made goes first
             break;
         }
         case api::State::created:

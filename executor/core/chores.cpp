@@ -81,8 +81,7 @@ void LocalExecutor::reap() {
             const auto guard = operations_.lock(handle);
             if (find(handle)) return;
             tell(true, "a container of ours without a record is destroyed", handle);
-            auto destroyed = parts_.garden.destroy(handle);
-            if (!destroyed && destroyed.error().kind != base::Errc::not_found)
+            if (auto destroyed = destroy_in_garden(handle); !destroyed)
                 tell(true, destroyed.error().text, handle);
         });
     }

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 
 #include <future>
+#include <utility>
 
 namespace executor {
 
@@ -93,13 +94,39 @@ base::Result<void> LocalExecutor::create_in_garden(Node& node) {
     if (!settings_.healthcheck_directory.empty())
         mounts.binds.push_back(
                 bind_mount(settings_.healthcheck_directory, "/etc/cf-assets/healthcheck", false));
-    const auto spec = plan_container(container, settings_, mounts);
+    return make_patiently(node, plan_container(container, settings_, mounts))
+            .context("failed to create container");
+}
+
+// A backend that restarts, or that has too much to do, is no reason to give a container up: it is
+// asked again, from a clean beginning, for as long as the settings say.
+base::Result<void> LocalExecutor::make_patiently(
+        Node& node, const garden::api::ContainerSpec& spec) {
+    const auto deadline = std::chrono::steady_clock::now() + settings_.backend_patience;
+    std::chrono::nanoseconds pause = std::chrono::milliseconds(50);
+    bool leftover = false;
     {
         const std::lock_guard lock(node.mutex);
-        node.in_garden = true;
+        leftover = std::exchange(node.in_garden, true);
     }
-    TRY(parts_.garden.create(spec).context("failed to create container"));
-    return read_addresses(node).context("failed to create container");
+    for (;;) {
+        auto made = leftover ? destroy_in_garden(node.guid()) : base::Result<void>(base::ok);
+        leftover = true;
+        if (made) made = create_once(spec);
+        if (made) made = read_addresses(node);
+        if (made || made.error().kind != base::Errc::unavailable ||
+            std::chrono::steady_clock::now() >= deadline)
+            return made;
+        std::unique_lock lock(node.mutex);
+        const auto ends = [&] { return node.record.stop || node.stop.stop_requested(); };
+        if (node.changed.wait_for(lock, pause, ends)) return made;
+        pause = std::min<std::chrono::nanoseconds>(pause * 2, std::chrono::seconds(2));
+    }
+}
+
+base::Result<void> LocalExecutor::create_once(const garden::api::ContainerSpec& spec) {
+    TRY(parts_.garden.create(spec));
+    return base::ok;
 }
 
 base::Result<void> LocalExecutor::fetch_dependencies(

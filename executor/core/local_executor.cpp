@@ -59,7 +59,11 @@ void LocalExecutor::stop() {
     events_.close();
     // A creation in the middle of a download ends; its record says "initializing", and the next
     // life begins it anew.
-    for (const auto& node : nodes()) node->stop.request_stop();
+    for (const auto& node : nodes()) {
+        node->stop.request_stop();
+        const std::lock_guard lock(node->mutex);
+        node->changed.notify_all();
+    }
     if (chore_thread_.joinable()) chore_thread_.join();
     for (auto* pool : {&create_pool_, &delete_pool_, &download_pool_, &upload_pool_, &check_pool_})
         pool->stop();

@@ -124,7 +124,11 @@ class LocalExecutor final : public api::Executor {
             Node& node, const api::Container& container, Mounts& mounts);
     base::Result<void> mount_volumes(const api::Container& container, Mounts& mounts);
     base::Result<void> write_mounted_files(const api::Container& container, Mounts& mounts);
+    base::Result<void> make_patiently(Node& node, const garden::api::ContainerSpec& spec);
+    base::Result<void> create_once(const garden::api::ContainerSpec& spec);
     base::Result<void> read_addresses(Node& node);
+    // What is not there is destroyed.
+    base::Result<void> destroy_in_garden(const std::string& handle);
     std::shared_ptr<LogStream> log_of(const Node& node);
     // steps.cpp
     void start_steps(const NodePtr& node);

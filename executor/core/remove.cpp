@@ -45,8 +45,8 @@ base::Result<void> LocalExecutor::destroy(const NodePtr& node) {
     };
     if (in_garden) {
         say("destroying");
-        auto destroyed = parts_.garden.destroy(node->guid());
-        if (!destroyed && destroyed.error().kind != base::Errc::not_found) {
+        auto destroyed = destroy_in_garden(node->guid());
+        if (!destroyed) {
             ++failed_destructions_;
             say("failed to destroy");
             return std::move(destroyed).error().context(
@@ -57,6 +57,12 @@ base::Result<void> LocalExecutor::destroy(const NodePtr& node) {
     }
     forget(node);
     return base::ok;
+}
+
+base::Result<void> LocalExecutor::destroy_in_garden(const std::string& handle) {
+    auto destroyed = parts_.garden.destroy(handle);
+    if (!destroyed && destroyed.error().kind == base::Errc::not_found) return base::ok;
+    return destroyed;
 }
 
 void LocalExecutor::forget(const NodePtr& node) {

@@ -39,6 +39,8 @@ struct Settings {
 
     StepTimes steps;
     std::chrono::nanoseconds reservation_expires = std::chrono::minutes(1);
+    // How long a creation waits for a backend that does not answer or has too much to do.
+    std::chrono::nanoseconds backend_patience = std::chrono::minutes(2);
     std::chrono::nanoseconds reap_interval = std::chrono::minutes(1);
     std::chrono::nanoseconds metrics_interval = std::chrono::seconds(15);
 

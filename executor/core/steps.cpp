@@ -148,6 +148,7 @@ base::Result<void> LocalExecutor::stop(std::string_view guid) {
     record.container.run_result.stopped = true;
     TRY(store_.save(record));
     node->stop.request_stop();
+    node->changed.notify_all();
     parts_.logs
             .open(node->guid(), record.container.info.log_config,
                   record.container.info.log_rate_limit_bytes_per_second)

@@ -141,6 +141,7 @@ class Cell:
         os.makedirs(self.files)
         self.url = None
         self.log = open(os.path.join(self.home, "log"), "ab")
+        self.garden_log = open(os.path.join(self.home, "garden.log"), "ab")
         self.cleaned = 0
 
     # The daemons.
@@ -156,11 +157,12 @@ class Cell:
             "--default-rootfs", self.rootfs,
         ]
 
-    def spawn(self, command):
-        return subprocess.Popen(command, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
+    def spawn(self, command, log=None):
+        out = log or self.log
+        return subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
 
     def start_garden(self, wait=True):
-        self.garden = self.spawn(self.gardend("server"))
+        self.garden = self.spawn(self.gardend("server"), self.garden_log)
         if wait:
             wait_for("gardend", lambda: self.answers(self.garden, self.garden_socket))
 
@@ -222,16 +224,21 @@ class Cell:
         if self.garden is not None:
             self.end("garden")
             self.cleaned = subprocess.run(
-                self.gardend("cleanup"), stdout=self.log, stderr=self.log, timeout=WAIT
+                self.gardend("cleanup"), stdout=self.garden_log, stderr=self.garden_log, timeout=WAIT
             ).returncode
             if self.cleaned != 0:
                 print(self.log_text(), file=sys.stderr)
         self.log.close()
+        self.garden_log.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def log_text(self):
-        with open(os.path.join(self.home, "log"), errors="replace") as text:
-            return text.read()[-8000:]
+        """The ends of both logs, gardend's without its requests."""
+        out = ""
+        for file in ("garden.log", "log"):
+            with open(os.path.join(self.home, file), errors="replace") as text:
+                out += "".join(line for line in text if "request served" not in line)[-4000:]
+        return out
 
     def start_nginx(self):
         """Files of self.files at self.url; uploads by PUT and POST end below self.files/up."""

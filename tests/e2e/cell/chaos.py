@@ -192,7 +192,7 @@ def main():
     except AssertionError as error:
         trouble = f"round {passed + 1}, seed {seed}: {error}"
         print(trouble, file=sys.stderr)
-        print(cell.log_text()[-3000:], file=sys.stderr)
+        print(cell.log_text(), file=sys.stderr)
     finally:
         cell.stop()
     failed = 1 if trouble or cell.cleaned != 0 else 0
