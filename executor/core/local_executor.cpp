@@ -21,8 +21,8 @@ LocalExecutor::LocalExecutor(Settings settings, Parts parts, Store store)
                .queue = std::size_t{1} << 16}),
       download_pool_(
               {.name = "download", .threads = settings_.downloads, .queue = std::size_t{1} << 16}),
-      upload_pool_(
-              {.name = "upload", .threads = settings_.uploads, .queue = std::size_t{1} << 16}) {}
+      upload_pool_({.name = "upload", .threads = settings_.uploads, .queue = std::size_t{1} << 16}),
+      health_slots_(parts_.loop, settings_.health_checks) {}
 
 base::Result<std::unique_ptr<LocalExecutor>> LocalExecutor::open(Settings settings, Parts parts) {
     auto store = TRY(Store::open(settings.state_directory));

@@ -19,6 +19,7 @@
 #include "executor/fetch/fetch.hpp"
 #include "executor/loop/loop.hpp"
 #include "executor/steps/processes.hpp"
+#include "executor/steps/slots.hpp"
 #include "garden/api/client.hpp"
 
 #include <atomic>
@@ -172,6 +173,8 @@ class LocalExecutor final : public api::Executor {
     base::WorkerPool delete_pool_;
     base::WorkerPool download_pool_;
     base::WorkerPool upload_pool_;
+
+    Slots health_slots_;  // the loop's: checks that need a process (executor-rep §4.7)
 
     std::mutex chore_mutex_;
     std::condition_variable chore_wake_;

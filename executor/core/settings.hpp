@@ -54,6 +54,7 @@ struct Settings {
     std::size_t create_workers = 32;
     std::size_t delete_workers = 32;
     std::size_t garden_workers = 64;  // processes begun and attached, questions
+    std::size_t health_checks = 64;   // that need a process, at once
     std::size_t downloads = 5;
     std::size_t uploads = 5;
 };

@@ -66,9 +66,11 @@ void LocalExecutor::start_on_loop(const NodePtr& node) {
             .upload_pool = upload_pool_,
             .facts = facts_of(container),
             .times = times,
-            .set_routable = [this, node = std::weak_ptr(node)](bool routable) {
-                if (const auto alive = node.lock()) set_routable(alive, routable);
-            }};
+            .set_routable =
+                    [this, node = std::weak_ptr(node)](bool routable) {
+                        if (const auto alive = node.lock()) set_routable(alive, routable);
+                    },
+            .health_slots = &health_slots_};
     auto steps = std::make_unique<RunningSteps>(RunningSteps{
             .journal = std::move(journal),
             .log = std::move(log),

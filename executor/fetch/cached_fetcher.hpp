@@ -77,7 +77,7 @@ class CachedFetcher final : public Fetcher {
     base::Result<Cache::Made> tar_to_scratch(base::FdRef raw, const std::stop_token& stop);
 
     const FetcherConfig config_;
-    Slots slots_;
+    FetchSlots slots_;
     Flights flights_;
     std::unique_ptr<Cache> cache_;
     std::atomic<std::uint64_t> downloads_{0}, revalidated_{0}, shared_{0}, retries_{0}, bytes_{0};

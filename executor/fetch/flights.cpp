@@ -36,7 +36,7 @@ void Flights::leave(const std::string& key, bool good) {
     changed_.notify_all();
 }
 
-base::Result<Slots::Slot> Slots::take(const std::stop_token& stop) {
+base::Result<FetchSlots::Slot> FetchSlots::take(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     if (!changed_.wait(lock, stop, [this] { return free_ > 0; }))
         return stopped("waiting for other transfers");
@@ -44,7 +44,7 @@ base::Result<Slots::Slot> Slots::take(const std::stop_token& stop) {
     return Slot(*this);
 }
 
-void Slots::give_back() {
+void FetchSlots::give_back() {
     const std::lock_guard lock(mutex_);
     ++free_;
     changed_.notify_one();

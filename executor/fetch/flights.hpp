@@ -1,6 +1,6 @@
 // Flights: one at a time per key; who waited for a turn may use what another brought, when that one
-// set out after he came. Twenty that ask at once are one download and one revalidation. And Slots:
-// so many at once at all. Private to executor/fetch.
+// set out after he came. Twenty that ask at once are one download and one revalidation. And
+// FetchSlots: so many at once at all. Private to executor/fetch.
 #pragma once
 
 #include "base/result.hpp"
@@ -67,13 +67,13 @@ class Flights {
     std::uint64_t ticks_ = 0;
 };
 
-class Slots {
+class FetchSlots {
   public:
-    explicit Slots(std::size_t count) : free_(count) {}
+    explicit FetchSlots(std::size_t count) : free_(count) {}
 
     class [[nodiscard]] Slot {
       public:
-        explicit Slot(Slots& owner) : owner_(&owner) {}
+        explicit Slot(FetchSlots& owner) : owner_(&owner) {}
 
         Slot(Slot&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)) {}
 
@@ -86,7 +86,7 @@ class Slots {
         }
 
       private:
-        Slots* owner_;
+        FetchSlots* owner_;
     };
 
     base::Result<Slot> take(const std::stop_token& stop);  // Errc::cancelled after a stop
