@@ -14,7 +14,8 @@ namespace {
 
 constexpr const char* kFooter =
         "\nThe daemon is reached at --host, else $CLOCHE_HOST, else "
-        "unix:///run/cloche/garden.sock.\n"
+        "unix:///run/cloche/garden.sock; a cell at --cell and\n"
+        "--rep, else $CLOCHE_CELL and $CLOCHE_REP.\n"
         "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 daemon not reachable. run, exec and "
         "attach return the code\n"
         "of the process (128 + signal when killed); 125, 126, 127 when it could not be started.";
@@ -125,15 +126,26 @@ ContainerOptions finish_container(RawContainer& raw) {
 }
 
 base::Result<Parsed> parse_arguments(
-        std::vector<std::string> arguments, std::string_view environment_host) {
+        std::vector<std::string> arguments,
+        std::string_view environment_host,
+        std::string_view environment_cell,
+        std::string_view environment_rep) {
     CLI::App app("Containers on this machine, by the Garden API of gardend.", "cloche");
     Slots slots;
     auto& global = slots.out.global;
     if (!environment_host.empty()) global.host = environment_host;
+    if (!environment_cell.empty()) global.cell = environment_cell;
+    if (!environment_rep.empty()) global.rep = environment_rep;
     app.set_version_flag("--version", "cloche " + std::string(base::version()));
     app.add_option(
             "-H,--host", global.host,
             "Address of gardend: unix:///path, tcp://host:port or tls://host:port");
+    app.add_option(
+            "--cell", global.cell,
+            "Address of a cell's containers; unix:///run/cloche/cell.sock when left out");
+    app.add_option(
+            "--rep", global.rep,
+            "Address of a cell's representative; tcp://127.0.0.1:1800 when left out");
     app.add_option(
             "--tls-ca", global.tls_ca,
             "tls: PEM file of the authority that signed the daemon's certificate");
@@ -150,6 +162,8 @@ base::Result<Parsed> parse_arguments(
     add_image(app, slots);
     add_host(app, slots);
     add_audit(app, slots);
+    add_cell(app, slots);
+    add_task(app, slots);
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
     try {
         app.parse(std::move(arguments));

@@ -16,9 +16,12 @@ struct Parsed {
 };
 
 // `arguments` without the program's name. Errc::invalid: a usage error that names the flag.
-// `environment_host` is CLOCHE_HOST, "" when unset.
+// The others are CLOCHE_HOST, CLOCHE_CELL and CLOCHE_REP, "" when unset.
 base::Result<Parsed> parse_arguments(
-        std::vector<std::string> arguments, std::string_view environment_host);
+        std::vector<std::string> arguments,
+        std::string_view environment_host,
+        std::string_view environment_cell = {},
+        std::string_view environment_rep = {});
 
 // "src:dst[:ro|:rw]", both absolute.
 base::Result<VolumeOption> parse_volume(std::string_view text);

@@ -39,6 +39,9 @@ struct Slots {
     AuditShowOptions audit_show;
     ConnectionsOptions connections;
     ExplainOptions explain;
+    CellEvacuateOptions cell_evacuate;
+    CellLogsOptions cell_logs;
+    TaskRunOptions task_run;
     Arguments out;
 };
 
@@ -50,6 +53,8 @@ void add_audit_log(CLI::App& audit, Slots& slots);
 void add_image(CLI::App& app, Slots& slots);
 void add_host(CLI::App& app, Slots& slots);
 void add_audit(CLI::App& app, Slots& slots);
+void add_cell(CLI::App& app, Slots& slots);
+void add_task(CLI::App& app, Slots& slots);
 
 void add_registry_flags(CLI::App& app, std::string& username, std::string& password_file);
 void add_container_flags(CLI::App& app, RawContainer& raw);

@@ -73,11 +73,15 @@ void add_attach(CLI::App& app, Slots& slots) {
 
 void add_logs(CLI::App& app, Slots& slots) {
     auto* logs = app.add_subcommand(
-            "logs", "Print the kept end of a process's output (64 KiB per stream)");
-    logs->add_option("HANDLE", slots.logs.handle, "Container")->required();
+            "logs",
+            "Print the kept end of a process's output, or of the log of a cell's container");
+    logs->add_option("HANDLE", slots.logs.handle, "Container, or guid of a cell's container")
+            ->required();
     logs->add_option("PROCESS", slots.logs.process, "Process id; the only one when left out");
     logs->add_flag(
             "-f,--follow", slots.logs.follow, "Go on with what comes until the process ends");
+    logs->add_option("-n,--lines", slots.logs.lines, "Only the newest so many lines of each")
+            ->check(CLI::NonNegativeNumber);
     logs->callback([&slots] { slots.out.command = slots.logs; });
 }
 

@@ -1,4 +1,5 @@
 // `cloche attach` and `cloche logs`: looking at a process that runs already.
+#include "cli/clients.hpp"
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/session.hpp"
@@ -30,7 +31,38 @@ base::Result<int> run_command(Context& context, const AttachOptions& options) {
     return static_cast<int>(end.code);
 }
 
+namespace {
+
+// A cell that answers and knows the name has the better log: all processes, with times. Who names a
+// process means gardend's.
+bool cell_knows(const Context& context, const LogsOptions& options) {
+    if (!options.process.empty()) return false;
+    auto cell = cell_client(context.global);
+    return cell && cell->get(options.handle);
+}
+
+std::string_view newest(std::string_view text, std::optional<std::size_t> lines) {
+    if (!lines) return text;
+    if (*lines == 0) return {};
+    auto at = text.size();
+    if (text.ends_with('\n')) --at;  // ends the last line, begins none
+    for (std::size_t left = *lines; left > 0 && at != 0; --left) {
+        const auto found = text.rfind('\n', at - 1);
+        if (found == std::string_view::npos) return text;
+        if (left == 1) return text.substr(found + 1);
+        at = found;
+    }
+    return text;
+}
+
+}  // namespace
+
 base::Result<int> run_command(Context& context, const LogsOptions& options) {
+    if (cell_knows(context, options))
+        return run_command(
+                context,
+                CellLogsOptions{
+                        .guid = options.handle, .follow = options.follow, .lines = options.lines});
     const auto rows = TRY(context.client.processes(options.handle));
     const auto id = TRY(choose_process(rows, options.process, false));
     auto signals = options.follow ? std::optional(TRY(SignalGate::open())) : std::nullopt;
@@ -45,8 +77,8 @@ base::Result<int> run_command(Context& context, const LogsOptions& options) {
             .name = options.handle + " " + id};
     session.already_out = TRY(context.client.logs(options.handle, id, false));
     session.already_err = TRY(context.client.logs(options.handle, id, true));
-    TRY(print(session.already_out));
-    TRY(write_out(base::FdRef(STDERR_FILENO), session.already_err));
+    TRY(print(newest(session.already_out, options.lines)));
+    TRY(write_out(base::FdRef(STDERR_FILENO), newest(session.already_err, options.lines)));
     if (stream) TRY(run_session(*stream, session, *signals));
     return kExitOk;
 }

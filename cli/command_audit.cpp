@@ -7,6 +7,7 @@
 #include "cli/audit_view.hpp"
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/output_file.hpp"
 #include "cli/terminal.hpp"
 
 #include <fcntl.h>
@@ -71,24 +72,6 @@ std::string render(
     return render_audit_text(report, rendering);
 }
 
-base::Result<void> write_report(const std::string& path, std::string_view text) {
-    const base::FdRef here(AT_FDCWD);
-    const auto slash = path.rfind('/');
-    const auto name = slash == std::string::npos ? path : path.substr(slash + 1);
-    const bool exists = TRY(base::sys::exists_at(here, path));
-    if (exists) {
-        const auto status = TRY(base::sys::stat_at(here, path));
-        if (!S_ISREG(status.st_mode)) {
-            // A pipe, a terminal, /dev/null, a link: written to, never replaced.
-            const auto file = TRY(base::sys::open_host(path, O_WRONLY | O_TRUNC | O_NOCTTY));
-            return base::sys::write_all(file, text);
-        }
-    }
-    const auto folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-    const auto directory = TRY(base::sys::open_host(folder, O_RDONLY | O_DIRECTORY));
-    return base::sys::write_atomic_at(directory, name, text, kReportMode, base::sys::Durable::no);
-}
-
 std::size_t width_of_output() {
     const auto size = terminal_size(base::FdRef(STDOUT_FILENO));
     return size ? size->columns : std::size_t{0};
@@ -110,7 +93,7 @@ base::Result<int> run_command(Context& context, const AuditOptions& options) {
     const auto text = render(report, context.json() ? "json" : options.format, rendering);
     const auto findings = tally(report, rendering.level).findings;
     if (to_file) {
-        if (const auto written = write_report(options.output, text); !written)
+        if (const auto written = write_output_file(options.output, text, kReportMode); !written)
             return base::fail(
                     base::Errc::invalid, "--output {}: {}", options.output, written.error().text);
         say(base::format(

@@ -33,5 +33,10 @@ base::Result<int> run_command(Context& context, const ConnectionsOptions& option
 base::Result<int> run_command(Context& context, const ExplainOptions& options);
 base::Result<int> run_command(Context& context, const DoctorOptions& options);
 base::Result<int> run_command(Context& context, const FeaturesOptions& options);
+base::Result<int> run_command(Context& context, const CellStateOptions& options);
+base::Result<int> run_command(Context& context, const CellContainersOptions& options);
+base::Result<int> run_command(Context& context, const CellEvacuateOptions& options);
+base::Result<int> run_command(Context& context, const CellLogsOptions& options);
+base::Result<int> run_command(Context& context, const TaskRunOptions& options);
 
 }  // namespace cli

@@ -2,6 +2,7 @@
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
 #include "cli/arguments.hpp"
+#include "cli/clients.hpp"
 #include "cli/commands.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/terminal.hpp"
@@ -15,31 +16,24 @@
 
 namespace {
 
-base::Result<base::http::ClientConfig> client_config(const cli::Global& global) {
-    base::http::ClientConfig config;
-    config.endpoint = TRY(base::http::Endpoint::parse(global.host).context("--host"));
-    config.endpoint.tls.ca = global.tls_ca;
-    config.endpoint.tls.certificate = global.tls_certificate;
-    config.endpoint.tls.key = global.tls_key;
-    return config;
-}
-
 std::string environment(const char* name) {
     const char* value = std::getenv(name);
     return value == nullptr ? std::string() : std::string(value);
 }
 
-int report(const base::Error& error, const cli::Global& global) {
+int report(const base::Error& error, const cli::Arguments& arguments) {
     cli::say("cloche: " + error.text);
-    if (error.kind == base::Errc::unavailable && error.text.find("connect") != std::string::npos)
-        cli::say(
-                "hint: is gardend running? it was looked for at " + global.host +
-                "; --host or CLOCHE_HOST name another");
+    if (error.kind == base::Errc::unavailable && error.text.find("connect") != std::string::npos) {
+        const auto daemon = cli::daemon_of(arguments);
+        cli::say(base::format(
+                "hint: is {} running? it was looked for at {}; {} or {} name another", daemon.name,
+                daemon.address, daemon.flag, daemon.variable));
+    }
     return cli::exit_code(error);
 }
 
 base::Result<int> run(const cli::Arguments& arguments) {
-    auto config = TRY(client_config(arguments.global));
+    auto config = TRY(cli::client_config(arguments.global, arguments.global.host, "--host"));
     garden::api::Client client(std::move(config));
     const bool plain = arguments.global.no_color || !environment("NO_COLOR").empty();
     const base::FdRef out(STDOUT_FILENO), err(STDERR_FILENO);
@@ -79,7 +73,8 @@ int main(int argc, char** argv) {
     // A reader that leaves is an error of write, handled where it happens.
     (void)::signal(SIGPIPE, SIG_IGN);
     auto parsed = cli::parse_arguments(
-            std::vector<std::string>(argv + 1, argv + argc), environment("CLOCHE_HOST"));
+            std::vector<std::string>(argv + 1, argv + argc), environment("CLOCHE_HOST"),
+            environment("CLOCHE_CELL"), environment("CLOCHE_REP"));
     if (!parsed) {
         cli::say("cloche: " + parsed.error().text);
         cli::say("hint: cloche --help, or cloche COMMAND --help");
@@ -87,5 +82,5 @@ int main(int argc, char** argv) {
     }
     if (!parsed->print.empty()) return cli::print(parsed->print) ? cli::kExitOk : cli::kExitFailed;
     const auto code = run(parsed->arguments);
-    return code ? *code : report(code.error(), parsed->arguments.global);
+    return code ? *code : report(code.error(), parsed->arguments);
 }

@@ -13,6 +13,8 @@ namespace cli {
 
 struct Global {
     std::string host = "unix:///run/cloche/garden.sock";
+    std::string cell = "unix:///run/cloche/cell.sock";
+    std::string rep = "tcp://127.0.0.1:1800";
     std::string tls_ca, tls_certificate, tls_key;
     bool json = false;
     bool no_color = false;
@@ -96,6 +98,7 @@ struct AttachOptions {
 struct LogsOptions {
     std::string handle, process;
     bool follow = false;
+    std::optional<std::size_t> lines;  // the newest; none: all that is kept
 };
 
 struct PsOptions {
@@ -175,6 +178,29 @@ struct DoctorOptions {};
 
 struct FeaturesOptions {};
 
+struct CellStateOptions {};
+
+struct CellContainersOptions {};
+
+struct CellEvacuateOptions {
+    bool wait = false;
+};
+
+struct CellLogsOptions {
+    std::string guid;
+    bool follow = false;
+    std::optional<std::size_t> lines;
+};
+
+struct TaskRunOptions {
+    std::string recipe;  // a file, "-" for standard input
+    bool local = false;
+    std::string guid;
+    std::string result;  // file for the result; empty: standard output
+    bool keep = false;
+    bool quiet = false;
+};
+
 using Command = std::variant<
         std::monostate,
         RunOptions,
@@ -202,7 +228,12 @@ using Command = std::variant<
         ConnectionsOptions,
         ExplainOptions,
         DoctorOptions,
-        FeaturesOptions>;
+        FeaturesOptions,
+        CellStateOptions,
+        CellContainersOptions,
+        CellEvacuateOptions,
+        CellLogsOptions,
+        TaskRunOptions>;
 
 struct Arguments {
     Global global;

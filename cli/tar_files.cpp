@@ -240,4 +240,29 @@ base::Result<EntryKind> first_entry(const TarSource& tar) {
     return ::archive_entry_filetype(entry) == AE_IFDIR ? EntryKind::directory : EntryKind::other;
 }
 
+base::Result<std::string> only_file(const TarSource& tar, std::size_t limit) {
+    Feed feed{.source = tar, .error = {}};
+    const auto in = TRY(open_reader(feed));
+    ::archive_entry* entry = nullptr;
+    const int status = ::archive_read_next_header(in.get(), &entry);
+    if (feed.error) return std::move(*feed.error);
+    if (status == ARCHIVE_EOF) return base::fail(base::Errc::not_found, "the archive is empty");
+    if (status < ARCHIVE_WARN) return archive_fail(in.get(), "read archive");
+    if (::archive_entry_filetype(entry) != AE_IFREG)
+        return base::fail(base::Errc::invalid, "it is not a regular file");
+    // What the header says of the size is the container's word; what comes is counted.
+    std::string content;
+    std::array<char, 64 * 1024> piece{};
+    for (;;) {
+        const auto count = ::archive_read_data(in.get(), piece.data(), piece.size());
+        if (feed.error) return std::move(*feed.error);
+        if (count < 0) return archive_fail(in.get(), "read archive");
+        if (count == 0) return content;
+        if (content.size() + static_cast<std::size_t>(count) > limit)
+            return base::fail(
+                    base::Errc::exhausted, "it is too large: the limit is {} bytes", limit);
+        content.append(piece.data(), static_cast<std::size_t>(count));
+    }
+}
+
 }  // namespace cli

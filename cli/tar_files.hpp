@@ -31,4 +31,8 @@ enum class EntryKind : std::uint8_t { none, directory, other };
 // What the first entry of an archive is.
 base::Result<EntryKind> first_entry(const TarSource& tar);
 
+// The content of an archive's first entry, a regular file of at most `limit` bytes. Errc::exhausted
+// for a longer one, not_found for an empty archive.
+base::Result<std::string> only_file(const TarSource& tar, std::size_t limit);
+
 }  // namespace cli

@@ -1,17 +1,12 @@
 #include "executor/api/client.hpp"
 
 #include "base/fail.hpp"
+#include "executor/api/client_parts.hpp"
 
 namespace executor::api {
 
 using base::http::kNoDeadline;
 using base::http::percent_encode;
-
-namespace {
-
-constexpr std::chrono::seconds kQuickCall{30};
-constexpr std::size_t kMaxAnswer = std::size_t{64} << 20;  // 250 recipes of 4 MB never happen
-constexpr base::json::Limits kAnswerLimits{.bytes = kMaxAnswer};
 
 base::Error refusal(int status, const base::http::Headers& headers, const std::string& body) {
     const auto name = headers.get("X-Executor-Error");
@@ -29,9 +24,14 @@ base::Error refusal(int status, const base::http::Headers& headers, const std::s
     return base::fail(kind, "status {}: {}", status, body.substr(0, 512));
 }
 
-std::string container_path(std::string_view guid, std::string_view rest = {}) {
+std::string container_path(std::string_view guid, std::string_view rest) {
     return "/containers/" + percent_encode(guid) + std::string(rest);
 }
+
+namespace {
+
+constexpr std::size_t kMaxAnswer = std::size_t{64} << 20;  // 250 recipes of 4 MB never happen
+constexpr base::json::Limits kAnswerLimits{.bytes = kMaxAnswer};
 
 std::string with_tags(std::string path, const Tags& tags) {
     base::http::Query query;

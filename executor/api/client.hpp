@@ -4,8 +4,19 @@
 
 #include "base/http/client.hpp"
 #include "executor/api/executor.hpp"
+#include "executor/api/log_record.hpp"
 
 namespace executor::api {
+
+// One container's lines as they come.
+class LogSource {
+  public:
+    virtual ~LogSource() = default;
+    // Nothing: the container is gone. Errc::timeout leaves it usable; Errc::cancelled after
+    // close().
+    virtual base::Result<std::optional<LogRecord>> next(std::chrono::milliseconds timeout) = 0;
+    virtual void close() = 0;  // any thread
+};
 
 class Client final : public Executor {
   public:
@@ -33,6 +44,11 @@ class Client final : public Executor {
     // The 2015 allocation: the whole recipe at once. Map guid → message of those refused.
     base::Result<std::map<std::string, std::string>> allocate_recipes(
             const std::vector<Container>& containers);
+
+    // What is kept of a container's lines, oldest first.
+    base::Result<std::vector<LogRecord>> recent_logs(std::string_view guid);
+    // Begins with the newest `recent` of them; nothing is missing between those and what comes.
+    base::Result<std::unique_ptr<LogSource>> follow_logs(std::string_view guid, std::size_t recent);
 
   private:
     base::Result<std::string> call(std::string method, std::string target, std::string body = {});

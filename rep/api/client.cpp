@@ -75,6 +75,15 @@ base::Result<CellState> Client::state() {
     return decode<CellState>(body).context("/state");
 }
 
+base::Result<HealthyState> Client::state_and_health() {
+    const auto answer = TRY(call("GET", "/state"));
+    if (!answer.good() && answer.status != 503) return answer_error("/state", answer);
+    auto state = decode<CellState>(answer.body);
+    // A proxy's 503 holds no state.
+    if (!state) return answer_error("/state", answer);
+    return HealthyState{.state = std::move(*state), .healthy = answer.good()};
+}
+
 base::Result<Work> Client::perform(const Work& work) {
     const auto body = TRY(good("POST", "/work", encode(work)));
     return decode<Work>(body).context("/work");

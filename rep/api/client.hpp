@@ -13,6 +13,11 @@ namespace rep::api {
 
 inline constexpr std::chrono::milliseconds kCallTimeout{10'000};  // auction §4
 
+struct HealthyState {
+    CellState state;
+    bool healthy = true;
+};
+
 class Client {
   public:
     explicit Client(
@@ -21,6 +26,8 @@ class Client {
     base::Result<void> ping();
     // Errc::unavailable for a cell that is unhealthy, too (503 with a state).
     base::Result<CellState> state();
+    // The same for people, who want to see what an unhealthy cell has.
+    base::Result<HealthyState> state_and_health();
     // What the cell refused.
     base::Result<Work> perform(const Work& work);
     base::Result<void> stop_lrp(std::string_view process_guid, std::string_view instance_guid);

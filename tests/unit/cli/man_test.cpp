@@ -78,7 +78,12 @@ const std::vector<Words>& commands() {
             {"audit", "log", "verify"},
             {"audit", "log", "show"},
             {"doctor"},
-            {"features"}};
+            {"features"},
+            {"cell", "state"},
+            {"cell", "containers"},
+            {"cell", "logs"},
+            {"cell", "evacuate"},
+            {"task", "run"}};
     return all;
 }
 
