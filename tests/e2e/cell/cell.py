@@ -125,11 +125,11 @@ class Stream:
 
 
 class Cell:
-    """The daemons, and ways to use them. `words` are further flags of celld."""
+    """The daemons, and ways to use them. `words` are further flags of celld; `parent` is passable by every user."""
 
-    def __init__(self, programs, busybox, tag="ce", pool="10.213.0.0/20", words=()):
+    def __init__(self, programs, busybox, tag="ce", pool="10.213.0.0/20", words=(), parent="/tmp"):
         self.programs, self.tag, self.pool, self.words = programs, tag, pool, list(words)
-        self.home = tempfile.mkdtemp(prefix=f"cloche-cell-{os.getpid()}-", dir="/tmp")
+        self.home = tempfile.mkdtemp(prefix=f"cloche-cell-{os.getpid()}-", dir=parent)
         os.chmod(self.home, 0o755)  # users of containers pass through it
         self.rootfs = os.path.join(self.home, "rootfs")
         make_rootfs(self.rootfs, busybox)
