@@ -42,7 +42,10 @@ base::Result<TaskEnd> LocalTask::run() {
     const auto removed = keep ? base::Result<void>(base::ok) : remove();
     // The error that came first is the one to tell.
     if (end && !removed) return removed.error();
-    if (!removed) say("cloche: " + removed.error().text);
+    if (!removed)
+        say(base::format(
+                "cloche: {}\nhint: its container is left; look with: cloche cell logs {}",
+                removed.error().text, guid_));
     if (keep && !options_.quiet) say("kept: " + guid_);
     return end;
 }
@@ -62,9 +65,16 @@ base::Result<TaskEnd> LocalTask::follow() {
     const auto container = TRY(wait_for_end());
     TRY(drain());
     TaskEnd end{.outcome = container.run_result, .result = {}};
-    if (!recipe_.result_file.empty() && !end.outcome.failed && !end.outcome.stopped)
-        end.result =
-                TRY(fetch_result().context(base::format("result file {}", recipe_.result_file)));
+    if (recipe_.result_file.empty() || end.outcome.failed || end.outcome.stopped) return end;
+    auto result = fetch_result();
+    if (result) {
+        end.result = std::move(*result);
+    } else {
+        // As for the rep, a task without the result that it promised has failed.
+        end.outcome.failed = true;
+        end.outcome.failure_reason =
+                base::format("result file {}: {}", recipe_.result_file, result.error().text);
+    }
     return end;
 }
 

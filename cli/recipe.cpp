@@ -160,7 +160,9 @@ base::Result<Recipe> parse_recipe(std::string_view text, std::string_view guid) 
     fields.optional("result_file", recipe.result_file);
     TRY(fields.finish(base::json::Unknown::ignore));
     if (action) TRY(read_task(root, recipe));
-    // As the rep tags its tasks (executor-rep §2.3), also in a container that was listed.
+    // As the rep tags its tasks (executor-rep §2.3), also in a container that was listed. Its mark
+    // goes: a rep deletes what has it and is unknown to the brain.
+    for (auto* tags : {&recipe.run.tags, &recipe.allocation.tags}) tags->erase("lifecycle");
     if (const auto tag = recipe.run.tags.find("result-file");
         tag != recipe.run.tags.end() && recipe.result_file.empty())
         recipe.result_file = tag->second;

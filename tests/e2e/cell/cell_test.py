@@ -12,6 +12,7 @@ import unittest
 
 import case
 from cell import Cell
+from cli_tests import CommandLine, Evacuation  # noqa: F401
 from executor_tests import Backend, Health, Lives, Logs, Recipes, Reservations  # noqa: F401  unittest finds them here
 from restart_tests import Restarts  # noqa: F401
 from transfer_tests import Transfers  # noqa: F401

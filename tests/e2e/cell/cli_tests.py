@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -79,13 +80,13 @@ class CommandLine(Case):
 
     def test_containers_are_listed_with_what_became_of_them(self):
         good, bad = name("good"), name("bad")
-        self.cell.run(good, tags={"lifecycle": "task"}, ports=[{"container_port": 8080}])
+        self.cell.run(good, ports=[{"container_port": 8080}])
         self.cell.run(bad, "exit 7")
         self.cell.until(good, "running")
         self.cell.until(bad, "completed")
         lines = {line.split()[0]: line for line in self.ok("cell", "containers").splitlines()}
         self.assertRegex(lines["GUID"], "GUID +STATE +KIND +MEMORY +DISK +AGE +ADDRESS +EXTERNAL +PORTS +REASON")
-        self.assertRegex(lines[good], r"running +task +32 MiB +32 MiB +\d+ s +10\.213\.\S+ +\S+ +\d+->8080")
+        self.assertRegex(lines[good], r"running +- +32 MiB +32 MiB +\d+ s +10\.2\d+\.\S+ +\S+ +\d+->8080")
         self.assertRegex(lines[bad], "completed.*Exited with status 7")
         listed = {one["guid"]: one for one in json.loads(self.ok("cell", "containers", "--json"))}
         self.assertEqual(listed[bad]["run_result"]["failed"], True)
@@ -152,10 +153,10 @@ class CommandLine(Case):
 
     def test_a_result_that_is_not_there_is_an_error_and_nothing_is_left(self):
         code, _, err = self.cloche("task", "run", "--local", self.task("true", result_file="/tmp/none"))
-        self.assertNotEqual(code, 0)
+        self.assertEqual(code, 1)
         self.assertIn("result file /tmp/none", err)
         code, _, err = self.cloche("task", "run", "--local", self.task("mkdir /tmp/d", result_file="/tmp/d"))
-        self.assertNotEqual(code, 0)
+        self.assertEqual(code, 1)
         self.assertIn("result file /tmp/d: it is not a regular file", err)
         self.assertEqual(self.cell.list(), {})
 
@@ -221,6 +222,26 @@ class CommandLine(Case):
         self.assertIn("container guid not available", err)
         self.assertEqual(set(self.cell.list()), {guid})  # what was there is not ours to delete
 
+    def test_what_was_listed_runs_again_under_another_guid(self):
+        guid = name("old")
+        self.cell.run(guid, "echo again")
+        self.cell.until(guid, "completed")
+        listed = json.loads(self.ok("cell", "containers", "--json"))[0]
+        listed["Tags"] = {"lifecycle": "task", "result-file": "/etc/passwd"}
+        out = self.ok("task", "run", "--local", "--guid", name("new"), "-", stdin=json.dumps(listed))
+        self.assertTrue(out.startswith("again\n"))
+        self.assertIn("vcap:x:1000", out)
+
+    def test_a_cell_that_is_killed_ends_the_command_and_its_container_goes_on(self):
+        program = self.begin("task", "run", "--local", "--guid", "orphan", self.recipe("echo ready; exec sleep 1000"))
+        self.assertEqual(program.stdout.readline(), "ready\n")
+        self.cell.kill("celld")
+        _, err = program.communicate(timeout=WAIT)
+        self.assertEqual(program.returncode, 4, err)
+        self.assertIn("its container is left; look with: cloche cell logs orphan", err)
+        self.cell.start_celld()
+        self.assertEqual(self.cell.until("orphan", "running")["guid"], "orphan")
+
     # Logs.
 
     def test_logs_are_followed_live_until_the_container_goes(self):
@@ -235,6 +256,22 @@ class CommandLine(Case):
         self.assertEqual(self.cell.delete(guid).status, 200)
         program.communicate(timeout=WAIT)
         self.assertEqual(program.returncode, 0)
+
+    def test_a_reader_that_is_too_slow_is_told_what_it_lost(self):
+        guid = name("fast")
+        self.cell.run(guid, f"read x < /tmp/gate; i=0; while [ $i -lt 40000 ]; do echo {'x' * 100}; i=$((i+1)); done",
+                      user="root", setup=shell("mkfifo /tmp/gate"))
+        self.cell.until(guid, "running")
+        program = self.begin("cell", "logs", "-f", guid)
+        program.stdout.readline()  # it follows, and then nobody reads
+        self.ok("exec", guid, "sh", "-c", "echo go > /tmp/gate")
+        self.cell.until(guid, "completed")
+        self.assertEqual(self.cell.delete(guid).status, 200)
+        out, err = program.communicate(timeout=WAIT)
+        self.assertEqual(program.returncode, 0, err)
+        lost = sum(int(number) for number in re.findall(r"cloche: (\d+) lines? \w+ lost here", err))
+        self.assertGreater(lost, 0)
+        self.assertEqual(out.count("x" * 100) + lost, 40000)
 
     def test_logs_asks_the_cell_first_and_gardend_for_the_rest(self):
         guid, other = name("log"), name("garden")

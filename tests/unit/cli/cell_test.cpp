@@ -88,7 +88,7 @@ TEST_CASE("a run request becomes an allocation and a run") {
 
 TEST_CASE("a container that was listed can be run again") {
     executor::api::Container container{.guid = "old", .memory_mb = 5};
-    container.tags["result-file"] = "/result";
+    container.tags = {{"result-file", "/result"}, {"lifecycle", "task"}, {"own", "1"}};
     container.info.run = executor::api::Action{
             .value = executor::api::RunAction{.path = "true", .user = "root"}};
     const auto recipe = parse_recipe(base::json::encode(container), "new");
@@ -96,6 +96,10 @@ TEST_CASE("a container that was listed can be run again") {
     CHECK(recipe->allocation.guid == "new");
     CHECK(recipe->allocation.memory_mb == 5);
     CHECK(recipe->result_file == "/result");
+    // With its mark a rep would delete it as its own that is not wanted any more.
+    CHECK_FALSE(recipe->run.tags.contains("lifecycle"));
+    CHECK_FALSE(recipe->allocation.tags.contains("lifecycle"));
+    CHECK(recipe->allocation.tags.contains("own"));
 }
 
 TEST_CASE("a task of the receptor becomes a run request") {
