@@ -120,6 +120,7 @@ base::Result<void> Daemon::start_executor() {
 base::Result<void> Daemon::serve_executor() {
     base::http::ServerConfig config;
     config.endpoints = settings.executor_endpoints;
+    config.limits.workers = executor::kWorkers;
     auto router = executor::make_routes(*executor, *logs);
     router.get("/cloche/v1/metrics", [this](base::http::Request&) {
         return base::http::Response::text(200, metrics.text());

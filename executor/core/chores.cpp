@@ -3,7 +3,7 @@
 #include "base/fail.hpp"
 #include "executor/core/local_executor.hpp"
 
-#include <future>
+#include <optional>
 #include <set>
 
 namespace executor {
@@ -22,8 +22,6 @@ void LocalExecutor::chores() {
             {settings_.reservation_expires / 2, &LocalExecutor::prune,
              begin + settings_.reservation_expires / 2},
             {settings_.reap_interval, &LocalExecutor::reap, begin + settings_.reap_interval}};
-    if (settings_.garden_check)
-        list.push_back({settings_.garden_check_interval, &LocalExecutor::check_garden, begin});
     for (;;) {
         auto next = Time::max();
         for (const auto& chore : list) next = std::min(next, chore.due);
@@ -77,9 +75,9 @@ void LocalExecutor::reap() {
     for (const auto& handle : there) {
         if (find(handle)) continue;
         (void)delete_pool_.submit([this, handle] {
-            // Between the list and now somebody may have asked for that name.
+            // Between the list and now somebody may have asked for that name, or ended it.
             const auto guard = operations_.lock(handle);
-            if (find(handle)) return;
+            if (find(handle) || !parts_.garden.info(handle)) return;
             tell(true, "a container of ours without a record is destroyed", handle);
             if (auto destroyed = destroy_in_garden(handle); !destroyed)
                 tell(true, destroyed.error().text, handle);
@@ -87,13 +85,26 @@ void LocalExecutor::reap() {
     }
 }
 
+// A thread of its own: a check takes as long as the backend lets it.
+void LocalExecutor::watch_garden() {
+    for (;;) {
+        check_garden();
+        std::unique_lock lock(chore_mutex_);
+        if (chore_wake_.wait_for(lock, settings_.garden_check_interval, [&] { return stopping_; }))
+            return;
+    }
+}
+
 // A container made, used and destroyed, within a time. What hangs keeps a thread of the check's own
 // pool, and no other thread.
 void LocalExecutor::check_garden() {
-    auto promise = std::make_shared<std::promise<base::Result<void>>>();
-    auto answer = promise->get_future();
+    struct Check {
+        std::optional<base::Result<void>> found;
+    };
+
+    const auto check = std::make_shared<Check>();  // owners: this call and the job
     const auto handle = base::format("check-{}-{}", settings_.cell_id, checks_++);
-    auto taken = check_pool_.submit([this, promise, handle] {
+    auto taken = check_pool_.submit([this, check, handle] {
         sweep_probes();
         base::Result<void> tried = base::ok;
         for (int i = 0; i < 3; ++i) {
@@ -101,15 +112,23 @@ void LocalExecutor::check_garden() {
             tried = try_garden(base::format("{}-{}", handle, i));
             if (tried) break;
         }
-        promise->set_value(std::move(tried));
+        const std::lock_guard lock(chore_mutex_);
+        check->found = std::move(tried);
+        chore_wake_.notify_all();
     });
     base::Result<void> found = base::ok;
     if (!taken) {
         found = std::move(taken).error();
-    } else if (answer.wait_for(settings_.garden_check_timeout) != std::future_status::ready) {
-        found = base::fail(base::Errc::timeout, "no answer within the time of the check");
     } else {
-        found = answer.get();
+        std::unique_lock lock(chore_mutex_);
+        const auto over = [&] { return stopping_ || check->found; };
+        if (!chore_wake_.wait_for(lock, settings_.garden_check_timeout, over)) {
+            found = base::fail(base::Errc::timeout, "no answer within the time of the check");
+        } else if (!check->found) {
+            return;  // the program ends
+        } else {
+            found = *check->found;
+        }
     }
     const bool good = found.has_value();
     if (healthy_.exchange(good) != good || !good)

@@ -47,6 +47,7 @@ void LocalExecutor::start() {
         adopt_all();
         chores();
     });
+    if (settings_.garden_check) check_thread_ = std::thread([this] { watch_garden(); });
 }
 
 void LocalExecutor::stop() {
@@ -64,7 +65,8 @@ void LocalExecutor::stop() {
         const std::lock_guard lock(node->mutex);
         node->changed.notify_all();
     }
-    if (chore_thread_.joinable()) chore_thread_.join();
+    for (auto* thread : {&chore_thread_, &check_thread_})
+        if (thread->joinable()) thread->join();
     for (auto* pool : {&create_pool_, &delete_pool_, &download_pool_, &upload_pool_, &check_pool_})
         pool->stop();
     // What steps still hold refers to pools and streams: gone before they are.

@@ -150,6 +150,7 @@ class LocalExecutor final : public api::Executor {
     void chores();
     void prune();
     void reap();
+    void watch_garden();
     void check_garden();
     base::Result<void> try_garden(std::string_view handle);
     void sweep_probes();
@@ -160,7 +161,7 @@ class LocalExecutor final : public api::Executor {
     EventHub events_;
     base::KeyedLock operations_;
 
-    mutable std::mutex mutex_;  // the registry: before any node's
+    mutable std::mutex mutex_;  // the registry: after any node's
     std::map<std::string, NodePtr, std::less<>> nodes_;
     Ledger ledger_{api::Resources{}};
 
@@ -180,6 +181,7 @@ class LocalExecutor final : public api::Executor {
     std::condition_variable chore_wake_;
     bool stopping_ = false;
     std::thread chore_thread_;
+    std::thread check_thread_;
     // One check that hangs leaves a thread for the next (executor-rep §23).
     base::WorkerPool check_pool_{{.name = "garden-check", .threads = 4, .queue = 4}};
     std::atomic<std::uint64_t> checks_ = 0;

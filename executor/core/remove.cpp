@@ -18,7 +18,12 @@ base::Result<void> LocalExecutor::remove(std::string_view guid) {
 }
 
 base::Result<void> LocalExecutor::destroy(const NodePtr& node) {
-    const auto guard = operations_.lock(node->guid());  // a creation has ended
+    // A creation that hangs in the backend holds one worker of this pool for a bounded time; the
+    // stop it was sent stays, and who asked may ask again.
+    const auto guard = operations_.lock_until(
+            node->guid(), std::chrono::steady_clock::now() + settings_.delete_patience);
+    if (!guard)
+        return base::fail(base::Errc::timeout, "container {} is still being created", node->guid());
     bool in_garden = false;
     {
         std::unique_lock lock(node->mutex);

@@ -41,6 +41,8 @@ struct Settings {
     std::chrono::nanoseconds reservation_expires = std::chrono::minutes(1);
     // How long a creation waits for a backend that does not answer or has too much to do.
     std::chrono::nanoseconds backend_patience = std::chrono::minutes(2);
+    // How long a deletion waits for a creation that was told to stop.
+    std::chrono::nanoseconds delete_patience = std::chrono::minutes(1);
     std::chrono::nanoseconds reap_interval = std::chrono::minutes(1);
     std::chrono::nanoseconds metrics_interval = std::chrono::seconds(15);
 

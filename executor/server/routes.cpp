@@ -1,6 +1,7 @@
 #include "executor/server/routes.hpp"
 
 #include "base/fail.hpp"
+#include "base/gate.hpp"
 #include "base/json.hpp"
 #include "base/parse.hpp"
 #include "executor/logs/hub.hpp"
@@ -17,6 +18,10 @@ namespace {
 // A whole allocation of 2015 carries its recipe.
 constexpr std::size_t kMaxBody = std::size_t{16} << 20;
 constexpr std::size_t kMaxRecent = 10'000;
+// Of the server's workers (routes.hpp: kWorkers): what waits long leaves room for what does not.
+constexpr std::size_t kDeletes = 128;
+constexpr std::size_t kStreams = 256;
+constexpr std::size_t kStreamsPerContainer = 32;
 constexpr std::chrono::seconds kKeepAlive{15};
 
 Response refuse(const base::Error& error) {
@@ -136,6 +141,8 @@ class Routes {
     Response stop(Request& request) { return answer(executor_.stop(request.param("guid")), 200); }
 
     Response remove(Request& request) {
+        const auto pass = deletes_.enter(std::string(request.param("guid")));
+        if (!pass) return refuse(pass.error());
         return answer(executor_.remove(request.param("guid")), 200);
     }
 
@@ -188,10 +195,13 @@ class Routes {
     }
 
     Response events(Request&) {
+        auto pass = enter_stream("events");
+        if (!pass) return refuse(pass.error());
         auto subscribed = executor_.subscribe();
         if (!subscribed) return refuse(subscribed.error());
         return Response::events(
-                [source = std::shared_ptr<api::EventSource>(std::move(*subscribed))](
+                [pass = std::move(*pass),
+                 source = std::shared_ptr<api::EventSource>(std::move(*subscribed))](
                         base::http::EventWriter& writer) -> base::Result<void> {
                     for (std::uint64_t id = 0;;) {
                         const auto event = source->next(kKeepAlive);
@@ -215,6 +225,8 @@ class Routes {
     // ?recent=N: begins with that many lines of the past.
 
     Response follow(Request& request) {
+        auto pass = enter_stream(std::string(request.param("guid")));
+        if (!pass) return refuse(pass.error());
         std::size_t recent = 0;
         if (request.query.has("recent")) {
             const auto asked =
@@ -225,7 +237,8 @@ class Routes {
         auto followed = logs_.follow(request.param("guid"), recent);
         if (!followed) return refuse(followed.error());
         return Response::events(
-                [follower = std::shared_ptr<LogFollower>(std::move(*followed))](
+                [pass = std::move(*pass),
+                 follower = std::shared_ptr<LogFollower>(std::move(*followed))](
                         base::http::EventWriter& writer) -> base::Result<void> {
                     for (;;) {
                         const auto record = follower->next(kKeepAlive);
@@ -243,8 +256,16 @@ class Routes {
     }
 
   private:
+    // Held as long as the stream lasts.
+    base::Result<std::shared_ptr<base::Gate::Pass>> enter_stream(const std::string& key) {
+        auto pass = TRY(streams_.enter(key));
+        return std::make_shared<base::Gate::Pass>(std::move(pass));
+    }
+
     api::Executor& executor_;
     LogHub& logs_;
+    base::Gate deletes_{{.name = "deletes", .total = kDeletes, .per_key = 4}};
+    base::Gate streams_{{.name = "streams", .total = kStreams, .per_key = kStreamsPerContainer}};
 };
 
 }  // namespace

@@ -5,9 +5,14 @@
 #include "base/http/router.hpp"
 #include "executor/api/executor.hpp"
 
+#include <cstddef>
+
 namespace executor {
 
 class LogHub;
+
+// Workers its server needs: what waits long (deletions, streams) has shares of them.
+inline constexpr std::size_t kWorkers = 448;
 
 // Both outlive the router. Answers of errors carry the name in X-Executor-Error.
 base::http::Router make_routes(api::Executor& executor, LogHub& logs);
