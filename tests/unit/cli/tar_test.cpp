@@ -167,3 +167,17 @@ TEST_CASE("the overlap of printed and fresh output is found") {
     CHECK(overlap("abc", "abc") == 3);
     CHECK(overlap("", "abc") == 0);
 }
+
+TEST_CASE("the only file of an archive is read within its limit") {
+    const auto one = archive_of({{.name = "result", .content = std::string(100'000, 'r')}});
+    CHECK(only_file(source_of(one), 100'000).value() == std::string(100'000, 'r'));
+    const auto over = only_file(source_of(one), 99'999);
+    REQUIRE_FALSE(over);
+    CHECK(over.error().kind == base::Errc::exhausted);
+    CHECK(only_file(source_of(archive_of({{.name = "empty"}})), 10).value().empty());
+    const auto link = archive_of({{.name = "result", .type = AE_IFLNK, .link = "/etc/shadow"}});
+    CHECK_FALSE(only_file(source_of(link), 10));
+    CHECK_FALSE(only_file(source_of(archive_of({{.name = "d", .type = AE_IFDIR}})), 10));
+    CHECK(only_file(source_of(archive_of({})), 10).error().kind == base::Errc::not_found);
+    CHECK_FALSE(only_file(source_of(one.substr(0, 50'000)), 100'000));  // cut
+}

@@ -108,8 +108,13 @@ TEST_CASE("an unhealthy cell answers 503 with its whole state") {
     const auto state = served.client().state();
     REQUIRE_FALSE(state);
     CHECK(state.error().kind == base::Errc::unavailable);
+    const auto shown = served.client().state_and_health();
+    REQUIRE(shown);
+    CHECK_FALSE(shown->healthy);
+    CHECK(shown->state.cell_id == kCell);
     served.executor.away = true;
     CHECK(served.call("GET", "/state").status == 500);
+    CHECK_FALSE(served.client().state_and_health());
 }
 
 TEST_CASE("bad work is 400, work for another cell 500, and neither changes anything") {
