@@ -96,6 +96,9 @@ base::Result<void> Daemon::start_executor() {
     fetcher = TRY(executor::CachedFetcher::make(
             {.directory = settings.cache_directory,
              .cache_bytes = settings.executor.cache_bytes,
+             .ca_file = settings.transfer_ca,
+             .certificate_file = settings.transfer_certificate,
+             .key_file = settings.transfer_key,
              .in_use = std::move(in_use)}));
     executor = TRY(executor::LocalExecutor::open(
             settings.executor, {.garden = *garden,

@@ -215,6 +215,25 @@ void declare_content(base::config::Schema& schema, Settings& s) {
             {.key = "cache.downloads", .flag = "downloads", .help = "Downloads at once"},
             s.downloads);
     schema.add(
+            {.key = "transfers.ca",
+             .flag = "transfer-ca",
+             .help = "Authorities of https servers of downloads and uploads, PEM; the system's "
+                     "unless given",
+             .value = "FILE"},
+            s.transfer_ca);
+    schema.add(
+            {.key = "transfers.certificate",
+             .flag = "transfer-certificate",
+             .help = "Certificate we show to such servers, PEM",
+             .value = "FILE"},
+            s.transfer_certificate);
+    schema.add(
+            {.key = "transfers.key",
+             .flag = "transfer-key",
+             .help = "Its private key, PEM",
+             .value = "FILE"},
+            s.transfer_key);
+    schema.add(
             {.key = "containers.environment",
              .flag = "container-environment",
              .help = "Variable of every container",

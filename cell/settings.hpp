@@ -46,6 +46,7 @@ struct Settings {
     std::uint32_t start_workers = 32;
     std::uint32_t delete_workers = 32;
     std::uint32_t downloads = 5;
+    std::string transfer_ca, transfer_certificate, transfer_key;
     std::string cache_directory;           // "": below the state directory
     std::vector<std::string> environment;  // NAME=VALUE
 

@@ -46,6 +46,16 @@ def make_rootfs(path, busybox):
         out.write("root:x:0:\nvcap:x:1000:\n")
 
 
+def make_certificate(directory, word):
+    """Its own authority, for loopback: WORD.pem and WORD.key."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-days", "2", "-subj", f"/CN={word}", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-keyout", f"{directory}/{word}.key", "-out", f"{directory}/{word}.pem"],
+        check=True, capture_output=True,
+    )
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -242,7 +252,9 @@ class Cell:
 
     def start_nginx(self):
         """Files of self.files at self.url; uploads by PUT and POST end below self.files/up."""
-        port = free_port()
+        port, tls, strange = free_port(), free_port(), free_port()
+        for authority in ("known", "strange"):
+            make_certificate(self.home, authority)
         up = os.path.join(self.files, "up")
         os.makedirs(up, exist_ok=True)
         config = os.path.join(self.home, "nginx.conf")
@@ -263,9 +275,18 @@ http {{
     location /slow/ {{ limit_rate 1k; alias {self.files}/; }}
     location /status/500 {{ return 500; }}
   }}
+  server {{
+    listen 127.0.0.1:{tls} ssl; root {self.files};
+    ssl_certificate {self.home}/known.pem; ssl_certificate_key {self.home}/known.key;
+  }}
+  server {{
+    listen 127.0.0.1:{strange} ssl; root {self.files};
+    ssl_certificate {self.home}/strange.pem; ssl_certificate_key {self.home}/strange.key;
+  }}
 }}""")
         self.nginx = self.spawn([shutil.which("nginx") or "/usr/sbin/nginx", "-c", config])
         self.url = f"http://127.0.0.1:{port}"
+        self.tls_url, self.strange_url = f"https://127.0.0.1:{tls}", f"https://127.0.0.1:{strange}"
 
         def up_now():
             with socket.socket() as probe:

@@ -38,7 +38,8 @@ def main():
     if not shutil.which("nginx", path="/usr/sbin:/usr/bin"):
         skip("nginx is needed")
     case.cell = Cell(words[1], busybox)
-    case.cell.words = [*FLAGS, "--volumes", os.path.join(case.cell.home, "volumes")]
+    case.cell.words = [*FLAGS, "--volumes", os.path.join(case.cell.home, "volumes"),
+                       "--transfer-ca", os.path.join(case.cell.home, "known.pem")]
     left, orphans = [], []
     try:
         case.cell.start_nginx()

@@ -7,7 +7,7 @@ import tarfile
 import time
 
 from case import Case, name
-from cell import Stream, sh, wait_for
+from cell import Cell, Stream, sh, wait_for
 
 
 class Reservations(Case):
@@ -311,13 +311,16 @@ class Recipes(Case):
         self.assertIn("Codependent step exited", self.cell.result(guid)["failure_reason"])
 
     def test_egress_is_denied_unless_a_rule_allows_it(self):
-        # The host's own address stands for something outside; nginx listens on loopback only.
-        probe = "nc -w 2 -z 192.0.2.1 80"
-        guid = name()
-        self.cell.run(guid, probe, egress_rules=[{"protocol": "tcp", "destinations": ["198.51.100.0/24"], "ports": [80]}])
-        self.assertTrue(self.cell.result(guid)["failed"])
-        rules = self.cell.garden_call("GET", f"/cloche/v1/containers/{guid}/net/out")
-        self.assertIn(rules.status, (200, 404))
+        # Another container stands for the world outside: nobody reaches it without a rule.
+        target, denied, allowed = name("target"), name(), name()
+        self.cell.run(target, "exec httpd -f -p 8080 -h /etc", check_definition={"checks": [{"tcp_check": {"port": 8080}}]})
+        address = self.cell.until(target, "running")["internal_ip"]
+        probe = f"nc -w 3 {address} 8080 < /dev/null && echo reached"
+        self.cell.run(denied, probe)
+        self.assertTrue(self.cell.result(denied)["failed"])
+        self.cell.run(allowed, probe, egress_rules=[{"protocol": "tcp", "destinations": [address], "port_range": {"start": 8080, "end": 8081}}])
+        self.assertFalse(self.cell.result(allowed)["failed"], self.cell.text(allowed))
+        self.assertIn("reached", self.cell.text(allowed))
 
     def test_bad_rules_are_refused(self):
         guid = name()
@@ -411,3 +414,25 @@ class Backend(Case):
         self.assertGreater(found["container_age_in_ns"], 0)
         text = self.cell.call("GET", "/cloche/v1/metrics").body.decode()
         self.assertIn("celld_containers 1", text)
+
+    def test_the_check_of_the_backend_notices_its_end_and_its_return(self):
+        healthy = lambda: self.cell.call("GET", "/healthy").status  # noqa: E731
+        wait_for("the first check", lambda: healthy() == 200)
+        self.cell.kill("garden")
+        wait_for("the check to fail", lambda: healthy() == 503)
+        self.cell.start_garden()
+        wait_for("the check to pass", lambda: healthy() == 200)
+
+    def test_a_reservation_that_nobody_runs_expires(self):
+        other = Cell(self.cell.programs, os.path.join(self.cell.rootfs, "bin/busybox"), tag="cf", pool="10.215.0.0/20",
+                     words=["--reservation-expires", "1s", "--garden-check=false", "--rep-listen", "tcp://127.0.0.1:0"])
+        try:
+            other.start()
+            self.assertTrue(os.path.isdir(os.path.join(other.state, "cache")))
+            guid = name()
+            other.allocate(guid)
+            self.assertEqual(other.result(guid)["failure_reason"], "expired container")
+            self.assertEqual(other.delete(guid).status, 200)
+        finally:
+            other.stop()
+        self.assertEqual(other.cleaned, 0)

@@ -1,9 +1,12 @@
 """Downloads, uploads and cached dependencies against a real file server, with everything that can be wrong."""
 
+import base64
 import hashlib
+import http.server
 import io
 import os
 import tarfile
+import threading
 import zipfile
 
 from case import Case, name
@@ -29,7 +32,58 @@ def zip_of(files):
     return out.getvalue()
 
 
+class Receiver:
+    """Takes uploads on loopback and keeps them with their headers."""
+
+    def __init__(self):
+        received = self.received = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                data = self.rfile.read(int(self.headers["Content-Length"]))
+                received.append((self.path, dict(self.headers), data))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
 class Transfers(Case):
+    def test_an_upload_arrives_whole_and_signed(self):
+        receiver = Receiver()
+        try:
+            guid, result = self.outcome(
+                sh("seq 1 200000 > /tmp/out"),
+                {"upload": {"from": "/tmp/out", "to": f"{receiver.url}/drop?token=x", "user": "vcap", "artifact": "result"}},
+                allocation={"disk_mb": 64})
+            self.assertFalse(result["failed"], (result, self.cell.text(guid)))
+        finally:
+            receiver.stop()
+        path, headers, data = receiver.received[0]
+        self.assertEqual((path, len(receiver.received)), ("/drop?token=x", 1))
+        self.assertEqual(data, "".join(f"{i}\n" for i in range(1, 200001)).encode())
+        self.assertEqual(headers["Content-MD5"], base64.b64encode(hashlib.md5(data).digest()).decode())
+        self.assertEqual(headers["Content-Digest"],
+                         "sha-256=:" + base64.b64encode(hashlib.sha256(data).digest()).decode() + ":")
+        self.assertIn("Uploaded result (", self.cell.text(guid))
+
+    def test_a_download_over_tls_needs_a_known_authority(self):
+        self.publish("tls.tgz", tar_of({"x": "over tls"}))
+        guid, result = self.outcome(self.download(self.cell.tls_url + "/tls.tgz"), sh("cat /tmp/x"))
+        self.assertFalse(result["failed"], (result, self.cell.log_text()))
+        self.assertIn("over tls", self.cell.text(guid))
+        _, result = self.outcome(self.download(self.cell.strange_url + "/tls.tgz"))
+        self.assertTrue(result["failed"])
+
     def publish(self, file, data):
         with open(os.path.join(self.cell.files, file), "wb") as out:
             out.write(data)
