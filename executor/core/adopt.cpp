@@ -68,6 +68,7 @@ void LocalExecutor::adopt_all() {
     }
     for (const auto& node : all) adopt(node, infos);
     parts_.fetcher.release_unclaimed();
+    remove_stray_credentials();
     ready_ = true;
     if (!all.empty()) tell(false, base::format("took up {} containers", all.size()));
     reap();
@@ -77,6 +78,7 @@ void LocalExecutor::adopt(
         const NodePtr& node, const std::map<std::string, garden::api::BulkInfo>& infos) {
     const auto info = infos.find(node->guid());
     const bool there = info != infos.end();
+    if (there) adopt_credentials(*node);
     std::unique_lock lock(node->mutex);
     node->in_garden = there;
     auto& container = node->record.container;

@@ -101,7 +101,7 @@ void LocalExecutor::submit_creation(const NodePtr& node) {
 
 base::Result<void> LocalExecutor::update(const api::UpdateRequest& request) {
     const auto node = TRY(must_find(request.guid));
-    const std::lock_guard lock(node->mutex);
+    std::unique_lock lock(node->mutex);
     auto wanted = node->record;
     wanted.container.info.internal_routes = request.internal_routes;
     for (const auto& [name, value] : request.metric_tags) {
@@ -110,8 +110,11 @@ base::Result<void> LocalExecutor::update(const api::UpdateRequest& request) {
     }
     TRY(store_.save(wanted));
     node->record = std::move(wanted);
+    name_in_credentials(*node);
     // Without a stream yet: it takes them from the record when it opens.
     (void)parts_.logs.update_tags(node->guid(), node->record.container.info.log_config.tags);
+    lock.unlock();
+    renew_routes(*node);
     return base::ok;
 }
 

@@ -90,12 +90,14 @@ base::Result<void> LocalExecutor::create_in_garden(Node& node) {
         mounts.environment.push_back({.name = "CF_SYSTEM_CERT_PATH", .value = inside});
     }
     TRY(mount_volumes(container, mounts).context("failed to mount volume"));
+    TRY(mount_credentials(container, mounts));
     TRY(write_mounted_files(container, mounts).context("failed to create volume mounted files"));
     if (!settings_.healthcheck_directory.empty())
         mounts.binds.push_back(
                 bind_mount(settings_.healthcheck_directory, "/etc/cf-assets/healthcheck", false));
-    return make_patiently(node, plan_container(container, settings_, mounts))
-            .context("failed to create container");
+    TRY(make_patiently(node, plan_container(container, settings_, mounts))
+                .context("failed to create container"));
+    return issue_credentials(node);  // they name the address that the backend chose
 }
 
 // A backend that restarts, or that has too much to do, is no reason to give a container up: it is

@@ -28,6 +28,11 @@ base::Result<std::unique_ptr<LocalExecutor>> LocalExecutor::open(Settings settin
     auto store = TRY(Store::open(settings.state_directory));
     std::unique_ptr<LocalExecutor> made(
             new LocalExecutor(std::move(settings), std::move(parts), std::move(store)));
+    made->credentials_ = TRY(InstanceCredentials::open(
+            made->settings_.identity, made->settings_.state_directory + "/credentials",
+            made->parts_.clock, [executor = made.get()](std::string_view guid, std::string text) {
+                executor->tell(true, std::move(text), guid);
+            }));
     auto loaded = TRY(made->store_.load());
     for (const auto& damage : loaded.damaged)
         made->tell(true, "record set aside: " + damage.error.text, damage.guid);
@@ -43,6 +48,7 @@ LocalExecutor::~LocalExecutor() {
 }
 
 void LocalExecutor::start() {
+    credentials_->start();
     chore_thread_ = std::thread([this] {
         adopt_all();
         chores();
@@ -67,6 +73,7 @@ void LocalExecutor::stop() {
     }
     for (auto* thread : {&chore_thread_, &check_thread_})
         if (thread->joinable()) thread->join();
+    if (credentials_) credentials_->stop();  // none: open() failed
     for (auto* pool : {&create_pool_, &delete_pool_, &download_pool_, &upload_pool_, &check_pool_})
         pool->stop();
     // What steps still hold refers to pools and streams: gone before they are.

@@ -10,6 +10,7 @@
 #include "base/keyed_lock.hpp"
 #include "base/worker_pool.hpp"
 #include "executor/api/executor.hpp"
+#include "executor/core/credentials.hpp"
 #include "executor/core/event_hub.hpp"
 #include "executor/core/ledger.hpp"
 #include "executor/core/node.hpp"
@@ -128,6 +129,16 @@ class LocalExecutor final : public api::Executor {
     base::Result<void> make_patiently(Node& node, const garden::api::ContainerSpec& spec);
     base::Result<void> create_once(const garden::api::ContainerSpec& spec);
     base::Result<void> read_addresses(Node& node);
+    // instance_identity.cpp: what the container's certificates are before, during and after its
+    // life
+    base::Result<void> mount_credentials(const api::Container& container, Mounts& mounts);
+    base::Result<void> issue_credentials(Node& node);
+    void name_in_credentials(const Node& node);  // under its mutex
+    void renew_routes(const Node& node);
+    void adopt_credentials(const Node& node);
+    void revoke_credentials(const Node& node);
+    void remove_credentials(const Node& node);
+    void remove_stray_credentials();
     // What is not there is destroyed.
     base::Result<void> destroy_in_garden(const std::string& handle);
     std::shared_ptr<LogStream> log_of(const Node& node);
@@ -158,6 +169,7 @@ class LocalExecutor final : public api::Executor {
     const Settings settings_;
     const Parts parts_;
     Store store_;
+    std::unique_ptr<InstanceCredentials> credentials_;
     EventHub events_;
     base::KeyedLock operations_;
 

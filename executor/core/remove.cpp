@@ -48,6 +48,7 @@ base::Result<void> LocalExecutor::destroy(const NodePtr& node) {
                         "Cell {} {} container for instance {}", settings_.cell_id, what,
                         node->guid()));
     };
+    remove_credentials(*node);  // also if the backend cannot destroy the container
     if (in_garden) {
         say("destroying");
         auto destroyed = destroy_in_garden(node->guid());

@@ -2,6 +2,7 @@
 // the program.
 #pragma once
 
+#include "executor/identity/identity.hpp"
 #include "executor/steps/tools.hpp"
 
 #include <chrono>
@@ -28,14 +29,12 @@ struct Settings {
     std::uint64_t max_cpu_shares = 1024;
     std::uint64_t inode_limit = 200'000;
     bool cpu_weight_from_memory = false;
-    std::uint64_t proxy_memory_mb = 32;
 
     std::vector<api::EnvironmentVariable> environment;  // of every container
     std::string trusted_certificates;                   // host directory, "": none
     std::string healthcheck_directory;                  // host directory of the lifecycle programs
     std::string volume_directory;  // host directory of the local volume driver, "": none
-    std::vector<std::string> post_setup_hook;
-    std::string post_setup_user = "root";
+    IdentitySettings identity;     // without the authority's files: no instance has credentials
 
     StepTimes steps;
     std::chrono::nanoseconds reservation_expires = std::chrono::minutes(1);

@@ -123,6 +123,7 @@ void LocalExecutor::complete(Node& node, const Outcome& outcome) {
     if (container.state == api::State::completed || node.gone) return;
     container.state = api::State::completed;
     container.routable = false;
+    credentials_->retire(node.guid());
     // Who was told to stop and stopped has not failed.
     const bool obeyed = node.record.stop && outcome.hidden();
     container.run_result = {
@@ -143,7 +144,7 @@ void LocalExecutor::save(Node& node) {
 
 base::Result<void> LocalExecutor::stop(std::string_view guid) {
     const auto node = TRY(must_find(guid));
-    const std::lock_guard lock(node->mutex);
+    std::unique_lock lock(node->mutex);
     auto& record = node->record;
     if (record.stop || record.container.state == api::State::completed) return base::ok;
     record.stop = true;
@@ -158,6 +159,10 @@ base::Result<void> LocalExecutor::stop(std::string_view guid) {
                   base::format("Cell {} stopping instance {}", settings_.cell_id, node->guid()));
     if (record.container.state == api::State::reserved)
         complete(*node, Outcome::failed("stopped-before-running"));
+    // Keys take their time: not under the lock.
+    lock.unlock();
+    revoke_credentials(*node);
+    lock.lock();
     if (node->stepping)
         (void)parts_.loop.post([node] {
             if (node->steps && node->steps->step) node->steps->step->cancel();

@@ -20,11 +20,14 @@ namespace {
 constexpr std::size_t kMaxPemFile = std::size_t{256} << 10;
 constexpr std::chrono::hours kMaxValidity{24 * 3650};
 
-base::Result<WallTime> end_of(X509* certificate) {
+base::Result<WallTime> time_of(const ASN1_TIME* time) {
     ::tm parts{};
-    if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &parts) != 1)
-        return openssl_error("read the end of validity");
+    if (ASN1_TIME_to_tm(time, &parts) != 1) return openssl_error("read a time of validity");
     return std::chrono::system_clock::from_time_t(::timegm(&parts));
+}
+
+base::Result<WallTime> end_of(X509* certificate) {
+    return time_of(X509_get0_notAfter(certificate));
 }
 
 base::Result<std::vector<X509Ptr>> load_certificates(const std::string& file) {
@@ -149,6 +152,21 @@ base::Result<Credentials> Identity::revoke(WallTime now) const {
     out.instance = TRY(authority_->issue(Leaf{}, now));
     out.internal_routes = TRY(authority_->issue(Leaf{}, now));
     return out;
+}
+
+base::Result<WallTime> Identity::rotation_of(
+        std::string_view certificate, std::string_view key) const {
+    const auto chain = TRY(read_certificates(certificate, kMaxAuthorityCertificates + 1));
+    const auto pair = TRY(read_key(key));
+    auto* leaf = chain.front().get();
+    if (X509_verify(leaf, authority_->key.get()) != 1)
+        return openssl_error("certificate of this authority");
+    if (X509_check_private_key(leaf, pair.get()) != 1)
+        return openssl_error("key of this certificate");
+    Certificate found;
+    found.not_before = TRY(time_of(X509_get0_notBefore(leaf)));
+    found.not_after = TRY(end_of(leaf));
+    return rotation_time(found);
 }
 
 std::chrono::seconds Identity::validity() const {

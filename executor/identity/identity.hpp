@@ -77,6 +77,10 @@ class Identity {
     // §4.5).
     base::Result<Credentials> revoke(WallTime now) const;
 
+    // When a pair that an earlier life wrote must be replaced. An error: it must be now, as it is
+    // not of this authority or no pair (a kill between the two files).
+    base::Result<WallTime> rotation_of(std::string_view certificate, std::string_view key) const;
+
     std::chrono::seconds validity() const;
 
   private:

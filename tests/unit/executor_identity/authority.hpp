@@ -1,5 +1,5 @@
 // A certificate authority of the test, made by OpenSSL into a temporary directory. Used by the
-// tests of executor/identity.
+// tests of executor/identity and executor/core.
 #pragma once
 
 #include "executor/identity/identity.hpp"
