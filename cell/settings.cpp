@@ -3,6 +3,7 @@
 #include "base/fail.hpp"
 #include "base/parse.hpp"
 #include "base/version.hpp"
+#include "cell/identity_settings.hpp"
 
 #include <unistd.h>
 
@@ -452,6 +453,7 @@ void declare(base::config::Schema& schema, Settings& settings) {
     declare_placement(schema, settings);
     declare_resources(schema, settings);
     declare_content(schema, settings);
+    declare_identity(schema, settings);
     declare_times(schema, settings);
     declare_log(schema, settings);
 }
@@ -464,6 +466,7 @@ base::Result<void> settle(Settings& s) {
     s.garden_endpoint = TRY(base::http::Endpoint::parse(s.garden).context("garden.endpoint"));
     TRY(settle_endpoints(s));
     TRY(settle_rep(s));
+    TRY(settle_identity(s));
     s.executor.memory_mb = TRY(amount(s.memory_mb, "resources.memory_mb"));
     s.executor.disk_mb = TRY(amount(s.disk_mb, "resources.disk_mb"));
     s.executor.max_containers = s.max_containers;

@@ -50,6 +50,9 @@ struct Settings {
     std::string cache_directory;           // "": below the state directory
     std::vector<std::string> environment;  // NAME=VALUE
 
+    std::chrono::nanoseconds identity_validity{std::chrono::hours(24)};
+    std::string identity_key_type = "ecdsa_p256";
+
     std::uint64_t log_lines_per_second = 0;
     std::chrono::nanoseconds shutdown_grace{std::chrono::seconds(10)};
     std::string log_level = "info";

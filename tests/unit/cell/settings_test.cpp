@@ -70,6 +70,22 @@ TEST_CASE("bad values name their key") {
     CHECK(error_of({"--garden", "gopher://x"}).find("garden.endpoint") != std::string::npos);
 }
 
+TEST_CASE("an authority of instance certificates is a certificate and a key") {
+    CHECK(error_of({"--identity-ca-key", "k"}).find("'' and 'k', must be both or none") !=
+          std::string::npos);
+    CHECK(error_of({"--identity-validity", "10ms"}).find("identity.validity: 10ms") !=
+          std::string::npos);
+    CHECK(given({})->executor.identity.ca_certificate_file.empty());
+    CHECK(given({})->executor.identity.validity == std::chrono::hours(24));
+    const auto out =
+            given({"--identity-ca-certificate", "c", "--identity-ca-key", "k",
+                   "--identity-validity", "20s", "--identity-key-type", "rsa3072"});
+    REQUIRE(out);
+    CHECK(out->executor.identity.ca_certificate_file == "c");
+    CHECK(out->executor.identity.validity == std::chrono::seconds(20));
+    CHECK(out->executor.identity.key_type == executor::KeyType::rsa3072);
+}
+
 TEST_CASE("plain TCP beyond loopback needs a word, TLS its files") {
     CHECK(error_of({"--rep-listen", "tcp://0.0.0.0:1800"}).find("beyond loopback") !=
           std::string::npos);
