@@ -44,7 +44,7 @@ class InstanceCredentials {
 
     bool enabled() const { return identity_.has_value(); }
 
-    // A thread of its own for the rotation: neither a backend that hangs in its check nor a reaper
+    // A thread of its own for the rotation: neither a backend that hangs nor a reaper
     // with much to do may let a certificate expire.
     void start();
     void stop();  // idempotent
