@@ -2,7 +2,7 @@
 """celld above a real gardend: the acceptance list of the executor, restarts, transfers, the rep.
 
 cell_test.py --programs DIR [TestName…]; DIR holds celld, gardend and its helpers. Needs root, a
-static busybox and nginx; without them it prints SKIP and ends with 77 (1 when CLOCHE_NO_SKIP is set).
+static busybox, nginx and openssl; without them it prints SKIP and ends with 77 (1 when CLOCHE_NO_SKIP is set).
 """
 
 import os
@@ -14,6 +14,7 @@ import case
 from cell import Cell
 from cli_tests import CommandLine, Evacuation  # noqa: F401
 from executor_tests import Backend, Health, Lives, Logs, Recipes, Reservations  # noqa: F401  unittest finds them here
+from identity_tests import Identity, IdentityRotation, authority_flags  # noqa: F401
 from restart_tests import Restarts  # noqa: F401
 from transfer_tests import Transfers  # noqa: F401
 
@@ -35,11 +36,13 @@ def main():
         skip("root is needed")
     if busybox is None:
         skip("a static busybox is needed")
+    if not shutil.which("openssl"):
+        skip("openssl is needed")
     if not shutil.which("nginx", path="/usr/sbin:/usr/bin"):
         skip("nginx is needed")
     case.cell = Cell(words[1], busybox)
     case.cell.words = [*FLAGS, "--volumes", os.path.join(case.cell.home, "volumes"),
-                       "--transfer-ca", os.path.join(case.cell.home, "known.pem")]
+                       "--transfer-ca", os.path.join(case.cell.home, "known.pem"), *authority_flags(case.cell.home)]
     left, orphans = [], []
     try:
         case.cell.start_nginx()
