@@ -75,10 +75,17 @@ base::Result<void> Store::save(const Record& record) {
         return base::fail(
                 base::Errc::exhausted, "record of {}: {} bytes, the limit is {}", guid, text.size(),
                 kMaxRecordBytes);
-    TRY(sys::ensure_directory(path_ + "/" + guid, 0700));
-    const auto directory =
-            TRY(sys::open_at(root_, guid.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    return sys::write_atomic_at(directory, "record", text, 0600, sys::Durable::no)
+    const auto open = [&] {
+        return sys::open_at(root_, guid.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    };
+    auto directory = open();
+    // Only the first record of a container finds none; making sure looks at every part of the path.
+    if (!directory && directory.error().kind == base::Errc::not_found) {
+        TRY(sys::ensure_directory(path_ + "/" + guid, 0700));
+        directory = open();
+    }
+    if (!directory) return std::move(directory).error();
+    return sys::write_atomic_at(*directory, "record", text, 0600, sys::Durable::no)
             .context(base::format("write record of {}", guid));
 }
 
