@@ -103,6 +103,18 @@ class Identity(Checks, Case):
         self.assert_pair(certificate, key)
         self.assert_nobody(certificate)
 
+    def test_new_routes_do_not_touch_what_the_instance_has(self):
+        guid = name()
+        self.cell.run(guid, internal_routes=[{"hostname": "a.internal"}])
+        self.cell.until(guid, "running")
+        before = [os.stat(os.path.join(self.directory(guid), file)).st_ino for file in ("instance.crt", "instance.key")]
+        for host in ("b.internal", "c.internal"):
+            answer = self.cell.call("PUT", f"/containers/{guid}/update", {"internal_routes": [{"hostname": host}]})
+            self.assertEqual(answer.status, 202, answer.body)
+        self.assertEqual(self.cell.get(guid)["internal_routes"], [{"hostname": "c.internal"}])
+        after = [os.stat(os.path.join(self.directory(guid), file)).st_ino for file in ("instance.crt", "instance.key")]
+        self.assertEqual(after, before)
+
     def test_a_deletion_leaves_no_credentials(self):
         guids = [name() for _ in range(3)]
         for guid in guids:
@@ -217,3 +229,4 @@ class IdentityRotation(Checks, unittest.TestCase):
         self.assertEqual((len(serials), len(inodes)), (3, 1))
         self.assertEqual(self.cell.delete(guid).status, 200)
         self.assertEqual(os.listdir(os.path.join(self.cell.state, "credentials")), [])
+        self.assertEqual((self.cell.handles(), self.cell.doctor()), (set(), []))
