@@ -39,6 +39,23 @@ sigset_t block_signals() {
     return set;
 }
 
+void answer_signals(const log::Logger& log, const sigset_t& signals, const SignalAnswers& answers) {
+    constexpr timespec kSecond{.tv_sec = 1, .tv_nsec = 0};
+    for (;;) {
+        const int number = ::sigtimedwait(&signals, nullptr, answers.over ? &kSecond : nullptr);
+        if (number < 0) {
+            if (answers.over && answers.over()) return;
+        } else if (number == SIGHUP) {
+            answers.reload();
+        } else if (number == SIGUSR1) {
+            answers.dump();
+        } else {
+            log.info("stopping; containers stay", {{"signal", number}});
+            return;
+        }
+    }
+}
+
 Result<Fd> lock_file(
         const std::string& path,
         std::string_view who,

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -31,6 +32,16 @@ void raise_descriptor_limit(const log::Logger& log);
 // Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 for sigwait(), ignores SIGPIPE. Before any thread
 // exists.
 sigset_t block_signals();
+
+struct SignalAnswers {
+    std::function<void()> reload;  // SIGHUP
+    std::function<void()> dump;    // SIGUSR1
+    // Asked each second: the daemon has done its work and ends by itself. May be empty.
+    std::function<bool()> over;
+};
+
+// Until SIGTERM or SIGINT, or `over`.
+void answer_signals(const log::Logger& log, const sigset_t& signals, const SignalAnswers& answers);
 
 // The file, made when it is not there, locked while it is open: the kernel lets go with the
 // process. Waits until `deadline` for one that is just ending; Errc::conflict names the file and

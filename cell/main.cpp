@@ -71,7 +71,7 @@ struct Daemon {
     base::Result<std::string> presence_owner() const;
     void reload();
     void dump() const;
-    void wait(const sigset_t& signals);
+    bool evacuated();
     void stop();
 };
 
@@ -224,27 +224,13 @@ void Daemon::dump() const {
                       {"ready", executor->ready()}});
 }
 
-void Daemon::wait(const sigset_t& signals) {
-    for (;;) {
-        // A cell that was evacuated ends by itself; it looks for that between signals.
-        const timespec second{.tv_sec = 1, .tv_nsec = 0};
-        const int number = ::sigtimedwait(&signals, nullptr, &second);
-        if (number < 0) {
-            const auto over = rep->wait_left(std::chrono::milliseconds(0));
-            if (!over) continue;
-            log.info("evacuated", {{"empty", over->empty}, {"stranded", over->stranded}});
-            left = true;
-            return;
-        }
-        if (number == SIGHUP) {
-            reload();
-        } else if (number == SIGUSR1) {
-            dump();
-        } else {
-            log.info("stopping; containers stay", {{"signal", number}});
-            return;
-        }
-    }
+// A cell that was evacuated ends by itself.
+bool Daemon::evacuated() {
+    const auto over = rep->wait_left(std::chrono::milliseconds(0));
+    if (!over) return false;
+    log.info("evacuated", {{"empty", over->empty}, {"stranded", over->stranded}});
+    left = true;
+    return true;
 }
 
 void Daemon::stop() {
@@ -288,7 +274,12 @@ int serve(Logger& log, const std::vector<std::string>& arguments, Settings setti
     Daemon daemon{.log = log, .arguments = arguments, .settings = std::move(settings)};
     const auto started = daemon.start();
     if (!started) log.error("cannot start", {{"error", started.error().text}});
-    if (started) daemon.wait(signals);
+    if (started)
+        base::answer_signals(
+                log, signals,
+                {.reload = [&] { daemon.reload(); },
+                 .dump = [&] { daemon.dump(); },
+                 .over = [&] { return daemon.evacuated(); }});
     daemon.stop();
     return started ? 0 : base::kExitFailed;
 }

@@ -56,7 +56,6 @@ struct Daemon {
 
     base::Result<void> start();
     base::Result<void> start_debug();
-    void wait(const sigset_t& signals);
     void reload();
     void dump() const;
     void stop();
@@ -135,21 +134,6 @@ void Daemon::dump() const {
                       {"features", features ? *features : features.error().text}});
 }
 
-void Daemon::wait(const sigset_t& signals) {
-    for (;;) {
-        int number = 0;
-        if (::sigwait(&signals, &number) != 0) continue;
-        if (number == SIGHUP) {
-            reload();
-        } else if (number == SIGUSR1) {
-            dump();
-        } else {
-            log.info("stopping; containers stay", {{"signal", number}});
-            return;
-        }
-    }
-}
-
 void Daemon::stop() {
     (void)::sd_notify(0, "STOPPING=1");
     const base::Patience patience(log, settings.shutdown_grace + kShutdownPatience);
@@ -185,7 +169,10 @@ int serve(Logger& log, const std::vector<std::string>& arguments, Settings setti
             .debug_server = nullptr};
     const auto started = daemon.start();
     if (!started) log.error("cannot start", {{"error", started.error().text}});
-    if (started) daemon.wait(signals);
+    if (started)
+        base::answer_signals(
+                log, signals,
+                {.reload = [&] { daemon.reload(); }, .dump = [&] { daemon.dump(); }, .over = {}});
     daemon.stop();
     return started ? 0 : base::kExitFailed;
 }

@@ -16,50 +16,8 @@ import tempfile
 import threading
 import time
 
-WAIT = 60  # seconds; the machine may be busy with other tests
-
-
-def wait_for(what, condition, seconds=WAIT, pause=0.05):
-    """Polls until the condition gives something true, which is returned."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(pause)
-    raise AssertionError(f"waited {seconds} s for: {what}")
-
-
-def make_rootfs(path, busybox):
-    """A root filesystem of one static program."""
-    for name in ("bin", "dev", "etc", "proc", "root", "sys", "tmp", "home/vcap"):
-        os.makedirs(os.path.join(path, name))
-    os.chmod(os.path.join(path, "tmp"), 0o1777)
-    shutil.copy(busybox, os.path.join(path, "bin/busybox"))
-    applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
-    for applet in applets.stdout.split():
-        if applet != "busybox":
-            os.symlink("/bin/busybox", os.path.join(path, "bin", applet))
-    with open(os.path.join(path, "etc/passwd"), "w") as out:
-        out.write("root:x:0:0:root:/root:/bin/sh\nvcap:x:1000:1000::/home/vcap:/bin/sh\n")
-    with open(os.path.join(path, "etc/group"), "w") as out:
-        out.write("root:x:0:\nvcap:x:1000:\n")
-
-
-def make_certificate(directory, word):
-    """Its own authority, for loopback: WORD.pem and WORD.key."""
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-days", "2", "-subj", f"/CN={word}", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", f"{directory}/{word}.key", "-out", f"{directory}/{word}.pem"],
-        check=True, capture_output=True,
-    )
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support/scripts"))
+from pieces import WAIT, busybox_or_skip, free_port, make_certificate, make_rootfs, skip, wait_for  # noqa: E402, F401
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -142,7 +100,7 @@ class Cell:
         self.home = tempfile.mkdtemp(prefix=f"cloche-cell-{os.getpid()}-", dir=parent)
         os.chmod(self.home, 0o755)  # users of containers pass through it
         self.rootfs = os.path.join(self.home, "rootfs")
-        make_rootfs(self.rootfs, busybox)
+        make_rootfs(self.rootfs, busybox, "vcap", "/home/vcap")
         self.garden_socket = os.path.join(self.home, "garden.sock")
         self.socket = os.path.join(self.home, "cell.sock")
         self.state = os.path.join(self.home, "cell")

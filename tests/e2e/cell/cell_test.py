@@ -11,7 +11,7 @@ import sys
 import unittest
 
 import case
-from cell import Cell
+from cell import Cell, busybox_or_skip, skip
 from cli_tests import CommandLine, Evacuation  # noqa: F401
 from executor_tests import Backend, Health, Lives, Logs, Recipes, Reservations  # noqa: F401  unittest finds them here
 from identity_tests import Identity, IdentityRotation, authority_flags  # noqa: F401
@@ -22,20 +22,11 @@ FLAGS = ["--unhealthy-interval", "300ms", "--healthy-interval", "300ms", "--reap
          "--container-environment", "FROM_CELL=yes", "--garden-check-interval", "5s", "--rep-listen", "tcp://127.0.0.1:0"]
 
 
-def skip(reason):
-    print("SKIP:", reason)
-    sys.exit(1 if os.environ.get("CLOCHE_NO_SKIP") else 77)
-
-
 def main():
     words = sys.argv[1:]
     if len(words) < 2 or words[0] != "--programs":
         sys.exit(__doc__)
-    busybox = shutil.which("busybox")
-    if os.geteuid() != 0:
-        skip("root is needed")
-    if busybox is None:
-        skip("a static busybox is needed")
+    busybox = busybox_or_skip()
     if not shutil.which("openssl"):
         skip("openssl is needed")
     if not shutil.which("nginx", path="/usr/sbin:/usr/bin"):

@@ -5,8 +5,6 @@ cli_test.py --programs DIR [TestName…]; DIR holds gardend, its helpers and clo
 static busybox; without them it prints SKIP and ends with 77 (1 when CLOCHE_NO_SKIP is set).
 """
 
-import os
-import shutil
 import sys
 import unittest
 
@@ -14,24 +12,15 @@ import case
 from audit_tests import Audit  # noqa: F401  unittest finds them here
 from evidence_tests import AuditLog, Evidence  # noqa: F401
 from host_tests import Codes, Copy, Reads  # noqa: F401
-from machine import Machine
+from machine import Machine, busybox_or_skip
 from process_tests import Exec, Pull, Run, Terminals  # noqa: F401
-
-
-def skip(reason):
-    print("SKIP:", reason)
-    sys.exit(1 if os.environ.get("CLOCHE_NO_SKIP") else 77)
 
 
 def main():
     words = sys.argv[1:]
     if len(words) < 2 or words[0] != "--programs":
         sys.exit(__doc__)
-    busybox = shutil.which("busybox")
-    if os.geteuid() != 0:
-        skip("root is needed")
-    if busybox is None:
-        skip("a static busybox is needed")
+    busybox = busybox_or_skip()
     case.machine = Machine(words[1], busybox)
     try:
         case.machine.start()

@@ -22,52 +22,8 @@ import time
 
 from registry import Registry
 
-WAIT = 60  # seconds; the machine may be busy with other tests
-
-
-def wait_for(what, condition):
-    """Polls until the condition gives something true, which is returned."""
-    end = time.monotonic() + WAIT
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"waited {WAIT} s for: {what}")
-
-
-def make_rootfs(path, busybox):
-    """A root filesystem of one static program."""
-    for name in ("bin", "dev", "etc", "proc", "root", "sys", "tmp", "usr/bin"):
-        os.makedirs(os.path.join(path, name))
-    os.chmod(os.path.join(path, "tmp"), 0o1777)
-    shutil.copy(busybox, os.path.join(path, "bin/busybox"))
-    applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
-    for applet in applets.stdout.split():
-        if applet != "busybox":
-            os.symlink("/bin/busybox", os.path.join(path, "bin", applet))
-    with open(os.path.join(path, "etc/passwd"), "w") as out:
-        out.write("root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/tmp:/bin/sh\n")
-    with open(os.path.join(path, "etc/group"), "w") as out:
-        out.write("root:x:0:\nalice:x:1000:\n")
-
-
-def make_certificate(directory):
-    """One for everybody: authority, daemon and client. Gives the paths of certificate and key."""
-    certificate, key = (os.path.join(directory, name) for name in ("tls.pem", "tls.key"))
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-days", "2", "-subj", "/CN=cloche test", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )
-    return certificate, key
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support/scripts"))
+from pieces import WAIT, busybox_or_skip, free_port, make_certificate, make_rootfs, wait_for  # noqa: E402, F401
 
 
 class Machine:
