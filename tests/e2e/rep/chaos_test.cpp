@@ -84,10 +84,15 @@ void Chaos::deliver() {
 
 void Chaos::strike() {
     const int what = below(3);
+    // Between any two words with the brain.
+    if (what != 0 && below(2) == 0) cell_.link().dies_after = below(40);
     std::thread other([&] { deliver(); });
     pause();
     if (what != 1) cell_.kill_executor();
+    const bool garden = from_environment("CLOCHE_E2E_GARDEN", 0) != 0 && below(3) == 0;
+    if (garden) cell_.garden().kill9();
     other.join();
+    if (garden) cell_.garden().start();
     if (what != 0) {
         pause();
         cell_.kill_rep();

@@ -3,6 +3,8 @@
 #include "tests/e2e/rep/cell.hpp"
 #include "tests/support/needs.hpp"
 
+#include <signal.h>
+
 #include <atomic>
 #include <thread>
 
@@ -136,6 +138,32 @@ TEST_CASE("at its hard end an evacuation gives up what has no replacement") {
     CHECK(soon([&] { return evacuating_records(cell) == 0; }));
     for (const std::int32_t i : {0, 1, 2})
         CHECK(cell.record("stay", i).state == LrpState::unclaimed);
+}
+
+TEST_CASE("an evacuation ends in time when destroying hangs") {
+    NEEDS(root, nft);
+    Cell cell({.adjust = [](auto& config) {
+        config.evacuation.timeout = milliseconds(1'000);
+        config.evacuation.cleanup = milliseconds(1'000);
+    }});
+    REQUIRE(cell.brain().desire_lrp(app("stay", kForever)));
+    CHECK(cell.place().empty());
+    (void)cell.running("stay");
+    cell.garden().signal(SIGSTOP);
+    const auto begin = std::chrono::steady_clock::now();
+    evacuate(cell);
+    const auto left = cell.rep().wait_left(milliseconds(10'000));
+    // False: an operation hangs; celld ends all the same.
+    const bool idle = cell.rep().stop(milliseconds(100), rep::core::Lease::release);
+    const auto took = std::chrono::steady_clock::now() - begin;
+    cell.garden().signal(SIGCONT);
+    REQUIRE(left);
+    CHECK_FALSE(left->empty);
+    CHECK_FALSE(idle);
+    CHECK(took < patience(milliseconds(5'000)));
+    CHECK(cell.brain().cells().empty());
+    // The hang over, it is done after all.
+    CHECK(soon([&] { return cell.containers().empty() && cell.handles().empty(); }));
 }
 
 TEST_CASE("an evacuation ends in time when the executor is gone") {

@@ -17,6 +17,8 @@
 
 namespace {
 
+constexpr std::size_t kQueue = std::size_t{1} << 16;
+
 struct Options {
     std::string garden, socket;
     executor::Settings settings;
@@ -52,10 +54,11 @@ base::Result<void> serve(const Options& options, const sigset_t& signals) {
     const base::SystemClock clock;
     TRY(base::sys::ensure_directory(options.settings.state_directory, 0700));
     garden::api::Client garden({.endpoint = unix_endpoint(options.garden), .idle_connections = 32});
-    base::WorkerPool calls({.name = "garden", .threads = 64, .queue = std::size_t{1} << 16});
+    auto calls = std::make_unique<base::WorkerPool>(
+            base::WorkerPool::Config{.name = "garden", .threads = 64, .queue = kQueue});
     const auto loop = TRY(executor::Loop::make(clock));
     executor::LogHub logs(clock, {});
-    executor::GardenProcesses processes(*loop, garden, calls);
+    executor::GardenProcesses processes(*loop, garden, *calls);
     std::vector<std::string> in_use;
     {
         auto store = TRY(executor::Store::open(options.settings.state_directory));
@@ -67,7 +70,7 @@ base::Result<void> serve(const Options& options, const sigset_t& signals) {
             {.directory = options.settings.state_directory + "/cache",
              .cache_bytes = std::uint64_t{1} << 30,
              .in_use = std::move(in_use)}));
-    const auto local = TRY(executor::LocalExecutor::open(
+    auto local = TRY(executor::LocalExecutor::open(
             options.settings, {.garden = garden,
                                .loop = *loop,
                                .processes = processes,
@@ -82,7 +85,7 @@ base::Result<void> serve(const Options& options, const sigset_t& signals) {
     base::http::ServerConfig config;
     config.endpoints = {unix_endpoint(options.socket)};
     auto router = executor::make_routes(*local, logs);
-    const auto server = TRY(base::http::Server::start(
+    auto server = TRY(base::http::Server::start(
             std::move(config),
             [&router](base::http::Request& request) { return router(request); }));
     loop->start();
@@ -92,6 +95,9 @@ base::Result<void> serve(const Options& options, const sigset_t& signals) {
     local->stop();
     for (const auto& guid : logs.containers()) logs.close(guid);
     (void)server->stop(std::chrono::seconds(5));
+    server.reset();
+    local.reset();
+    calls.reset();  // what it still does tells the loop
     return base::ok;
 }
 
