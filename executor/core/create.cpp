@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <future>
 #include <utility>
 
@@ -113,10 +114,12 @@ base::Result<void> LocalExecutor::make_patiently(
     }
     for (;;) {
         auto made = leftover ? destroy_in_garden(node.guid()) : base::Result<void>(base::ok);
+        // Half made it cannot be destroyed yet.
+        const bool too_early = !made && made.error().kind == base::Errc::conflict;
         leftover = true;
         if (made) made = create_once(spec);
         if (made) made = read_addresses(node);
-        if (made || made.error().kind != base::Errc::unavailable ||
+        if (made || (made.error().kind != base::Errc::unavailable && !too_early) ||
             std::chrono::steady_clock::now() >= deadline)
             return made;
         std::unique_lock lock(node.mutex);
@@ -126,9 +129,19 @@ base::Result<void> LocalExecutor::make_patiently(
     }
 }
 
+// What our last life asked for may reach the backend after this one has looked what is there: it is
+// in the way, at first half made and without an owner, and what asks again takes it away.
 base::Result<void> LocalExecutor::create_once(const garden::api::ContainerSpec& spec) {
-    TRY(parts_.garden.create(spec));
-    return base::ok;
+    const auto made = parts_.garden.create(spec);
+    if (made) return base::ok;
+    if (made.error().kind != base::Errc::already_exists) return made.error();
+    const auto complete = TRY(parts_.garden.list());
+    const auto ours = TRY(parts_.garden.list({{std::string(kOwnerProperty), settings_.owner}}));
+    const auto has = [&](const std::vector<std::string>& handles) {
+        return std::find(handles.begin(), handles.end(), spec.handle) != handles.end();
+    };
+    if (has(complete) && !has(ours)) return made.error();
+    return base::fail(base::Errc::unavailable, "{}", made.error().text);
 }
 
 base::Result<void> LocalExecutor::fetch_dependencies(
