@@ -31,10 +31,10 @@ def verdict(text, ours, reference, factor_must, factor_aim):
 
 
 def show_rows(table):
-    print(f"{'work':38} {'who':8} {'median':>10}    note")
+    print(f"{'work':54} {'who':8} {'median':>10}    note")
     for row in sorted(table.rows, key=lambda r: (r["work"], r["who"])):
         value = "-" if row["value"] is None else f"{row['value']:.2f}"
-        print(f"{row['work']:38} {row['who']:8} {value:>10} {row['unit']:5} {row['note']}")
+        print(f"{row['work']:54} {row['who']:8} {value:>10} {row['unit']:5} {row['note']}")
 
 
 def show_verdicts(verdicts):
