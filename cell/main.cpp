@@ -167,7 +167,12 @@ base::Result<void> Daemon::start_rep() {
     auto& cell = settings.rep.cell;
     if (!rep_server->endpoints().empty()) {
         const auto& first = rep_server->endpoints().front();
-        const auto address = base::format("http://{}:{}", first.host, first.port);
+        const bool tls = first.kind == base::http::Endpoint::Kind::tls;
+        const auto address =
+                first.kind == base::http::Endpoint::Kind::unix_socket
+                        ? first.text()
+                        : base::format(
+                                  "{}://{}:{}", tls ? "https" : "http", first.host, first.port);
         if (cell.rep_address.empty()) cell.rep_address = address;
         if (cell.rep_url.empty()) cell.rep_url = address;
     }
