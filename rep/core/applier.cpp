@@ -171,7 +171,7 @@ bool Applier::destroy(const std::string& guid) {
     if (removed || removed.error().kind == base::Errc::not_found) {
         const std::lock_guard lock(mutex_);
         said_.erase(guid);
-        result_attempts_.erase(guid);
+        result_since_.erase(guid);
         return true;
     }
     note("remove container", guid, removed.error());

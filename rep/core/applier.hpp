@@ -9,6 +9,7 @@
 #include "rep/plan/harmony.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <set>
@@ -22,8 +23,6 @@ inline constexpr std::string_view kRunRefused = "failed to run container";
 inline constexpr std::string_view kNoResult = "failed to fetch result";
 inline constexpr std::string_view kBadTransition = "invalid state transition";
 inline constexpr std::string_view kEvacuatedTask = "cell was evacuated before completion";
-
-inline constexpr int kMaxResultAttempts = 5;  // while the executor is away
 
 class Applier {
   public:
@@ -70,7 +69,7 @@ class Applier {
     // Of this run only: that the app's log has the line once, that a result which cannot be read
     // does not hold its task for ever.
     std::map<std::string, std::set<std::string>> said_;
-    std::map<std::string, int> result_attempts_;
+    std::map<std::string, std::chrono::steady_clock::time_point> result_since_;
 };
 
 }  // namespace rep::core

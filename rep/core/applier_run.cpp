@@ -93,7 +93,10 @@ Answer Applier::complete(const brain::api::TaskOutcome& outcome) {
 
 bool Applier::try_result_again(const std::string& guid) {
     const std::lock_guard lock(mutex_);
-    return ++result_attempts_[guid] < kMaxResultAttempts;
+    const auto now = std::chrono::steady_clock::now();
+    // Time, not attempts: how often it is tried says nothing of how long a backend restarts.
+    const auto since = result_since_.try_emplace(guid, now).first->second;
+    return now - since < config_.times.result;
 }
 
 Answer Applier::finish_task(const Container& c) {

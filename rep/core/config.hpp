@@ -22,6 +22,8 @@ struct Times {
     std::chrono::milliseconds bulk{30'000};
     std::chrono::milliseconds bulk_evacuating{10'000};
     std::chrono::milliseconds retry{5'000};  // after a round or an operation that could not be done
+    // A task's result that the executor cannot hand out now is waited for this long.
+    std::chrono::milliseconds result{300'000};
     std::chrono::milliseconds presence{5'000};
     std::chrono::milliseconds presence_ttl{15'000};
 };

@@ -126,3 +126,28 @@ TEST_CASE("a task that is delivered twice runs once") {
     CHECK(cell.must_perform(work_of(task)).tasks.size() == 1);
     CHECK(cell.completed("t-twice").result == "once");
 }
+
+TEST_CASE("a result is waited for while gardend restarts") {
+    NEEDS(root, nft);
+    Cell cell;
+    REQUIRE(cell.brain().desire_task(
+            job("t-wait", "while [ ! -e /tmp/go ]; do usleep 1000; done; echo -n kept >/tmp/r",
+                "/tmp/r")));
+    CHECK(cell.place().empty());
+    REQUIRE(soon(
+            [&] { return cell.task("t-wait").state == TaskState::running && lives("/tmp/go"); }));
+    cell.link().away = true;
+    CHECK(cell.inside("t-wait", "touch /tmp/go") == 0);
+    REQUIRE(soon([&] {
+        const auto c = cell.executor().get("t-wait");
+        return c && c->state == executor::api::State::completed;
+    }));
+    cell.garden().kill9();
+    cell.link().away = false;
+    const int syncs = cell.link().syncs;
+    REQUIRE(soon([&] { return cell.link().syncs > syncs + 10; }));  // it was asked for ten times
+    CHECK(cell.task("t-wait").state == TaskState::running);
+    cell.garden().start();
+    CHECK(cell.completed("t-wait").result == "kept");
+    CHECK(soon([&] { return cell.gone("t-wait"); }));
+}
