@@ -136,7 +136,7 @@ TEST_CASE("an LRP that is never healthy crashes after its start timeout") {
     CHECK(cell.place().empty());
     REQUIRE(soon([&] { return cell.record("slow").state == LrpState::claimed; }));
     REQUIRE(soon([&] { return cell.record("slow").crash_count == 1; }));
-    CHECK_THAT(cell.record("slow").crash_reason, Catch::Contains("never healthy after 2."));
+    CHECK_THAT(cell.record("slow").crash_reason, Catch::Contains("never healthy after 2"));
     CHECK(soon([&] { return cell.handles().empty(); }));
 }
 
