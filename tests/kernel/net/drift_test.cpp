@@ -54,10 +54,10 @@ TEST_CASE("a flushed rule set is back within a second, host policy and security 
         CHECK(connect_from(guest.netns, kOutside, open.port) == 0);
     };
     as_it_should_be();
-    const std::string before = nft("-s list ruleset");
+    const std::string before = ruleset();
     CHECK(nft("flush ruleset") == "");
     REQUIRE(repaired(*network, 1));
-    CHECK(nft("-s list ruleset") == before);
+    CHECK(ruleset() == before);
     as_it_should_be();
     const Integrity state = network->integrity().value();
     CHECK(state.repairs == 1);
@@ -117,7 +117,7 @@ TEST_CASE("single rules, elements and chains that others delete or add are put r
     auto network = Network::start({.pool6 = "fd00:77::/48"}).value();
     Guest guest = make_guest(*network);
     const std::string chain = "cloche " + egress_chain(guest.lease.id);
-    const std::string before = nft("-s list ruleset");
+    const std::string before = ruleset();
     std::uint64_t repairs = 0;
     const std::vector<std::string> changes = {
             "flush chain inet " + chain,
@@ -132,7 +132,7 @@ TEST_CASE("single rules, elements and chains that others delete or add are put r
         INFO(change);
         CHECK(nft(change) == "");
         CHECK(repaired(*network, ++repairs));
-        CHECK(nft("-s list ruleset") == before);
+        CHECK(ruleset() == before);
     }
     CHECK(nft("add table inet foreign") == "");  // nobody's business
     CHECK(nft("flush chain inet " + chain) == "");

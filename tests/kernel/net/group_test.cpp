@@ -196,7 +196,7 @@ TEST_CASE("NET-15: elements and logs and layers of a group come back after a flu
     const OutRule code{.protocol = OutProtocol::icmp, .icmp = IcmpMatch{.type = {}, .code = 3}};
     const std::array rules{udp_to(kOutside, 4000, 4009), told, code};
     network->allow(guest.lease, rules).value();
-    const std::string before = nft("-s list ruleset");
+    const std::string before = ruleset();
     const std::string set = allowed_set(guest.lease.id, false, 2);
     REQUIRE(before.find("set " + set) != std::string::npos);
     REQUIRE(before.find("set " + logged_set(guest.lease.id, false, 2)) != std::string::npos);
@@ -208,7 +208,7 @@ TEST_CASE("NET-15: elements and logs and layers of a group come back after a flu
         CHECK(nft(change) == "");
         ++repairs;
         CHECK(soon([&] { return network->integrity().value().repairs == repairs; }, 1000ms));
-        CHECK(nft("-s list ruleset") == before);
+        CHECK(ruleset() == before);
     }
     network.reset();
     network = Network::start(closed()).value();
@@ -216,7 +216,7 @@ TEST_CASE("NET-15: elements and logs and layers of a group come back after a flu
     network->remember(guest.lease, rules).value();
     network->settle().value();
     CHECK(network->integrity().value().repairs == 0);
-    CHECK(nft("-s list ruleset") == before);
+    CHECK(ruleset() == before);
     send_packets(guest.netns, kOutside, 4001, 1);
     CHECK(soon(
             [&] {

@@ -256,6 +256,24 @@ std::string nft(const std::string& arguments) {
     return output;
 }
 
+std::string ruleset() {
+    const std::string all = nft("-s list ruleset");
+    std::string out;
+    bool dynamic = false;
+    bool elements = false;
+    for (std::size_t at = 0; at < all.size();) {
+        const auto end = std::min(all.find('\n', at), all.size());
+        const std::string line = all.substr(at, end - at);
+        at = end + 1;
+        if (line.starts_with("\tset ") || line.starts_with("\tmap ")) dynamic = false;
+        if (line.find("flags dynamic") != std::string::npos) dynamic = true;
+        elements = elements || (dynamic && line.find("elements = {") != std::string::npos);
+        if (!elements) out += line + "\n";
+        if (elements && line.ends_with("}")) elements = false;
+    }
+    return out;
+}
+
 std::uint64_t dropped(const std::string& table, const std::string& chain) {
     const std::string text = nft("list chain netdev " + table + " " + chain);
     const auto drop = text.rfind("drop");

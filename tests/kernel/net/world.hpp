@@ -84,6 +84,8 @@ void add_host_address(
 std::string read_in(base::FdRef network_namespace, const std::string& path);
 // Output of `nft <arguments>` in the thread's namespace.
 std::string nft(const std::string& arguments);
+// Every rule and element but those that packets make: a guest's kernel speaks when it likes.
+std::string ruleset();
 // Packets that the drop rule of a chain counted.
 std::uint64_t dropped(const std::string& table, const std::string& chain);
 // Names of the interfaces in the thread's namespace, without lo and the uplink.
