@@ -53,6 +53,7 @@ base::Result<void> LocalExecutor::reserve(const api::AllocationRequest& request)
         node->gone = true;
         nodes_.erase(container.guid);
         ledger_.give_back(container);
+        (void)store_.erase(container.guid);  // what is left without a record goes at the next start
         return saved;
     }
     events_.publish(api::EventKind::reserved, container);

@@ -149,7 +149,8 @@ base::Result<void> LocalExecutor::stop(std::string_view guid) {
     if (record.stop || record.container.state == api::State::completed) return base::ok;
     record.stop = true;
     record.container.run_result.stopped = true;
-    TRY(store_.save(record));
+    // A full disk must not keep anybody from stopping what fills it: told, and gone on.
+    save(*node);
     node->stop.request_stop();
     node->changed.notify_all();
     parts_.logs

@@ -436,3 +436,34 @@ class Backend(Case):
         finally:
             other.stop()
         self.assertEqual(other.cleaned, 0)
+
+    def test_a_full_disk_refuses_new_work_and_lets_the_old_end(self):
+        other = Cell(self.cell.programs, os.path.join(self.cell.rootfs, "bin/busybox"), tag="cf", pool="10.215.0.0/20",
+                     words=["--garden-check=false", "--rep-listen", "tcp://127.0.0.1:0"])
+        os.makedirs(other.state)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "none", other.state], check=True)
+        try:
+            other.start()
+            stopped, deleted, late = name(), name(), name()
+            for guid in (stopped, deleted):
+                other.run(guid)
+                other.until(guid, "running")
+            remaining = other.remaining()
+            with open(os.path.join(other.state, "filler"), "wb", buffering=0) as filler:
+                with self.assertRaises(OSError):
+                    while filler.write(b"x" * 4096) == 4096:
+                        pass
+                    raise OSError("full")
+            self.assertIn("no space left", other.allocate(late)[late])
+            self.assertEqual((other.get(late), other.remaining()), (None, remaining))
+            self.assertFalse(os.path.exists(os.path.join(other.state, "containers", late)))
+            self.assertEqual(other.call("POST", f"/containers/{stopped}/stop").status, 200)
+            self.assertTrue(other.result(stopped)["stopped"])
+            for guid in (stopped, deleted):
+                self.assertEqual(other.delete(guid).status, 200)
+            self.assertEqual(other.list(), {})
+        finally:
+            other.end("celld")
+            subprocess.run(["umount", other.state], check=False)
+            other.stop()
+        self.assertEqual(other.cleaned, 0)
