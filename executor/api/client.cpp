@@ -2,6 +2,7 @@
 
 #include "base/fail.hpp"
 #include "executor/api/client_parts.hpp"
+#include "executor/api/http_files.hpp"
 
 namespace executor::api {
 
@@ -38,18 +39,6 @@ std::string with_tags(std::string path, const Tags& tags) {
     for (const auto& [name, value] : tags) query.add("tag", name + ":" + value);
     return query.empty() ? path : path + "?" + query.text();
 }
-
-class HttpFiles final : public FileStream {
-  public:
-    explicit HttpFiles(base::http::ClientStream stream) : stream_(std::move(stream)) {}
-
-    base::Result<std::size_t> read_some(std::span<char> into) override {
-        return stream_.read_some(into);
-    }
-
-  private:
-    base::http::ClientStream stream_;
-};
 
 class HttpEvents final : public EventSource {
   public:

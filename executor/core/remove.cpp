@@ -1,5 +1,6 @@
 // The end of a container (executor-rep §4.6), and its files.
 #include "base/fail.hpp"
+#include "executor/api/http_files.hpp"
 #include "executor/core/local_executor.hpp"
 #include "executor/logs/hub.hpp"
 
@@ -90,28 +91,12 @@ void LocalExecutor::forget(const NodePtr& node) {
     (void)parts_.loop.post([node] { node->steps.reset(); });
 }
 
-namespace {
-
-class GardenStream final : public api::FileStream {
-  public:
-    explicit GardenStream(base::http::ClientStream stream) : stream_(std::move(stream)) {}
-
-    base::Result<std::size_t> read_some(std::span<char> into) override {
-        return stream_.read_some(into);
-    }
-
-  private:
-    base::http::ClientStream stream_;
-};
-
-}  // namespace
-
 base::Result<std::unique_ptr<api::FileStream>> LocalExecutor::files(
         std::string_view guid, std::string_view path) {
     const auto node = TRY(must_find(guid));
     auto stream = parts_.garden.stream_out(node->guid(), "root", path);
     if (!stream) return std::move(stream).error();
-    std::unique_ptr<api::FileStream> files = std::make_unique<GardenStream>(std::move(*stream));
+    std::unique_ptr<api::FileStream> files = std::make_unique<api::HttpFiles>(std::move(*stream));
     return files;
 }
 
