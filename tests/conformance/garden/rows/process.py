@@ -55,7 +55,11 @@ def environment_merges(c):
 def wait_for_children(c):
     """Wait returns when the process and its children are gone"""
     handle = c.container()
-    script = "cleanup() { ps -a >&2; kill $child; wait $child; exit 42; }; trap cleanup TERM; sleep 1000 & child=$!; echo trapping >&2; wait"
+    # A forked shell swallows a TERM until it has become the sleep: it still has its parent's handler.
+    script = (
+        "cleanup() { ps -a >&2; kill $child; wait $child; exit 42; }; trap cleanup TERM; sleep 1000 & child=$!; "
+        "until grep -q '^sleep' /proc/$child/cmdline; do sleep 0.01; done; echo trapping >&2; wait"
+    )
     process = c.start(handle, "sh", "-c", script, user="alice", outputs=("stderr",))
     process.stderr.expect("trapping")
     process.signal(TERMINATE)
