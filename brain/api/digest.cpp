@@ -60,6 +60,16 @@ void Digest::remove(const Task& task) {
     change(canonical(task), false);
 }
 
+void Digest::add(const Digest& other) {
+    records_ += other.records_;
+    for (std::size_t i = 0; i < sum_.size(); ++i) sum_[i] += other.sum_[i];
+}
+
+void Digest::remove(const Digest& other) {
+    records_ -= other.records_;
+    for (std::size_t i = 0; i < sum_.size(); ++i) sum_[i] -= other.sum_[i];
+}
+
 void Digest::change(const std::string& canonical, bool adding) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
     if (EVP_Digest(

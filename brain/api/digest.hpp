@@ -24,6 +24,10 @@ class Digest {
     void remove(const ActualLrp& lrp);
     void add(const Task& task);
     void remove(const Task& task);
+    // All records of another sum: who keeps that of one record need not hash it again to take it
+    // away.
+    void add(const Digest& other);
+    void remove(const Digest& other);
 
     std::string text() const;  // "1:<records>:<32 hex digits>"
 
