@@ -6,13 +6,13 @@
 #include "base/metrics.hpp"
 #include "base/sys/file.hpp"
 #include "base/version.hpp"
+#include "cell/brain.hpp"
 #include "cell/metrics.hpp"
 #include "cell/settings.hpp"
 #include "executor/core/local_executor.hpp"
 #include "executor/fetch/cached_fetcher.hpp"
 #include "executor/server/routes.hpp"
 #include "executor/steps/garden_processes.hpp"
-#include "rep/core/memory_brain.hpp"
 #include "rep/core/rep.hpp"
 #include "rep/server/routes.hpp"
 
@@ -153,7 +153,9 @@ base::Result<void> Daemon::start_rep() {
     settings.rep.on_note = [this](const rep::core::Note& note) {
         log.warning(note.what, {{"container", note.guid}, {"error", note.error.text}});
     };
-    brain = std::make_unique<rep::core::MemoryBrain>(clock);
+    brain = cell::make_brain(settings.brain_kind, clock);
+    if (settings.brain_kind == cell::BrainKind::memory)
+        log.warning("the brain is in memory, for development: work it does not know is destroyed");
     base::http::ServerConfig config;
     config.endpoints = settings.rep_endpoints;
     // Bound first: the rep tells others where it listens.
@@ -176,7 +178,7 @@ base::Result<void> Daemon::start_rep() {
         if (cell.rep_address.empty()) cell.rep_address = address;
         if (cell.rep_url.empty()) cell.rep_url = address;
     }
-    rep = std::make_unique<rep::core::Rep>(settings.rep, *executor, *brain, metrics);
+    rep = std::make_unique<rep::core::Rep>(settings.rep, *executor, brain.get(), metrics);
     network_routes = rep::server::network_routes(*rep);
     admin_routes = rep::server::admin_routes(*rep);
     rep->start();
@@ -201,8 +203,10 @@ base::Result<void> Daemon::start() {
     for (const auto& endpoint : server->endpoints())
         where += (where.empty() ? "" : " ") + endpoint.text();
     log.info(
-            "serving",
-            {{"version", base::version()}, {"endpoints", where}, {"cell", settings.cell_id}});
+            "serving", {{"version", base::version()},
+                        {"endpoints", where},
+                        {"cell", settings.cell_id},
+                        {"brain", settings.brain}});
     (void)::sd_notify(0, "READY=1");
     return base::ok;
 }

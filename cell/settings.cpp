@@ -3,6 +3,7 @@
 #include "base/fail.hpp"
 #include "base/parse.hpp"
 #include "base/version.hpp"
+#include "cell/brain_settings.hpp"
 #include "cell/identity_settings.hpp"
 
 #include <unistd.h>
@@ -449,6 +450,7 @@ base::config::Schema::Options schema_options() {
 
 void declare(base::config::Schema& schema, Settings& settings) {
     declare_places(schema, settings);
+    declare_brain(schema, settings);
     declare_rep(schema, settings);
     declare_placement(schema, settings);
     declare_resources(schema, settings);
@@ -465,6 +467,7 @@ base::Result<void> settle(Settings& s) {
     s.executor.cell_id = s.cell_id;
     s.garden_endpoint = TRY(base::http::Endpoint::parse(s.garden).context("garden.endpoint"));
     TRY(settle_endpoints(s));
+    TRY(settle_brain(s));
     TRY(settle_rep(s));
     TRY(settle_identity(s));
     s.executor.memory_mb = TRY(amount(s.memory_mb, "resources.memory_mb"));

@@ -5,6 +5,7 @@
 #include "base/config.hpp"
 #include "base/http/endpoint.hpp"
 #include "base/log.hpp"
+#include "cell/brain.hpp"
 #include "executor/core/settings.hpp"
 #include "executor/logs/hub.hpp"
 #include "rep/core/config.hpp"
@@ -25,6 +26,7 @@ struct Settings {
     std::string zone = "z1";
     std::vector<std::string> rep_listen = {"tcp://127.0.0.1:1800"};
     std::vector<std::string> rep_network_listen;
+    std::string brain = "none";
     bool plain_tcp = false;  // also beyond loopback
     std::string tls_certificate;
     std::string tls_key;
@@ -66,6 +68,7 @@ struct Settings {
     std::vector<base::http::Endpoint> executor_endpoints;
     std::vector<base::http::Endpoint> rep_endpoints;          // every route
     std::vector<base::http::Endpoint> rep_network_endpoints;  // all but evacuate
+    BrainKind brain_kind = BrainKind::none;
     rep::core::Config rep;
     base::log::Level level = base::log::Level::info;
     base::log::Format format = base::log::Format::text;

@@ -1,6 +1,6 @@
 // Brain: what a cell asks of the brain (executor-rep §17, lifecycle §7). Implemented by the client
-// of a brain and, for a cell without one and for tests, in memory (rep/core/memory_brain.hpp); used
-// by the rep. Every call may block; safe from any thread; every change may be repeated. A refusal
+// of a brain and, for development and tests, in memory (rep/core/memory_brain.hpp); used by the
+// rep. Every call may block; safe from any thread; every change may be repeated. A refusal
 // has a name of errors.hpp; any other error means that the brain is away.
 #pragma once
 

@@ -13,6 +13,10 @@ using plan::Call;
 using plan::Operation;
 using plan::Then;
 
+std::string overdue_line(std::string_view cell_id, std::string_view guid) {
+    return base::format("Cell {} reached its evacuation timeout for instance {}", cell_id, guid);
+}
+
 void Applier::note(std::string_view what, const std::string& guid, const base::Error& error) const {
     if (config_.on_note) config_.on_note({.what = std::string(what), .guid = guid, .error = error});
 }
@@ -213,10 +217,7 @@ bool Applier::give_up(const Operation& operation, const Container& c) {
     // with its container, for the next run of the cell; an LRP has none.
     if (c.state == executor::api::State::completed && (task || operation.evacuating))
         return container(c);
-    say_once(
-            c.guid, base::format(
-                            "Cell {} reached its evacuation timeout for instance {}",
-                            config_.cell.id, c.guid));
+    say_once(c.guid, overdue_line(config_.cell.id, c.guid));
     if (task) {
         (void)complete(
                 {.task_guid = c.guid,

@@ -24,6 +24,9 @@ inline constexpr std::string_view kNoResult = "failed to fetch result";
 inline constexpr std::string_view kBadTransition = "invalid state transition";
 inline constexpr std::string_view kEvacuatedTask = "cell was evacuated before completion";
 
+// What an app's log says when its time in an evacuation is over.
+std::string overdue_line(std::string_view cell_id, std::string_view guid);
+
 class Applier {
   public:
     Applier(const Config& config,

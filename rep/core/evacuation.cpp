@@ -19,12 +19,12 @@ constexpr std::chrono::milliseconds kSlack{2'000};
 Evacuation::Evacuation(
         const Config& config,
         executor::api::Executor& executor,
-        brain::api::Brain& brain,
+        bool has_brain,
         Harmonizer& harmonizer,
         base::metrics::Registry& metrics)
     : config_(config),
       executor_(executor),
-      brain_(brain),
+      has_brain_(has_brain),
       harmonizer_(harmonizer),
       stranded_gauge_(metrics.gauge(
               "StrandedEvacuatingActualLRPs",
@@ -78,12 +78,18 @@ std::optional<std::vector<Container>> Evacuation::ours() {
 }
 
 void Evacuation::give_up(const Container& c, bool record) {
+    bool first = false;
     {
         const std::lock_guard lock(mutex_);
-        if (c.state != State::completed) stranded_.insert(c.guid);
+        if (c.state != State::completed) first = stranded_.insert(c.guid).second;
     }
     plan::Operation operation;
     operation.kind = plan::Operation::Kind::give_up;
+    if (!has_brain_) {
+        // Nobody to tell, and nobody who could still take what it left.
+        if (first) executor_.say(c.guid, overdue_line(config_.cell.id, c.guid));
+        operation.kind = plan::Operation::Kind::destroy;
+    }
     operation.guid = c.guid;
     operation.evacuating = record;
     harmonizer_.push(std::move(operation));
@@ -94,6 +100,8 @@ bool Evacuation::give_up_overdue(const std::vector<Container>& containers) {
     const auto& times = config_.evacuation;
     for (const auto& c : containers) {
         const bool task = plan::lifecycle_of(c) == plan::Lifecycle::task;
+        // Without a brain a result is somebody's who has not come yet; with one it is handed in.
+        if (!has_brain_ && task && c.state == State::completed) continue;
         if (since >= (task ? times.task_budget : times.lrp_budget)) give_up(c, true);
     }
     return since < times.timeout;

@@ -1,10 +1,10 @@
 // Emptying the cell without losing an app (executor-rep §19): watches until no container is left,
-// gives up what is over its budget, has a hard end. The asking itself is the harmonizer's. Used by
-// the class Rep.
+// gives up what is over its budget, has a hard end. The asking itself is the harmonizer's. Without
+// a brain nobody is asked for replacements: work goes on until its budget is over, results are kept
+// until the hard end. Used by the class Rep.
 #pragma once
 
 #include "base/metrics.hpp"
-#include "brain/api/brain.hpp"
 #include "executor/api/executor.hpp"
 #include "rep/core/config.hpp"
 #include "rep/core/harmonizer.hpp"
@@ -23,7 +23,7 @@ class Evacuation {
     Evacuation(
             const Config& config,
             executor::api::Executor& executor,
-            brain::api::Brain& brain,
+            bool has_brain,
             Harmonizer& harmonizer,
             base::metrics::Registry& metrics);
 
@@ -49,7 +49,7 @@ class Evacuation {
 
     const Config& config_;
     executor::api::Executor& executor_;
-    brain::api::Brain& brain_;
+    const bool has_brain_;
     Harmonizer& harmonizer_;
     base::metrics::Gauge& stranded_gauge_;
     std::mutex mutex_;

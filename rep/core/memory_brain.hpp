@@ -1,5 +1,5 @@
-// A brain in memory with the transition rules of lifecycle §2, §4 and §6: for a cell without a
-// brain, and the fake of the rep's tests. It decides nothing by itself: no auction, no convergence;
+// A brain in memory with the transition rules of lifecycle §2, §4 and §6: for development, and
+// the fake of the rep's tests. It decides nothing by itself: no auction, no convergence;
 // what an auctioneer should place is handed out by take_auctions(). Safe from any thread.
 #pragma once
 

@@ -21,14 +21,15 @@ std::string mint() {
 Rep::Rep(
         Config config,
         executor::api::Executor& executor,
-        brain::api::Brain& brain,
+        brain::api::Brain* brain,
         base::metrics::Registry& metrics)
     : config_(std::move(config)),
       executor_(executor),
+      has_brain_(brain != nullptr),
       metrics_(std::make_shared<CellMetrics>(executor)),
-      harmonizer_(config_, executor, brain, evacuating_, metrics),
-      presence_(config_, executor, brain, [this] { harmonizer_.kick(); }),
-      evacuation_(config_, executor, brain, harmonizer_, metrics) {
+      harmonizer_(config_, executor, brain ? *brain : no_brain_, evacuating_, metrics),
+      presence_(config_, executor, brain ? *brain : no_brain_, [this] { harmonizer_.kick(); }),
+      evacuation_(config_, executor, has_brain_, harmonizer_, metrics) {
     metrics_->publish(metrics, config_.cell.zone);
 }
 
@@ -38,6 +39,7 @@ Rep::~Rep() {
 }
 
 void Rep::start() {
+    if (!has_brain_) return;
     presence_.start();
     harmonizer_.start();
 }
@@ -46,7 +48,7 @@ bool Rep::stop(std::chrono::milliseconds grace, Lease lease) {
     evacuation_.stop();
     const bool idle = harmonizer_.stop(grace);
     presence_.stop();
-    if (lease == Lease::release)
+    if (has_brain_ && lease == Lease::release)
         if (const auto released = presence_.release(); !released && config_.on_note)
             config_.on_note({.what = "release presence", .guid = {}, .error = released.error()});
     return idle;
@@ -114,6 +116,7 @@ base::Result<void> Rep::update_lrp(const api::LrpUpdate& update, bool metric_tag
             {.guid = c.guid,
              .internal_routes = update.internal_routes,
              .metric_tags = metric_tags ? update.metric_tags : c.info.metrics_config.tags}));
+    if (!has_brain_) return base::ok;
     // The record says so in a moment, not in the next round.
     plan::Operation operation;
     operation.guid = c.guid;

@@ -1,7 +1,7 @@
 // Rep: the cell's representative in one object, as its HTTP API and `celld` use it. Owns the
 // threads of harmonizer, presence and evacuation; everything else is in the executor and the brain.
 //
-//   Rep rep(config, executor, brain, metrics);    both outlive it
+//   Rep rep(config, executor, brain, metrics);    both outlive it; no brain: nullptr
 //   rep.start();                                  after the executor recovered, before listening
 //   …  rep.evacuate();  rep.wait_left(…);         POST /evacuate
 //   if (!rep.stop(grace, release)) _exit(…);      false: a thread hangs in the executor
@@ -15,6 +15,7 @@
 #include "rep/core/config.hpp"
 #include "rep/core/evacuation.hpp"
 #include "rep/core/harmonizer.hpp"
+#include "rep/core/no_brain.hpp"
 #include "rep/core/presence.hpp"
 
 #include <memory>
@@ -37,6 +38,15 @@ class Rep {
     Rep(Config config,
         executor::api::Executor& executor,
         brain::api::Brain& brain,
+        base::metrics::Registry& metrics)
+        : Rep(std::move(config), executor, &brain, metrics) {}
+
+    // Null: this cell has no brain. The whole HTTP API is served all the same; nothing is compared
+    // and no presence is held, as a brain that does not exist tells nothing: containers stay until
+    // somebody asks for their end (`stop`, `cancel`, the executor's API, an evacuation).
+    Rep(Config config,
+        executor::api::Executor& executor,
+        brain::api::Brain* brain,
         base::metrics::Registry& metrics);
     ~Rep();  // stop(0, keep); waits for what still runs
     Rep(const Rep&) = delete;
@@ -80,6 +90,8 @@ class Rep {
 
     const Config config_;
     executor::api::Executor& executor_;
+    const bool has_brain_;
+    NoBrain no_brain_;
     std::atomic<bool> evacuating_ = false;
     std::shared_ptr<CellMetrics> metrics_;
     Harmonizer harmonizer_;

@@ -95,8 +95,13 @@ class Stream:
 class Cell:
     """The daemons, and ways to use them. `words` are further flags of celld; `parent` is passable by every user."""
 
+    # A second run on one machine has others: the first letter of every tag, the second number of every pool.
+    letter, octet = "c", 213
+
     def __init__(self, programs, busybox, tag="ce", pool="10.213.0.0/20", words=(), parent="/tmp"):
-        self.programs, self.tag, self.pool, self.words = programs, tag, pool, list(words)
+        self.programs, self.tag, self.words = programs, self.letter + tag[1:], list(words)
+        numbers = pool.split(".")
+        self.pool = ".".join([numbers[0], str(int(numbers[1]) - 213 + self.octet), *numbers[2:]])
         self.home = tempfile.mkdtemp(prefix=f"cloche-cell-{os.getpid()}-", dir=parent)
         os.chmod(self.home, 0o755)  # users of containers pass through it
         self.rootfs = os.path.join(self.home, "rootfs")

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """celld above a real gardend: the acceptance list of the executor, restarts, transfers, the rep.
 
-cell_test.py --programs DIR [TestName…]; DIR holds celld, gardend and its helpers. Needs root, a
+cell_test.py --programs DIR [--apart LETTER OCTET] [TestName…]; DIR holds celld, gardend and its helpers. Needs root, a
 static busybox, nginx and openssl; without them it prints SKIP and ends with 77 (1 when CLOCHE_NO_SKIP is set).
+A second run beside the first one needs tags and pools of its own: --apart k 183 has k… and 10.183….
 """
 
 import os
@@ -11,6 +12,7 @@ import sys
 import unittest
 
 import case
+from brain_tests import Brains  # noqa: F401
 from cell import Cell, busybox_or_skip, skip
 from cli_tests import CommandLine, Evacuation  # noqa: F401
 from executor_tests import Backend, Health, Lives, Logs, Recipes, Reservations  # noqa: F401  unittest finds them here
@@ -26,6 +28,9 @@ def main():
     words = sys.argv[1:]
     if len(words) < 2 or words[0] != "--programs":
         sys.exit(__doc__)
+    if words[2:3] == ["--apart"]:
+        Cell.letter, Cell.octet = words[3], int(words[4])
+        del words[2:5]
     busybox = busybox_or_skip()
     if not shutil.which("openssl"):
         skip("openssl is needed")

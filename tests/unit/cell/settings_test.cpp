@@ -86,6 +86,18 @@ TEST_CASE("an authority of instance certificates is a certificate and a key") {
     CHECK(out->executor.identity.key_type == executor::KeyType::rsa3072);
 }
 
+TEST_CASE("a cell has no brain unless told") {
+    const auto out = given({});
+    REQUIRE(out);
+    CHECK(out->brain_kind == cell::BrainKind::none);
+    const base::SystemClock clock;
+    CHECK_FALSE(cell::make_brain(out->brain_kind, clock));
+    const auto memory = given({"--brain", "memory"});
+    REQUIRE(memory);
+    CHECK(cell::make_brain(memory->brain_kind, clock));
+    CHECK(error_of({"--brain", "gopher"}).find("brain.endpoint: 'gopher'") != std::string::npos);
+}
+
 TEST_CASE("plain TCP beyond loopback needs a word, TLS its files") {
     CHECK(error_of({"--rep-listen", "tcp://0.0.0.0:1800"}).find("beyond loopback") !=
           std::string::npos);

@@ -145,8 +145,10 @@ inline brain::api::ActualLrp record(
 }
 
 // Within ten seconds; looks often.
-inline bool eventually(const std::function<bool()>& condition) {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+inline bool eventually(
+        const std::function<bool()>& condition,
+        std::chrono::milliseconds limit = std::chrono::seconds(10)) {
+    const auto until = std::chrono::steady_clock::now() + limit;
     while (!condition()) {
         if (std::chrono::steady_clock::now() > until) return false;
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
