@@ -14,17 +14,18 @@ constexpr auto kStates =
         std::to_array<std::string_view>({"INVALID", "UNCLAIMED", "CLAIMED", "RUNNING", "CRASHED"});
 constexpr auto kPresences = std::to_array<std::string_view>({"ORDINARY", "EVACUATING", "SUSPECT"});
 
-// A router's value is JSON that nobody here understands: kept as text.
+// A router's value is JSON that nobody here understands. It travels as text in a string: clients
+// compare its bytes, spaces and order of members included (receptor-api §4.5).
 struct Route {
     std::string json;
 };
 
 void to_json(base::json::Writer& w, const Route& v) {
-    w.raw(v.json);
+    w.value(v.json);
 }
 
 base::Result<void> from_json(const base::json::Node& node, Route& v) {
-    v.json = node.dump();
+    v.json = node.is_string() ? TRY(node.string()) : node.dump();
     return base::ok;
 }
 
