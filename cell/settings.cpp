@@ -1,6 +1,7 @@
 #include "cell/settings.hpp"
 
 #include "base/fail.hpp"
+#include "base/http/listen.hpp"
 #include "base/parse.hpp"
 #include "base/version.hpp"
 #include "cell/brain_settings.hpp"
@@ -349,54 +350,22 @@ base::Result<std::optional<std::int64_t>> amount(const std::string& text, std::s
     return std::optional(value);
 }
 
-base::Result<std::vector<base::http::Endpoint>> endpoints(
-        const std::vector<std::string>& list, mode_t mode, std::string_view key) {
-    std::vector<base::http::Endpoint> out;
-    for (const auto& text : list) {
-        auto endpoint = TRY(base::http::Endpoint::parse(text).context(key));
-        endpoint.mode = mode;
-        out.push_back(std::move(endpoint));
-    }
-    return out;
-}
-
-bool loopback(const base::http::Endpoint& endpoint) {
-    return endpoint.host == "localhost" || endpoint.host == "::1" ||
-           endpoint.host.starts_with("127.");
-}
-
 base::Result<void> settle_endpoints(Settings& s) {
-    unsigned mode = 0;
-    for (const char c : s.socket_mode) {
-        if (c < '0' || c > '7' || s.socket_mode.size() > 4)
-            return base::fail(
-                    base::Errc::invalid, "executor.socket_mode: '{}' is not octal", s.socket_mode);
-        mode = mode * 8 + static_cast<unsigned>(c - '0');
-    }
-    s.executor_endpoints = TRY(endpoints(s.executor_listen, mode, "executor.listen"));
-    s.rep_endpoints = TRY(endpoints(s.rep_listen, mode, "rep.listen"));
-    s.rep_network_endpoints = TRY(endpoints(s.rep_network_listen, mode, "rep.network_listen"));
-    for (auto* list : {&s.executor_endpoints, &s.rep_endpoints, &s.rep_network_endpoints})
-        for (auto& endpoint : *list) {
-            using Kind = base::http::Endpoint::Kind;
-            if (endpoint.kind == Kind::tcp && !loopback(endpoint) && !s.plain_tcp)
-                return base::fail(
-                        base::Errc::invalid,
-                        "{}: plain TCP beyond loopback; hint: tls://, or rep.plain_tcp",
-                        endpoint.text());
-            if (endpoint.kind != Kind::tls) continue;
-            if (s.tls_certificate.empty() || s.tls_key.empty() || s.tls_client_ca.empty())
-                return base::fail(
-                        base::Errc::invalid,
-                        "{}: rep.tls_certificate, rep.tls_key and rep.tls_client_ca are needed",
-                        endpoint.text());
-            endpoint.tls = {
-                    .ca = s.tls_client_ca,
+    const base::http::ListenPolicy policy{
+            .socket_mode =
+                    TRY(base::http::parse_socket_mode(s.socket_mode, "executor.socket_mode")),
+            .plain_tcp = s.plain_tcp,
+            .tls = {.ca = s.tls_client_ca,
                     .certificate = s.tls_certificate,
                     .key = s.tls_key,
                     .require_client_certificate = true,
-                    .server_name = {}};
-        }
+                    .server_name = {}},
+            .prefix = "rep."};
+    using base::http::listen_endpoints;
+    s.executor_endpoints = TRY(listen_endpoints(s.executor_listen, policy, "executor.listen"));
+    s.rep_endpoints = TRY(listen_endpoints(s.rep_listen, policy, "rep.listen"));
+    s.rep_network_endpoints =
+            TRY(listen_endpoints(s.rep_network_listen, policy, "rep.network_listen"));
     return base::ok;
 }
 
