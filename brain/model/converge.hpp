@@ -17,7 +17,12 @@ struct Surroundings {
     std::set<std::string, std::less<>> cells;  // with a live lease
     std::set<std::string, std::less<>> fresh_domains;
     std::int64_t now = 0;
+    // When the same was planned before (0: never). What waits for a place is offered again once an
+    // interval, counted from its own last change, however often it is planned (lifecycle §5.3.6).
+    std::int64_t previous = 0;
 };
+
+Surroundings survey(const World& world, std::int64_t now);
 
 // Figures of a pass that only the planner knows (lifecycle §10).
 struct Findings {
@@ -29,7 +34,7 @@ struct Findings {
 bool in_harmony(const ProcessView& process, const Surroundings& around, const Limits& limits);
 
 // All steps of lifecycle §5 for one process, with its corrections (§5.3): indices are compared, not
-// counts. `ctx.world` must be as the view says.
+// counts. Reads the view and not `ctx.world`, which may go on changing.
 Outcome plan_process(
         const Context& ctx,
         const ProcessView& process,
@@ -37,12 +42,19 @@ Outcome plan_process(
         Findings& findings);
 
 // lifecycle §2.2 for one task; an unplaceable one is offered again at most once a kick.
-Outcome plan_task(const Context& ctx, const api::Task& task, const Surroundings& around);
+Outcome plan_task(const Context& ctx, const TaskPtr& task, const Surroundings& around);
+Outcome plan_task(const Context& ctx, const api::Task& task, const Surroundings& around);  // copies
+
+// lifecycle §5 step 1: an expired one goes.
+Outcome plan_domain(const DomainPtr& domain, std::int64_t now);
 
 // When plan_process or plan_task will next have something to do though nothing changes: the end of
-// a back-off or of an expiry, ns since 1970.
+// a back-off or of an expiry, ns since 1970. What was planned at `now` as an effect only (an offer,
+// a stop, an update) comes again one interval later; a change that is still to be made is due now.
 std::optional<std::int64_t> next_due(
         const ProcessView& process, const Surroundings& around, const Limits& limits);
-std::optional<std::int64_t> next_due(const api::Task& task, const Limits& limits);
+std::optional<std::int64_t> next_due(
+        const api::Task& task, const Limits& limits, std::int64_t now = 0);
+std::optional<std::int64_t> next_due(const Domain& domain);
 
 }  // namespace brain::model

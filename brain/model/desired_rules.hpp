@@ -9,6 +9,9 @@
 
 namespace brain::model {
 
+// Of a domain: what fits 32 bits on the wire, 136 years.
+inline constexpr std::chrono::seconds kMaxTimeToLive{4'294'967'295};
+
 base::Result<Outcome> desire_lrp(const Context& ctx, api::DesiredLrp desired);
 base::Result<Outcome> update_desired_lrp(
         const Context& ctx, std::string_view process_guid, const api::DesiredLrpUpdate& update);

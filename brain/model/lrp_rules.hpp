@@ -24,7 +24,8 @@ base::Result<Outcome> fail_lrp(
 // An empty instance: whichever it is.
 base::Result<Outcome> remove_lrp(
         const Context& ctx, const api::LrpKey& key, const api::InstanceKey& instance);
-// Stops an instance whose cell is known; deletes the row of any other.
+// Stops an instance whose cell is known; deletes the row of any other. No event before the row
+// goes: events say what became durable (event.hpp), where the original tells of the attempt.
 base::Result<Outcome> retire_lrp(
         const Context& ctx, std::string_view process_guid, std::int32_t index);
 

@@ -10,6 +10,9 @@
 
 namespace brain::model {
 
+// Bytes of a guid, a domain, a cell's id (bbs-api §5: the width of a key).
+inline constexpr std::size_t kMaxName = 255;
+
 // Asks the auctioneer for a place for these indices.
 struct LrpStart {
     DesiredPtr desired;
@@ -44,7 +47,9 @@ struct Outcome {
     std::vector<UpdateInstance> updates;
     std::vector<TaskPtr> callbacks;  // completed ones with an address to tell
 
-    bool nothing() const { return changes.empty(); }
+    bool nothing() const { return changes.empty(); }  // to write; there may be effects
+
+    bool empty() const;  // neither changes nor effects
 
     void append(Outcome other);
 };

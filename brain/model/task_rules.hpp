@@ -8,7 +8,8 @@
 
 namespace brain::model {
 
-inline constexpr std::size_t kMaxReason = 1'024;  // bytes, then "(truncated)" (bbs-api §5)
+// Bytes of a reason, those of "(truncated)" at its end included (bbs-api §5).
+inline constexpr std::size_t kMaxReason = 1'024;
 std::string truncated(std::string_view reason);
 
 base::Result<Outcome> desire_task(const Context& ctx, api::Task task);
@@ -22,6 +23,9 @@ base::Result<StartedTask> start_task(
         const Context& ctx, std::string_view task_guid, std::string_view cell_id);
 base::Result<Outcome> complete_task(const Context& ctx, const api::TaskOutcome& outcome);
 base::Result<Outcome> cancel_task(const Context& ctx, std::string_view task_guid);
+base::Result<Outcome> fail_task(
+        const Context& ctx, std::string_view task_guid, std::string_view reason);
+// Counts one more refusal; the one after max_task_retries of them fails the task.
 base::Result<Outcome> reject_task(
         const Context& ctx, std::string_view task_guid, std::string_view reason);
 base::Result<Outcome> resolve_task(const Context& ctx, std::string_view task_guid);
