@@ -153,8 +153,8 @@ base::Result<void> Daemon::start_rep() {
     settings.rep.on_note = [this](const rep::core::Note& note) {
         log.warning(note.what, {{"container", note.guid}, {"error", note.error.text}});
     };
-    brain = cell::make_brain(settings.brain_kind, clock);
-    if (settings.brain_kind == cell::BrainKind::memory)
+    brain = cell::make_brain(settings.brain, clock);
+    if (settings.brain.kind == cell::BrainKind::memory)
         log.warning("the brain is in memory, for development: work it does not know is destroyed");
     base::http::ServerConfig config;
     config.endpoints = settings.rep_endpoints;
@@ -206,7 +206,7 @@ base::Result<void> Daemon::start() {
             "serving", {{"version", base::version()},
                         {"endpoints", where},
                         {"cell", settings.cell_id},
-                        {"brain", settings.brain}});
+                        {"brain", settings.brains.empty() ? "none" : settings.brains.front()}});
     (void)::sd_notify(0, "READY=1");
     return base::ok;
 }

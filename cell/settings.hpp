@@ -26,7 +26,8 @@ struct Settings {
     std::string zone = "z1";
     std::vector<std::string> rep_listen = {"tcp://127.0.0.1:1800"};
     std::vector<std::string> rep_network_listen;
-    std::string brain = "none";
+    std::vector<std::string> brains = {"none"};
+    std::string brain_ca, brain_certificate, brain_key;
     bool plain_tcp = false;  // also beyond loopback
     std::string tls_certificate;
     std::string tls_key;
@@ -68,7 +69,7 @@ struct Settings {
     std::vector<base::http::Endpoint> executor_endpoints;
     std::vector<base::http::Endpoint> rep_endpoints;          // every route
     std::vector<base::http::Endpoint> rep_network_endpoints;  // all but evacuate
-    BrainKind brain_kind = BrainKind::none;
+    BrainChoice brain;
     rep::core::Config rep;
     base::log::Level level = base::log::Level::info;
     base::log::Format format = base::log::Format::text;

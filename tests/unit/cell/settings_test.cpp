@@ -89,12 +89,20 @@ TEST_CASE("an authority of instance certificates is a certificate and a key") {
 TEST_CASE("a cell has no brain unless told") {
     const auto out = given({});
     REQUIRE(out);
-    CHECK(out->brain_kind == cell::BrainKind::none);
+    CHECK(out->brain.kind == cell::BrainKind::none);
     const base::SystemClock clock;
-    CHECK_FALSE(cell::make_brain(out->brain_kind, clock));
+    CHECK_FALSE(cell::make_brain(out->brain, clock));
     const auto memory = given({"--brain", "memory"});
     REQUIRE(memory);
-    CHECK(cell::make_brain(memory->brain_kind, clock));
+    CHECK(cell::make_brain(memory->brain, clock));
+    const auto cluster =
+            given({"--brain", "http://10.0.0.1:8889", "--brain", "http://10.0.0.2:8889"});
+    REQUIRE(cluster);
+    CHECK(cluster->brain.kind == cell::BrainKind::cluster);
+    CHECK(cluster->brain.endpoints.size() == 2);
+    CHECK(cell::make_brain(cluster->brain, clock));
+    CHECK(error_of({"--brain", "none", "--brain", "http://10.0.0.1:8889"}).find("'none'") !=
+          std::string::npos);
     CHECK(error_of({"--brain", "gopher"}).find("brain.endpoint: 'gopher'") != std::string::npos);
 }
 
