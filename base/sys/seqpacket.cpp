@@ -35,12 +35,12 @@ Result<Fd> new_socket() {
 
 }  // namespace
 
-Result<SocketPair> seqpacket_pair() {
+Result<MessagePair> seqpacket_pair() {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
         return errno_error("make a seqpacket pair");
     }
-    return SocketPair{.first = Fd(ends[0]), .second = Fd(ends[1])};
+    return MessagePair{.first = Fd(ends[0]), .second = Fd(ends[1])};
 }
 
 Result<Fd> seqpacket_listen(FdRef directory, std::string_view name) {

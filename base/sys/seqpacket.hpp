@@ -20,12 +20,12 @@ struct Message {
     std::vector<Fd> fds;
 };
 
-struct SocketPair {
+struct MessagePair {
     Fd first;
     Fd second;
 };
 
-Result<SocketPair> seqpacket_pair();
+Result<MessagePair> seqpacket_pair();
 // Listens at a name below `directory`, by descriptor path, so that sun_path never overflows. Mode
 // 0600.
 Result<Fd> seqpacket_listen(FdRef directory, std::string_view name);

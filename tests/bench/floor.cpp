@@ -162,7 +162,7 @@ void Floor::hand_over(FdRef channel) {
 
 void Floor::start(bool pause) {
     make_cgroups();
-    sys::SocketPair channel = sys::seqpacket_pair().value();
+    sys::MessagePair channel = sys::seqpacket_pair().value();
     bench::ChildArgs args{
             .channel = channel.second.get(),
             .user_namespace = network_ != nullptr,

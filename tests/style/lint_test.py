@@ -122,6 +122,19 @@ class Rules(unittest.TestCase):
         self.fails("namespaces", {"tests/a.hpp": HEADER + "using namespace low;\n"})
         self.fails("namespaces", {"low/a.hpp": HEADER + "using namespace std::chrono_literals;\n"})
 
+    def test_types(self):
+        first = "namespace low::part {\n\nstruct Twin final : Base<int> {\n    int a = 0;\n};\n\n}\n"
+        self.fails("types", {"low/a.cpp": first, "low/b.cpp": "namespace low {\nnamespace part {\nclass [[nodiscard]] Twin {\n};\n}\n}\n"}, "low::part::Twin")
+        self.fails("types", {"low/a.hpp": HEADER + "struct Same {\n};\n", "high/b.hpp": HEADER + "enum class Same : int { one };\n"}, "low/a.hpp:3")
+        self.fails("types", {"low/a.cpp": "struct Out {\n    struct In {\n    };\n};\n", "low/b.cpp": "struct Out::In {\n};\n"}, "Out::In")
+        self.fails("types", {"tests/a.cpp": first, "low/b.cpp": first}, "low/b.cpp:3")
+        self.fails("types", {"tests/a.cpp": first, "tests/b.cpp": first}, "tests/a.cpp:3")
+        hidden = "namespace low {\nnamespace {\nstruct Own {\n};\n}\nvoid f() {\n    struct Inner {\n    };\n}\n}\n"
+        self.passes({"low/a.cpp": hidden, "low/b.cpp": hidden, "tests/one/c.cpp": first, "tests/two/d.cpp": first,
+                     "tests/README.md": "`one` `two`\n"})
+        self.passes({"low/a.cpp": "namespace low {\nclass Later;\nstruct Same {\n};\ntemplate <>\nstruct Box<int> {\n};\n}\n",
+                     "low/b.cpp": "namespace high {\nclass Later;\nstruct Same {\n};\ntemplate <>\nstruct Box<bool> {\n};\n}\n"})
+
     def test_machine(self):
         self.fails("machine", {"docs/a.md": "see /tmp" + "/wt/x\n"})
         self.fails("machine", {"low/a.cpp": '// as in /work' + '/main/x\n'})
