@@ -160,6 +160,7 @@ class BuiltIn final : public Network {
     std::shared_mutex whole_table_;
     std::map<std::string, Applied, std::less<>> applied_;  // by lease id; under mutex_
     Integrity integrity_;                                  // under mutex_
+    std::string unended_behind_;                           // under mutex_; as integrity_ has it
     bool torn_down_ = false;                               // under whole_table_
     ConnectionLog log_;
     std::unique_ptr<FlowEnder> ender_;  // its thread calls end_behind()

@@ -1,4 +1,5 @@
 // Interfaces of a container, and its way in and out of the rules.
+#include "base/clock.hpp"
 #include "base/fail.hpp"
 #include "base/rollback.hpp"
 #include "garden/net/built_in.hpp"
@@ -9,6 +10,7 @@
 
 #include <linux/netlink.h>
 
+#include <chrono>
 #include <utility>
 
 namespace garden::net {
@@ -110,6 +112,23 @@ Result<void> BuiltIn::set_container_end(
     return route.transact(messages);
 }
 
+namespace {
+
+// The end that went up first learns of the other in the background, on a busy host some
+// milliseconds later, and until then drops what is sent through it: the first answers to a
+// container. Asking makes the kernel finish that (since 6.8; an older one is given time).
+Result<void> wait_until_it_carries(Netlink& route, const std::string& host_interface) {
+    constexpr int kTries = 200;
+    constexpr std::chrono::milliseconds kPause{5};
+    for (int tries = 0; tries < kTries; ++tries) {
+        if (TRY(get_link(route, host_interface)).carries) return base::ok;
+        base::pause_for(kPause);
+    }
+    return base::ok;  // who comes too early loses a packet, as on any network
+}
+
+}  // namespace
+
 Result<void> BuiltIn::connect(const Lease& lease, base::FdRef network_namespace) {
     const ParsedLease parsed = TRY(parse_lease(lease, config_.tag));
     Netlink route = TRY(Netlink::open(NETLINK_ROUTE));
@@ -140,6 +159,7 @@ Result<void> BuiltIn::connect(const Lease& lease, base::FdRef network_namespace)
         TRY(set_host_end(route, lease, parsed, link));
     }
     TRY(set_container_end(lease, parsed, network_namespace));
+    TRY(wait_until_it_carries(route, parsed.binding.host_interface));
     undo.commit();
     return base::ok;
 }

@@ -79,7 +79,7 @@ Result<void> BuiltIn::end_refused_flows(const std::set<std::string>& ids) {
 void BuiltIn::end_behind(const std::set<std::string>& ids) {
     const auto ended = end_refused_flows(ids);
     const std::lock_guard lock(mutex_);
-    integrity_.unended_flows = ended ? "" : "network " + *ids.begin() + ": " + ended.error().text;
+    unended_behind_ = ended ? "" : "network " + *ids.begin() + ": " + ended.error().text;
 }
 
 // Before an address may be another container's: what still comes for the old one must not reach the

@@ -63,6 +63,7 @@ struct Link {
     int master = 0;
     std::uint64_t rx_bytes = 0;
     std::uint64_t tx_bytes = 0;
+    bool carries = false;  // up, and the kernel has noticed that its other end is
 };
 
 base::Result<std::vector<Link>> list_links(Netlink& route);

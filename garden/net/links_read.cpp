@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -53,6 +54,8 @@ Link parse_link(const nlmsghdr* header) {
         const std::uint32_t value = mnl_attr_get_u32(mtu);
         link.mtu = static_cast<std::uint16_t>(value > 65535 ? 65535 : value);
     }
+    if (const auto* state = attributes[IFLA_OPERSTATE])
+        link.carries = mnl_attr_get_u8(state) == IF_OPER_UP;
     if (const auto* master = attributes[IFLA_MASTER])
         link.master = static_cast<int>(mnl_attr_get_u32(master));
     if (const auto* stats = attributes[IFLA_STATS64]) {

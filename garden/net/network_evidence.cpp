@@ -253,6 +253,7 @@ Result<Integrity> BuiltIn::integrity() {
     {
         const std::lock_guard lock(mutex_);
         out = integrity_;
+        if (out.unended_flows.empty()) out.unended_flows = unended_behind_;
     }
     out.unrepaired = watcher_->unrepaired();
     out.lost = log_.lost();
