@@ -48,6 +48,8 @@ base::Result<void> from_json(const base::json::Node& node, LogRecord& v) {
     const auto parsed = parse_log_kind(kind);
     if (!parsed) return node.refuse("kind: expected out or err, got '" + kind.substr(0, 16) + "'");
     read.kind = *parsed;
+    // A gap is no line: whatever else stands there is nothing.
+    if (read.dropped != 0) read = LogRecord{.dropped = read.dropped};
     v = std::move(read);
     return base::ok;
 }

@@ -56,7 +56,8 @@ base::Result<void> JournalFile::load() {
         at = end + 1;
         if (!entry) continue;
         auto& line = lines_[entry->path];
-        if (entry->begun && !line.begun) line.begun = entry->begun;
+        // Times are subtracted from now: one before 1970 is damage, and none of ours.
+        if (entry->begun && *entry->begun >= 0 && !line.begun) line.begun = entry->begun;
         if (entry->outcome) line.outcome = entry->outcome;
     }
     // Behind a torn line the next one would be torn, too.

@@ -48,7 +48,9 @@ void set_number(Json& object, const char* name, std::string_view text) {
 // "postgres://…" from "postgresql://…"; nothing for another scheme.
 std::optional<std::string> database_uri(std::string_view uri) {
     const auto colon = uri.find("://");
-    if (colon == std::string_view::npos) return std::nullopt;
+    // A variable ends at a NUL: half a URI is none.
+    if (colon == std::string_view::npos || uri.find('\0') != std::string_view::npos)
+        return std::nullopt;
     const auto scheme = uri.substr(0, colon);
     std::string out;
     if (scheme == "mysql" || scheme == "mysql2") out = "mysql2";

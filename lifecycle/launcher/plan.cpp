@@ -35,6 +35,11 @@ base::Error nothing_to_run() {
             base::Errc::not_found, "no start command was given, and staging has found none");
 }
 
+// execve would take what stands in front of it and lose the rest.
+bool holds_nul(const Json& text) {
+    return text.get_ref<const std::string&>().find('\0') != std::string::npos;
+}
+
 // An object, empty for an empty text.
 base::Result<Json> parse_object(std::string_view text, std::string_view what) {
     if (text.empty()) return Json::object();
@@ -48,6 +53,8 @@ base::Result<std::string> text_of(const Json& object, const char* name, std::str
     if (found == object.end() || found->is_null()) return std::string();
     if (!found->is_string())
         return invalid(std::string(what).append(": ").append(name).append(" is not a text"));
+    if (holds_nul(*found))
+        return invalid(std::string(what).append(": ").append(name).append(" holds a NUL"));
     return found->get_ref<const std::string&>();
 }
 
@@ -59,7 +66,7 @@ base::Result<std::vector<std::string>> words_of(const Json& object, const char* 
             invalid(std::string("the metadata: ").append(name).append(" is not a list of texts"));
     if (!found->is_array()) return wrong;
     for (const auto& word : *found) {
-        if (!word.is_string()) return wrong;
+        if (!word.is_string() || holds_nul(word)) return wrong;
         out.push_back(word.get_ref<const std::string&>());
     }
     return out;

@@ -1,7 +1,6 @@
 // Requests of Garden clients: what is read writes to text that reads to the same, and a
 // specification that passes its checks becomes a plan that garden-shim accepts.
 #include "base/json.hpp"
-#include "base/json_writer.hpp"
 #include "garden/api/types.hpp"
 #include "garden/launch/codec.hpp"
 #include "garden/plan/launch_plan.hpp"
@@ -9,31 +8,13 @@
 #include "garden/plan/process_plan.hpp"
 #include "garden/plan/validate.hpp"
 #include "garden/server/convert.hpp"
-#include "tests/fuzz/fuzz.hpp"
+#include "tests/fuzz/json_input.hpp"
 
 #include <filesystem>
 #include <string>
 #include <string_view>
 
 namespace {
-
-template <class T>
-bool read_text(std::string_view text, base::json::Rest rest, T& out) {
-    auto document = base::json::Document::parse(text, {}, rest);
-    return document && base::json::read(document->root(), out);
-}
-
-template <class T>
-bool round_trip(std::string_view text, T& first) {
-    if (!read_text(text, base::json::Rest::ignore, first)) return false;
-    const std::string written = base::json::encode(first);
-    T second;
-    fuzz::require(
-            read_text(written, base::json::Rest::reject, second) &&
-                    base::json::encode(second) == written,
-            "a request reads the same after printing");
-    return true;
-}
 
 garden::plan::HostFacts host_facts() {
     garden::plan::HostFacts host;
@@ -66,7 +47,7 @@ void check_destination(const std::string& destination) {
 
 void container(std::string_view text) {
     garden::api::ContainerSpec wire;
-    if (!round_trip(text, wire)) return;
+    if (!fuzz::round_trip(text, wire)) return;
     if (wire.handle.empty()) wire.handle = "made-by-the-engine";
     const auto spec = garden::server::to_spec(std::move(wire));
     if (!spec || !garden::plan::check_container_spec(*spec)) return;
@@ -87,7 +68,7 @@ void container(std::string_view text) {
 
 void process(std::string_view text) {
     garden::api::ProcessSpec wire;
-    if (!round_trip(text, wire)) return;
+    if (!fuzz::round_trip(text, wire)) return;
     if (wire.id.empty()) wire.id = "made-by-the-engine";
     const auto spec = garden::server::to_spec(std::move(wire));
     if (!spec || !garden::plan::check_process_spec(*spec)) return;
@@ -103,12 +84,6 @@ void process(std::string_view text) {
     fuzz::require(decoded && encode(*decoded) == bytes, "a process is accepted by garden-shim");
 }
 
-template <class T>
-void only_text(std::string_view text) {
-    T value;
-    (void)round_trip(text, value);
-}
-
 }  // namespace
 
 // First byte: which request.
@@ -122,16 +97,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             process(input.rest());
             break;
         case 2:
-            only_text<garden::api::NetOutRule>(input.rest());
+            fuzz::only_text<garden::api::NetOutRule>(input.rest());
             break;
         case 3:
-            only_text<garden::api::ProcessMessage>(input.rest());
+            fuzz::only_text<garden::api::ProcessMessage>(input.rest());
             break;
         case 4:
-            only_text<garden::api::NetInRequest>(input.rest());
+            fuzz::only_text<garden::api::NetInRequest>(input.rest());
             break;
         default:
-            only_text<garden::api::PropertyValue>(input.rest());
+            fuzz::only_text<garden::api::PropertyValue>(input.rest());
             break;
     }
     return 0;
