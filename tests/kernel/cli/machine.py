@@ -23,7 +23,7 @@ import time
 from registry import Registry
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support/scripts"))
-from pieces import WAIT, busybox_or_skip, free_port, make_certificate, make_rootfs, wait_for  # noqa: E402, F401
+from pieces import WAIT, busybox_or_skip, free_port, make_certificate, make_rootfs, take_tag, wait_for  # noqa: E402, F401
 
 
 class Machine:
@@ -31,6 +31,7 @@ class Machine:
 
     def __init__(self, programs, busybox):
         self.programs = programs
+        self.tag, self.digit, self.held = take_tag("k")
         self.home = tempfile.mkdtemp(prefix=f"cloche-cli-{os.getpid()}-", dir="/tmp")
         os.chmod(self.home, 0o755)  # users of containers pass through it
         self.rootfs = os.path.join(self.home, "rootfs")
@@ -45,8 +46,8 @@ class Machine:
     def flags(self):
         # Tag and network are this test's own: other daemons of the machine do not meet it.
         return [
-            "--tag", "cl",
-            "--network-pool", "10.212.0.0/22",
+            "--tag", self.tag,
+            "--network-pool", f"10.212.{4 * self.digit}.0/22",
             "--depot", os.path.join(self.home, "state"),
             "--store", os.path.join(self.home, "store"),
             "--bind-socket", self.socket,

@@ -343,8 +343,9 @@ class Exec(case.Case):
         case.machine.serve()
         again = subprocess.Popen(
             case.machine.command("attach", "--no-stdin", name), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )
-        self.assertEqual(again.stdout.readline(), b"tick\n")
+        line = again.stdout.readline()
         again.terminate()
-        again.communicate(timeout=WAIT)
+        said = again.communicate(timeout=WAIT)[1].decode()
+        self.assertEqual(line, b"tick\n", f"{said}\n{case.machine.log_text()}")

@@ -2,6 +2,7 @@
 filesystem, the reasons to skip. Used by tests/kernel/cli and tests/e2e/cell.
 """
 
+import fcntl
 import os
 import shutil
 import socket
@@ -21,6 +22,26 @@ def wait_for(what, condition, seconds=WAIT, pause=0.05):
             return value
         time.sleep(pause)
     raise AssertionError(f"waited {seconds} s for: {what}")
+
+
+def take_tag(letter):
+    """A tag of gardend from X0 to X9 that is ours as long as the file that comes along is open, and its digit.
+
+    Two tests with one tag do not fail at once: the daemon of the second waits until the first restarts its own,
+    comes in between, and sweeps what it does not know.
+    """
+
+    def first_free():
+        for digit in range(10):
+            held = open(f"/tmp/cloche-test-{letter}{digit}.lock", "w")
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return f"{letter}{digit}", digit, held
+            except BlockingIOError:
+                held.close()
+        return None
+
+    return wait_for(f"a free tag {letter}0 to {letter}9", first_free)
 
 
 def make_rootfs(path, busybox, user="alice", home="/tmp"):
