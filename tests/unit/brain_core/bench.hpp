@@ -14,7 +14,11 @@
 
 namespace test {
 
-using namespace brain;
+namespace api = brain::api;
+namespace auctioneer = brain::auctioneer;
+namespace core = brain::core;
+namespace model = brain::model;
+namespace store = brain::store;
 
 // What the brain asked of others.
 class Recorder final : public core::Effects {
