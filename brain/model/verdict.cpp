@@ -38,12 +38,18 @@ bool Judge::is_fresh(std::string_view domain) const {
     return around_.fresh_domains.contains(domain);
 }
 
+// Step 9. By the rules, the suspect runs; in whatever state, it is replaced.
+bool Judge::is_replaced(const Slot& slot) const {
+    return slot.ordinary != nullptr && (*slot.ordinary)->state == LrpState::running &&
+           is_present(**slot.ordinary);
+}
+
 // Without desired: only what a fresh domain says it does not want goes (steps 7, 8).
-Verdict Judge::orphan(const Slot& slot) const {
+Verdict Judge::orphan(const Slot& slot, const ActualLrp* suspect) const {
     Verdict out;
-    if (slot.suspect != nullptr) {
-        out.drop_suspect = is_fresh((*slot.suspect)->key.domain);
-        if (!out.drop_suspect && is_present(**slot.suspect)) {
+    if (suspect != nullptr) {
+        out.drop_suspect = is_fresh(suspect->key.domain);
+        if (!out.drop_suspect && is_present(*suspect)) {
             out.deed = Deed::promote;
             return out;
         }
@@ -54,39 +60,41 @@ Verdict Judge::orphan(const Slot& slot) const {
 
 // An index that is too many, in a fresh domain. A suspect that nobody will replace would stay for
 // ever; one whose cell is back has a container to stop.
-Verdict Judge::surplus(const Slot& slot) const {
+Verdict Judge::surplus(const Slot& slot, const ActualLrp* suspect) const {
     Verdict out;
-    if (slot.suspect != nullptr && is_present(**slot.suspect)) {
+    if (suspect != nullptr && is_present(*suspect)) {
         out.deed = Deed::promote;
         out.stop_promoted = true;
         return out;
     }
-    out.drop_suspect = slot.suspect != nullptr;
+    out.drop_suspect = suspect != nullptr;
     if (slot.ordinary != nullptr) out.deed = Deed::retire;
     return out;
 }
 
-Verdict Judge::judge(const Slot& slot) const {
-    const bool prune = slot.evacuating != nullptr && !is_present(**slot.evacuating);
+Verdict Judge::wanted(const Slot& slot, const ActualLrp* suspect) const {
     Verdict out;
-    if (!process_.desired) {
-        out = orphan(slot);
-    } else if (slot.index >= process_.desired->instances && desired_is_fresh_) {
-        out = surplus(slot);
-    } else {
-        const auto* row = slot.ordinary == nullptr ? nullptr : slot.ordinary->get();
-        const auto* suspect = slot.suspect == nullptr ? nullptr : slot.suspect->get();
-        // Step 9. By the rules, the suspect runs; in whatever state, it is replaced.
-        out.drop_suspect = suspect != nullptr && row != nullptr &&
-                           row->state == LrpState::running && is_present(*row);
-        if (suspect != nullptr && !out.drop_suspect && is_present(*suspect))
-            out.deed = Deed::promote;
-        else if (row != nullptr)
-            out.deed = of_ordinary(*row, suspect != nullptr && !out.drop_suspect);
-        else if (slot.index < process_.desired->instances)
-            out.deed = Deed::create;
-    }
-    out.prune_evacuating = prune;
+    if (suspect != nullptr && is_present(*suspect))
+        out.deed = Deed::promote;
+    else if (slot.ordinary != nullptr)
+        out.deed = of_ordinary(**slot.ordinary, suspect != nullptr);
+    else if (slot.index < process_.desired->instances)
+        out.deed = Deed::create;
+    return out;
+}
+
+Verdict Judge::judge(const Slot& slot) const {
+    const bool replaced = slot.suspect != nullptr && is_replaced(slot);
+    const auto* suspect = slot.suspect == nullptr || replaced ? nullptr : slot.suspect->get();
+    Verdict out;
+    if (!process_.desired)
+        out = orphan(slot, suspect);
+    else if (slot.index >= process_.desired->instances && desired_is_fresh_)
+        out = surplus(slot, suspect);
+    else
+        out = wanted(slot, suspect);
+    out.drop_suspect = out.drop_suspect || replaced;
+    out.prune_evacuating = slot.evacuating != nullptr && !is_present(**slot.evacuating);
     return out;
 }
 

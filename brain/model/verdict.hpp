@@ -55,8 +55,11 @@ class Judge {
 
   private:
     bool is_fresh(std::string_view domain) const;
-    Verdict orphan(const Slot& slot) const;
-    Verdict surplus(const Slot& slot) const;
+    bool is_replaced(const Slot& slot) const;
+    // `suspect`: one that is not replaced, or null.
+    Verdict orphan(const Slot& slot, const api::ActualLrp* suspect) const;
+    Verdict surplus(const Slot& slot, const api::ActualLrp* suspect) const;
+    Verdict wanted(const Slot& slot, const api::ActualLrp* suspect) const;
     Deed of_ordinary(const api::ActualLrp& row, bool has_suspect) const;
     bool differs(const api::ActualLrp& row) const;
     std::optional<std::int64_t> restart_at(const api::ActualLrp& row) const;
