@@ -2,7 +2,6 @@
 // pull, flights and records; the catalogue is in images_catalogue.cpp.
 #include "base/fail.hpp"
 #include "base/sys/file.hpp"
-#include "rootfs/fetch/directory_key.hpp"
 #include "rootfs/fetch/layout.hpp"
 #include "rootfs/images_on_disk.hpp"
 
@@ -287,7 +286,7 @@ base::Result<Image> ImagesOnDisk::from_path(const Caller& caller, const Referenc
 
 base::Result<Image> ImagesOnDisk::from_directory(
         const Caller& caller, const std::string& path, base::Fd directory) {
-    const auto key = TRY(directory_key(directory)).get();
+    const auto key = TRY(keys_.key(directory)).get();
     const auto known = parts_.records->reference(path);
     if (known && known->digest == key) {
         if (auto image = usable(key)) return known_local(*known, std::move(*image));

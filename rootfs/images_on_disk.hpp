@@ -3,6 +3,7 @@
 // may go).
 #pragma once
 
+#include "rootfs/fetch/directory_keys.hpp"
 #include "rootfs/fetch/registries.hpp"
 #include "rootfs/flights.hpp"
 #include "rootfs/housekeeper.hpp"
@@ -193,6 +194,7 @@ class ImagesOnDisk final : public Images {
     std::mutex collecting_;
     std::atomic<std::uint64_t> collected_images_{0};
     std::atomic<std::uint64_t> collected_bytes_{0};
+    DirectoryKeys keys_;
     Flights flights_;  // these two last: their threads use all of the above
     Housekeeper housekeeper_;
 };

@@ -1,5 +1,6 @@
 #include "base/sys/loop_device.hpp"
 
+#include "base/defer.hpp"
 #include "base/sys/error.hpp"
 #include "base/sys/file.hpp"
 
@@ -36,7 +37,24 @@ std::string loop_path(std::uint32_t number) {
     return "/dev/loop" + std::to_string(number);
 }
 
-Result<LoopDevice> attach_loop(FdRef image, CStr label, std::uint32_t block_size) {
+Result<std::uint32_t> FreeLoops::take(FdRef control) {
+    const std::lock_guard lock(mutex_);
+    int number = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
+    if (number >= 0 && taken_.contains(static_cast<std::uint32_t>(number))) {
+        // Another thread is about to attach it. One device more stays for the next who needs it.
+        number = ::ioctl(control.get(), LOOP_CTL_ADD, -1);
+    }
+    if (number < 0) return errno_error("find a free loop device");
+    taken_.insert(static_cast<std::uint32_t>(number));
+    return static_cast<std::uint32_t>(number);
+}
+
+void FreeLoops::give(std::uint32_t number) {
+    const std::lock_guard lock(mutex_);
+    taken_.erase(number);
+}
+
+Result<LoopDevice> attach_loop(FreeLoops& free, FdRef image, CStr label, std::uint32_t block_size) {
     const Fd control = TRY(open_host("/dev/loop-control", O_RDWR));
     loop_config config = {};
     config.fd = static_cast<std::uint32_t>(image.get());
@@ -46,9 +64,9 @@ Result<LoopDevice> attach_loop(FdRef image, CStr label, std::uint32_t block_size
             std::min(std::strlen(label.c_str()), sizeof config.info.lo_file_name - 1);
     std::memcpy(config.info.lo_file_name, label.c_str(), length);
     for (int tries = 0; tries < kTries; ++tries) {
-        const int number = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
-        if (number < 0) return errno_error("find a free loop device");
-        LoopDevice loop{.device = {}, .number = static_cast<std::uint32_t>(number)};
+        const auto number = TRY(free.take(control));
+        const Defer give([&] { free.give(number); });
+        LoopDevice loop{.device = {}, .number = number};
         auto opened = open_host(loop_path(loop.number), O_RDWR);
         if (!opened) {
             // Another took and released it: a device without users may vanish between two calls.

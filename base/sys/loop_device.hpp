@@ -7,7 +7,9 @@
 #include "base/result.hpp"
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace base::sys {
@@ -17,10 +19,22 @@ struct LoopDevice {
     std::uint32_t number = 0;
 };
 
+// Numbers of free devices, each to one caller at a time. The kernel names the same free device to
+// everybody who asks until one of them has attached it, and the others would ask again and again.
+class FreeLoops {
+  public:
+    Result<std::uint32_t> take(FdRef control);
+    void give(std::uint32_t number);  // attached, or not wanted
+
+  private:
+    std::mutex mutex_;
+    std::set<std::uint32_t> taken_;
+};
+
 // A free device over `image`, with direct input and output where the file system allows it. The
 // kernel detaches it after the last close or unmount, so none outlives a killed caller. `label`:
 // 63 bytes are kept, for people.
-Result<LoopDevice> attach_loop(FdRef image, CStr label, std::uint32_t block_size);
+Result<LoopDevice> attach_loop(FreeLoops& free, FdRef image, CStr label, std::uint32_t block_size);
 // The device `number` when it still stands for `image`; nothing when it is detached or another's
 // by now.
 Result<std::optional<Fd>> open_loop_of(std::uint32_t number, FdRef image);

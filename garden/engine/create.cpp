@@ -120,9 +120,9 @@ base::Result<Handle> Gardener::create(
     // After these: a slow registry or a hung source must not hold a place that others wait for.
     // The limit is there for speed only: creates that hang in the kernel (a bind mount of a dead
     // server) must not keep it from others.
-    const bool in_turn = creating_.try_acquire_for(kTurn);
+    const bool in_turn = creating_.take(kTurn);
     const base::Defer leave([&] {
-        if (in_turn) creating_.release();
+        if (in_turn) creating_.give();
     });
     container->bundle = TRY(parts_.depot.create_bundle(container->handle));
     auto& record = container->record;

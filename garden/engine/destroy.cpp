@@ -4,8 +4,6 @@
 #include "base/sys/file.hpp"
 #include "garden/engine/gardener.hpp"
 
-#include <net/if.h>
-
 namespace garden {
 
 namespace {
@@ -13,8 +11,8 @@ namespace {
 // A process in uninterruptible sleep cannot be killed: destroy says so after this time and can be
 // tried again.
 constexpr std::chrono::seconds kKillDeadline{10};
-// How long a network namespace may take to die before its host interface is deleted by us.
-constexpr std::chrono::seconds kNamespaceDeadline{30};
+// How long a container whose end came while it was being made may need to be made.
+constexpr std::chrono::seconds kMakingDeadline{30};
 // How long a volume's files may take to be deleted before its id range is left to the next start's
 // sweep.
 constexpr std::chrono::minutes kVolumeDeadline{30};
@@ -88,23 +86,7 @@ base::Result<void> Gardener::take_down(Container& container) {
 }
 
 void Gardener::release_later(const ContainerRecord& record, std::vector<std::string> volumes) {
-    if (record.lease) {
-        // The address is free when the kernel has taken the interface away with the namespace.
-        auto lease = *record.lease;
-        const auto gone = [lease] { return ::if_nametoindex(lease.host_interface.c_str()) == 0; };
-        const auto release = [this, lease] { parts_.network->release(lease); };
-        chores_->repeat(
-                [gone, release] {
-                    if (!gone()) return false;
-                    release();
-                    return true;
-                },
-                kNamespaceDeadline,
-                [this, lease, release] {
-                    (void)parts_.network->sweep(lease.id);
-                    release();
-                });
-    }
+    if (record.lease) departures_->add(*record.lease);
     if (!record.range_owner.empty()) {
         release_range_later(record.range_owner, std::move(volumes));
     }
@@ -148,7 +130,7 @@ void Gardener::bury_later(const std::weak_ptr<Container>& weak, const std::strin
                 bury(container, reason);
                 return true;
             },
-            kNamespaceDeadline, [] {});
+            kMakingDeadline, [] {});
 }
 
 void Gardener::bury(const ContainerPtr& container, const std::string& reason) {
@@ -184,7 +166,7 @@ base::Result<void> Gardener::tear_down() {
             failed += (failed.empty() ? "" : "; ") + done.error().text;
     }
     if (!failed.empty()) return base::fail(base::Errc::unavailable, "{}", failed);
-    (void)chores_->drain(kNamespaceDeadline);
+    (void)chores_->drain(kMakingDeadline);
     TRY(parts_.network->tear_down().context("network"));
     return parts_.cgroups->remove_parent().context("cgroups");
 }

@@ -7,6 +7,7 @@
 #include "garden/engine/chores.hpp"
 #include "garden/engine/container.hpp"
 #include "garden/engine/denials.hpp"
+#include "garden/engine/departures.hpp"
 #include "garden/engine/depot.hpp"
 #include "garden/engine/engine.hpp"
 #include "garden/engine/filters.hpp"
@@ -15,6 +16,7 @@
 #include "garden/engine/latecomers.hpp"
 #include "garden/engine/registry.hpp"
 #include "garden/engine/seat.hpp"
+#include "garden/engine/turns.hpp"
 #include "garden/engine/warm_pool.hpp"
 #include "garden/net/explain.hpp"
 #include "garden/plan/launch_plan.hpp"
@@ -24,7 +26,6 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
-#include <semaphore>
 #include <set>
 #include <string>
 
@@ -329,13 +330,14 @@ class Gardener final : public Engine {
     Seats seats_;
     std::optional<NetworkPlugin> network_plugin_;
     std::optional<ImagePlugin> image_plugin_;
-    std::counting_semaphore<1024> creating_;
+    Turns creating_;
     std::atomic<bool> stopping_{false};
     std::atomic<std::uint64_t> helpers_{1};
     mutable std::mutex releasing_mutex_;
     std::set<std::string> releasing_;  // owners of id ranges that wait for their files to be gone
     // Destroyed first, in this order: they call into everything above.
     std::unique_ptr<Chores> chores_;
+    std::unique_ptr<Departures> departures_;
     std::unique_ptr<GraceTimers> timers_;
     std::unique_ptr<WarmPool> pool_;
     std::unique_ptr<WarmPool> lone_pool_;  // of seats without a network; empty until one is wanted

@@ -137,8 +137,9 @@ Gardener::Gardener(Parts parts)
     : parts_(std::move(parts)),
       registry_(parts_.config.max_containers),
       seats_(*parts_.hub, *parts_.ranges, *parts_.network, parts_.config.garden_id_mapping),
-      creating_(static_cast<std::ptrdiff_t>(std::clamp(parts_.config.parallel_creates, 1U, 1024U))),
+      creating_(std::clamp(parts_.config.parallel_creates, 1U, 1024U)),
       chores_(std::make_unique<Chores>()),
+      departures_(std::make_unique<Departures>(*parts_.network, *chores_)),
       timers_(std::make_unique<GraceTimers>([this](const Handle& handle) {
           chores_->once([this, handle] { (void)destroy(handle); });
       })),

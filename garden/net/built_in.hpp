@@ -53,7 +53,7 @@ class BuiltIn final : public Network {
 
     base::Result<Lease> lease(std::string_view request) override;
     base::Result<void> adopt(const Lease& lease) override;
-    void release(const Lease& lease) override;
+    void release_all(std::span<const Lease> leases) override;
     base::Result<void> connect(const Lease& lease, base::FdRef network_namespace) override;
     base::Result<void> disconnect(const Lease& lease, bool namespace_gone) override;
 
@@ -124,7 +124,7 @@ class BuiltIn final : public Network {
     void end_behind(const std::set<std::string>& ids);
     bool permits(const Applied& applied, const Call& call) const;
     base::Result<void> end_refused_flows(const std::set<std::string>& ids);
-    base::Result<void> end_all_flows(const Binding& binding);
+    base::Result<void> end_all_flows(std::span<const Binding> bindings);
     void note_silence(Netlink& route, const Binding& binding);
     bool was_silent(const std::string& id);
 
@@ -151,6 +151,10 @@ class BuiltIn final : public Network {
     std::set<std::string> silent_;  // disconnected, never sent or got a packet; under mutex_
     std::mutex ports_mutex_;        // ports_ and their file
     PortPool ports_;
+    // Held around what makes interfaces. The kernel has one lock for all of it, and a write of
+    // disable_ipv6 does not wait for it but is begun anew until it gets it, burning a processor.
+    // Innermost.
+    std::mutex links_;
     std::mutex bridges_;  // a bridge appears with its first and goes with its last container
     std::atomic<std::uint64_t> next_id_{0};
     SocketPool netfilter_{NETLINK_NETFILTER};

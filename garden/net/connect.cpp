@@ -144,7 +144,10 @@ Result<void> BuiltIn::connect(const Lease& lease, base::FdRef network_namespace)
                      .mtu = lease.mtu,
                      .group = interface_group(config_.tag),
                      .peer_namespace = network_namespace});
-    TRY(route.transact(create));
+    {
+        const std::lock_guard links(links_);
+        TRY(route.transact(create));
+    }
     const int link = TRY(route.interface_index(parsed.binding.host_interface.c_str()));
 
     // Rules come before the first end goes up: no packet passes without them.
@@ -156,15 +159,20 @@ Result<void> BuiltIn::connect(const Lease& lease, base::FdRef network_namespace)
     {
         std::unique_lock bridges(bridges_, std::defer_lock);
         if (parsed.placement.shared) bridges.lock();
+        const std::lock_guard links(links_);
         TRY(set_host_end(route, lease, parsed, link));
     }
-    TRY(set_container_end(lease, parsed, network_namespace));
+    {
+        const std::lock_guard links(links_);
+        TRY(set_container_end(lease, parsed, network_namespace));
+    }
     TRY(wait_until_it_carries(route, parsed.binding.host_interface));
     undo.commit();
     return base::ok;
 }
 
 Result<void> BuiltIn::isolate(base::FdRef network_namespace) {
+    const std::lock_guard links(links_);
     Netlink route = TRY(open_inside(network_namespace, !config_.pool6.empty()));
     Messages messages;
     set_up(messages, kLoopback, End::container);

@@ -75,8 +75,10 @@ void append_whole(std::vector<std::uint8_t>& name, const nlattr* attribute) {
     name.insert(name.end(), bytes, bytes + MNL_ALIGN(attribute->nla_len));
 }
 
-// `only`: nullptr for everybody.
-base::Result<std::vector<Flow>> list(Netlink& netfilter, bool v6, const Address* only, Side side) {
+// `wanted`: nullptr for everybody.
+base::Result<std::vector<Flow>> list(
+        Netlink& netfilter, bool v6, const std::set<Address>* wanted, Side side) {
+    const Address* only = wanted != nullptr && wanted->size() == 1 ? &*wanted->begin() : nullptr;
     const bool opened = side == Side::opened;
     Messages request;
     request.add(
@@ -103,9 +105,9 @@ base::Result<std::vector<Flow>> list(Netlink& netfilter, bool v6, const Address*
         Attributes<CTA_MAX + 1> parts{};
         (void)mnl_attr_parse(header, sizeof(nfgenmsg), keep<CTA_MAX + 1>, &parts);
         Flow flow;
-        // A kernel before 5.8 filters nothing.
+        // The kernel filters for one address at most, and one before 5.8 not at all.
         if (!read_source(parts.at(opened ? CTA_TUPLE_ORIG : CTA_TUPLE_REPLY), v6, flow.source) ||
-            (only != nullptr && flow.source != *only))
+            (wanted != nullptr && !wanted->contains(flow.source)))
             return;
         if (!read_call(parts.at(CTA_TUPLE_ORIG), v6, flow.call)) return;
         append_whole(flow.name, parts.at(CTA_TUPLE_ORIG));
@@ -120,7 +122,13 @@ base::Result<std::vector<Flow>> list(Netlink& netfilter, bool v6, const Address*
 }  // namespace
 
 base::Result<std::vector<Flow>> list_flows(Netlink& netfilter, const Address& address, Side side) {
-    return list(netfilter, address.is_v6(), &address, side);
+    return list_flows(netfilter, std::set{address}, side);
+}
+
+base::Result<std::vector<Flow>> list_flows(
+        Netlink& netfilter, const std::set<Address>& addresses, Side side) {
+    if (addresses.empty()) return std::vector<Flow>{};
+    return list(netfilter, addresses.begin()->is_v6(), &addresses, side);
 }
 
 base::Result<std::vector<Flow>> list_all_flows(Netlink& netfilter, bool v6, Side side) {

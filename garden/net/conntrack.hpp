@@ -8,6 +8,7 @@
 #include "garden/net/out_rules.hpp"
 
 #include <cstdint>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -23,6 +24,9 @@ enum class Side : std::uint8_t { opened, answered };
 
 // Flows that `address` has opened, or answers.
 base::Result<std::vector<Flow>> list_flows(Netlink& netfilter, const Address& address, Side side);
+// Of all these, which are of one family: one walk of the kernel's list, as for a single one.
+base::Result<std::vector<Flow>> list_flows(
+        Netlink& netfilter, const std::set<Address>& addresses, Side side);
 // Of everybody.
 base::Result<std::vector<Flow>> list_all_flows(Netlink& netfilter, bool v6, Side side);
 // One that has ended meanwhile is no error.

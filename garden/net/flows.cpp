@@ -84,13 +84,19 @@ void BuiltIn::end_behind(const std::set<std::string>& ids) {
 
 // Before an address may be another container's: what still comes for the old one must not reach the
 // new one.
-Result<void> BuiltIn::end_all_flows(const Binding& binding) {
+Result<void> BuiltIn::end_all_flows(std::span<const Binding> bindings) {
+    std::array<std::set<Address>, 2> families;
+    for (const Binding& binding : bindings) {
+        families[0].insert(binding.address);
+        if (binding.address6) families[1].insert(*binding.address6);
+    }
     auto borrowed = TRY(netfilter_.take());
-    for (const auto& address : {std::optional(binding.address), binding.address6}) {
-        if (!address) continue;
+    for (const auto& addresses : families) {
+        if (addresses.empty()) continue;
+        const bool v6 = addresses.begin()->is_v6();
         for (const Side side : {Side::opened, Side::answered}) {
-            const auto flows = TRY(list_flows(*borrowed, *address, side));
-            TRY(forget_flows(*borrowed, flows, address->is_v6()));
+            const auto flows = TRY(list_flows(*borrowed, addresses, side));
+            TRY(forget_flows(*borrowed, flows, v6));
         }
     }
     return base::ok;

@@ -86,22 +86,30 @@ Result<void> BuiltIn::adopt(const Lease& lease) {
     return map_ports(lease);
 }
 
-void BuiltIn::release(const Lease& lease) {
-    const auto parsed = parse_lease(lease, config_.tag);
-    if (!parsed) return;  // never handed out by us
-    if (!was_silent(lease.id)) {
-        // The address is given back all the same: its flows end by themselves, only later.
-        const auto ended = end_all_flows(parsed->binding);
-        const std::lock_guard lock(mutex_);
-        integrity_.unended_flows = ended ? "" : "network " + lease.id + ": " + ended.error().text;
+void BuiltIn::release_all(std::span<const Lease> leases) {
+    std::vector<Binding> heard;
+    for (const Lease& lease : leases) {
+        const auto parsed = parse_lease(lease, config_.tag);
+        if (parsed && !was_silent(lease.id)) heard.push_back(parsed->binding);
     }
-    for (const PortMapping& mapping : lease.ports) release_port(lease, mapping);
-    const std::lock_guard bridges(bridges_);
-    {
+    if (!heard.empty()) {
+        // The addresses are given back all the same: their flows end by themselves, only later.
+        const auto ended = end_all_flows(heard);
         const std::lock_guard lock(mutex_);
-        pool_.give(parsed->placement);
+        integrity_.unended_flows =
+                ended ? "" : "network " + heard.front().id + ": " + ended.error().text;
     }
-    if (parsed->placement.shared) drop_bridge_if_unused(*parsed, false);
+    for (const Lease& lease : leases) {
+        const auto parsed = parse_lease(lease, config_.tag);
+        if (!parsed) continue;  // never handed out by us
+        for (const PortMapping& mapping : lease.ports) release_port(lease, mapping);
+        const std::lock_guard bridges(bridges_);
+        {
+            const std::lock_guard lock(mutex_);
+            pool_.give(parsed->placement);
+        }
+        if (parsed->placement.shared) drop_bridge_if_unused(*parsed, false);
+    }
 }
 
 Result<Counters> BuiltIn::counters(const Lease& lease) {

@@ -86,8 +86,12 @@ class Network {
     // garden-api §3.
     virtual base::Result<Lease> lease(std::string_view request) = 0;
     virtual base::Result<void> adopt(
-            const Lease& lease) = 0;               // after a restart: in use, never handed out
-    virtual void release(const Lease& lease) = 0;  // idempotent
+            const Lease& lease) = 0;  // after a restart: in use, never handed out
+    // Idempotent. The kernel's list of connections is walked once for all of them: who has several
+    // gives them back together.
+    virtual void release_all(std::span<const Lease> leases) = 0;
+
+    void release(const Lease& lease) { release_all(std::span(&lease, 1)); }
 
     // Puts a veth end into `network_namespace` and configures it (addresses, routes, lo, MTU);
     // rules come first (18.4).

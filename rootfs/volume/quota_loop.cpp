@@ -74,7 +74,7 @@ class LoopQuota : public Quota {
         Fd image = TRY(
                 sys::open_at(space.volume, kImage, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
         TRY(copy_image(TRY(templates_.get(limit)), image));
-        const auto loop = TRY(sys::attach_loop(image, "cloche " + name, kImageBlock));
+        const auto loop = TRY(sys::attach_loop(free_, image, "cloche " + name, kImageBlock));
         Fd number = TRY(sys::open_at(
                 space.volume, kNumber, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
         TRY(sys::write_all(number, std::to_string(loop.number)));
@@ -195,6 +195,7 @@ class LoopQuota : public Quota {
     Fd root_;
     std::string path_;
     LoopTemplates templates_;
+    sys::FreeLoops free_;
 };
 
 }  // namespace

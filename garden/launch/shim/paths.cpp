@@ -75,6 +75,20 @@ base::Fd find_or_make(int root, const std::string& path, const Making& making) {
     base::Fd found(
             raw::openat2(root, path.c_str(), flags, making.follow ? kFollowInRoot : kNoLinks));
     if (found || errno != ENOENT) return found;
+    // Most often only the last component is missing; else, and for links to nothing, step by step.
+    const auto slash = path.rfind('/');
+    const auto name = slash == std::string::npos ? path : path.substr(slash + 1);
+    if (!name.empty() && name != "." && name != "..") {
+        const auto above = slash == std::string::npos || slash == 0 ? "/" : path.substr(0, slash);
+        const base::Fd parent(raw::openat2(
+                root, above.c_str(), O_PATH | O_DIRECTORY,
+                making.follow ? kFollowInRoot : kNoLinks));
+        if (parent) {
+            if (make(parent.get(), name, making.file, making))
+                return base::Fd(raw::openat2(parent.get(), name.c_str(), flags, kNoLinks));
+            if (errno != EEXIST) return {};
+        }
+    }
     return walk(root, path, making, kMaxLinks);
 }
 

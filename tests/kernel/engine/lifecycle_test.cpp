@@ -8,6 +8,7 @@
 #include <thread>
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 using namespace garden;
 using test::EngineFixture;
@@ -290,6 +291,26 @@ TEST_CASE("an idle container goes when its grace time is over") {
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
     CHECK(fixture.engine().list({{"garden.state", "all"}}).empty());
+}
+
+TEST_CASE("addresses of containers that were destroyed together are free again") {
+    NEEDS(root, userns, nft);
+    EngineFixture fixture;
+    fixture.stop();
+    fixture.config().pool_size = 0;  // prepared seats have addresses, too
+    fixture.start();
+    const auto free = [&] {
+        return nlohmann::json::parse(fixture.engine().features_json().value())["network"]["free"]
+                .get<std::uint64_t>();
+    };
+    const auto before = free();
+    std::vector<Handle> handles;
+    for (int i = 0; i < 4; ++i) handles.push_back(fixture.create("c" + std::to_string(i)));
+    CHECK(free() == before - handles.size());
+    for (const auto& handle : handles) fixture.engine().destroy(handle).value();
+    for (int i = 0; i < 400 && free() != before; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    CHECK(free() == before);
 }
 
 TEST_CASE("eight clients create, run and destroy at once") {

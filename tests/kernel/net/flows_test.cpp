@@ -229,6 +229,33 @@ TEST_CASE("no flow of a container is known to the kernel when its lease is relea
     end_guest(*network, std::move(other));
 }
 
+TEST_CASE("leases that are given back together lose all their flows and nobody else's") {
+    NEEDS(root, nft);
+    World world;
+    auto network = Network::start({.pool6 = "fd00:77::/48"}).value();
+    const Listener udp = udp_in(world.outside());
+    std::vector<Guest> guests;
+    for (int i = 0; i < 3; ++i) guests.push_back(make_guest(*network));
+    auto netfilter = Netlink::open(NETLINK_NETFILTER).value();
+    const auto known = [&](const Guest& guest) {
+        const auto address = parse_address(guest.lease.container_ip).value();
+        return list_flows(netfilter, address, Side::opened).value().size();
+    };
+    for (const Guest& guest : guests) {
+        REQUIRE(open_udp(guest.netns, kOutside, udp.port).carries(udp));
+        REQUIRE(known(guest) == 1);
+    }
+    const auto before = network->free_subnets();
+    for (std::size_t i = 0; i < 2; ++i) REQUIRE(network->disconnect(guests[i].lease, false));
+    network->release_all(std::array{guests[0].lease, guests[1].lease});
+    CHECK(known(guests[0]) == 0);
+    CHECK(known(guests[1]) == 0);
+    CHECK(known(guests[2]) == 1);
+    CHECK(network->free_subnets() == before + 2);
+    CHECK(network->integrity().value().unended_flows == "");
+    end_guest(*network, std::move(guests[2]));
+}
+
 TEST_CASE("flows that the kernel does not forget are told") {
     NEEDS(root, nft);
     World world;

@@ -62,6 +62,10 @@ TEST_CASE("fifty containers connect at once, each with its own address, and leav
     for (const Guest& guest : guests) {
         addresses.insert(guest.lease.container_ip);
         CHECK(connect_from(guest.netns, kOutside, server.port) == 0);
+        const std::string conf = "/proc/sys/net/ipv6/conf/";
+        CHECK(read_in(guest.netns, conf + "all/disable_ipv6").starts_with("1"));
+        CHECK(read_in(guest.netns, conf + guest.lease.container_interface + "/disable_ipv6")
+                      .starts_with("1"));  // NET-08
     }
     CHECK(addresses.size() == kGuests);
     CHECK(network->present()->size() == kGuests);

@@ -1,5 +1,6 @@
 #include "base/clock.hpp"
 #include "base/sys/file.hpp"
+#include "base/sys/loop_device.hpp"
 #include "base/sys/project_quota.hpp"
 #include "rootfs/volumes.hpp"
 #include "tests/kernel/rootfs/quota_world.hpp"
@@ -15,6 +16,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <thread>
+#include <vector>
 
 using base::Errc;
 using rootfs::QuotaDriver;
@@ -54,6 +57,34 @@ TEST_CASE("a loop volume has room for its limit and hardly more", "[root][quota]
         CHECK(room <= limit + limit / 50 + kMiB);
         CHECK(figures.f_favail >= 1000);
     }
+}
+
+TEST_CASE("no two threads get the same free loop device", "[root][quota]") {
+    NEEDS(root, loop);
+    base::sys::FreeLoops free;
+    const auto control = base::sys::open_host("/dev/loop-control", O_RDWR).value();
+    const auto first = free.take(control).value();
+    const auto second = free.take(control).value();
+    CHECK(first != second);  // though nobody has attached the first one yet
+    free.give(first);
+    free.give(second);
+}
+
+TEST_CASE("loop volumes are made by many threads at once", "[root][quota]") {
+    NEEDS(root, loop);
+    QuotaWorld world(test::kLoop);
+    constexpr std::size_t kThreads = 8;
+    std::vector<std::thread> threads;
+    std::vector<std::string> failures(kThreads);
+    for (std::size_t i = 0; i < kThreads; ++i) {
+        threads.emplace_back([&, i] {
+            const auto name = "v" + std::to_string(i);
+            const auto made = world.volumes->create(world.request(name, kMiB));
+            if (!made) failures[i] = made.error().text;
+        });
+    }
+    for (auto& thread : threads) thread.join();
+    for (const auto& failure : failures) CHECK(failure == "");
 }
 
 TEST_CASE("a loop volume is deleted when its last mount is gone", "[root][quota]") {

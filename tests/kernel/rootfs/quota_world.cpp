@@ -86,7 +86,8 @@ void FileSystem::make(const Kind& kind) {
         missing_ = argv.front() + " is missing or fails";
         return;
     }
-    auto loop = base::sys::attach_loop(*image, "cloche test", 512);
+    base::sys::FreeLoops free;
+    auto loop = base::sys::attach_loop(free, *image, "cloche test", 512);
     if (!loop) {
         missing_ = "no loop devices: " + loop.error().text;
         return;
