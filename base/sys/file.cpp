@@ -114,7 +114,28 @@ Result<void> remove_at(FdRef parent, CStr name, bool directory) {
     return ok;
 }
 
+namespace {
+
+// openat2 keeps to what is beneath: the last name is removed from the directory that the rest of
+// the path names.
+Result<void> remove_tree_of_host(const std::string& path) {
+    const auto end = path.find_last_not_of('/');
+    if (end == std::string::npos) return plain_error(Errc::invalid, "remove '/'");
+    const auto slash = path.rfind('/', end);
+    const auto above = open_host(path.substr(0, slash + 1), O_RDONLY | O_DIRECTORY);
+    if (above) return remove_tree_at(*above, path.substr(slash + 1, end - slash));
+    if (above.error().sys == ENOENT) return ok;
+    return above.error();
+}
+
+}  // namespace
+
 Result<void> remove_tree_at(FdRef parent, CStr name) {
+    if (*name.c_str() == '/') {
+        if (parent.get() == AT_FDCWD) return remove_tree_of_host(name.c_str());
+        return plain_error(
+                Errc::invalid, quoted("remove below a directory: absolute path", name.c_str()));
+    }
     if (::unlinkat(parent.get(), name.c_str(), 0) == 0 || errno == ENOENT) return ok;
     if (errno != EISDIR && errno != EPERM) return errno_error(quoted("remove", name.c_str()));
     auto opened = open_in(parent, name, O_RDONLY | O_DIRECTORY, Resolve::beneath_no_xdev);

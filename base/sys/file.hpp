@@ -45,7 +45,7 @@ Result<void> ensure_directory(
         const std::string& host_path, mode_t mode);  // mkdir -p; existing is fine
 Result<void> remove_at(FdRef parent, CStr name, bool directory = false);  // ENOENT is fine
 // Descriptor-relative rm -r that follows no link and crosses no mount (MD-07). ENOENT is fine.
-Result<void> remove_tree_at(FdRef parent, CStr name);
+Result<void> remove_tree_at(FdRef parent, CStr name);  // absolute: only with AT_FDCWD
 Result<void> rename_at(FdRef from, CStr old_name, FdRef to, CStr new_name, unsigned flags = 0);
 Result<std::vector<std::string>> list_directory(
         FdRef directory, std::size_t limit = 1'000'000);  // no "." and ".."
