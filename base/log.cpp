@@ -4,6 +4,7 @@
 #include "base/fail.hpp"
 #include "base/json_writer.hpp"
 #include "base/parse.hpp"
+#include "base/trace.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -116,6 +117,7 @@ std::string render(
                 writer.value(field.value);
             }
         }
+        if (!trace::current().empty()) writer.member("trace", trace::current());
         writer.end_object();
         return writer.take();
     }
@@ -133,6 +135,7 @@ std::string render(
         out += '=';
         append_value(out, field.value);
     }
+    if (!trace::current().empty()) out.append(" trace=").append(trace::current());
     return out;
 }
 

@@ -1,6 +1,7 @@
 #include "base/worker_pool.hpp"
 
 #include "base/fail.hpp"
+#include "base/trace.hpp"
 
 #include <signal.h>
 
@@ -21,7 +22,7 @@ Result<void> WorkerPool::submit(std::function<void()> job) {
                           : fmt::format(
                                     "{} jobs wait, the limit is {}", queue_.size(), config_.queue));
     }
-    queue_.push_back(std::move(job));
+    queue_.push_back(trace::carried(std::move(job)));
     if (queue_.size() > idle_ && threads_.size() < config_.threads) {
         // Signals are for main's thread: workers inherit a full mask.
         sigset_t all;

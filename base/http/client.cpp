@@ -2,6 +2,7 @@
 
 #include "base/fail.hpp"
 #include "base/http/client_connection.hpp"
+#include "base/trace.hpp"
 
 #include <poll.h>
 
@@ -26,6 +27,8 @@ Result<std::string> request_head(const ClientConfig& config, const ClientRequest
                 std::string_view(request.target).substr(0, 128));
     Headers headers = config.headers;
     for (const auto& [name, value] : request.headers) headers.set(name, value);
+    if (config.hand_on_trace && !trace::current().empty())
+        headers.set(std::string(kTraceHeader), trace::current());
     if (!headers.has("Host"))
         headers.set(
                 "Host",

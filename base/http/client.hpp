@@ -27,6 +27,7 @@ struct ClientConfig {
     std::chrono::milliseconds connect_timeout{2'000};
     std::size_t idle_connections = 4;  // kept for the next call; 0 = one connection per call
     Headers headers;                   // sent with every request
+    bool hand_on_trace = false;        // to a server of ours: the trace id of the calling thread
 };
 
 struct ClientRequest {

@@ -1,6 +1,7 @@
 #include "base/http/exchange.hpp"
 
 #include "base/fail.hpp"
+#include "base/trace.hpp"
 
 #include <sys/socket.h>
 
@@ -241,6 +242,7 @@ void Exchange::served() const {
 }
 
 void Exchange::run() {
+    const trace::Scope scope(request_->trace);
     auto response = ask_handler();
     status_ = response.status;
     // A hijacked connection is served when the takeover begins; who took it reports its own life.

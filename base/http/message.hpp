@@ -18,6 +18,8 @@ inline constexpr std::size_t kMaxHeaderBytes = 1024 * 1024;
 inline constexpr std::size_t kMaxJsonBody = 4 * 1024 * 1024;  // a body that is read into memory
 inline constexpr std::size_t kMaxTargetBytes = 512 * 1024;
 inline constexpr std::size_t kMaxRequestIdBytes = 128;
+// Carries a trace id through the logs of all that serve one request (executor-rep §14.1).
+inline constexpr std::string_view kTraceHeader = "X-Vcap-Request-Id";
 inline constexpr std::size_t kChunkBytes = 64 * 1024;  // one read or write of a streamed body
 
 // Header fields in their order; names compare without case.

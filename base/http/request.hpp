@@ -97,7 +97,8 @@ struct Request {
     std::vector<std::pair<std::string, std::string>>
             params;     // of the route's pattern, percent-decoded
     std::string route;  // the pattern that matched (for metrics)
-    std::string id;     // X-Request-Id, or one we made
+    std::string id;     // of the trace, else X-Request-Id, or one we made
+    std::string trace;  // X-Vcap-Request-Id when it is harmless, else ""
     Peer peer;
     std::optional<std::uint64_t> content_length;
     std::shared_ptr<BodySource> body;  // never null; null-length for requests without one

@@ -2,6 +2,7 @@
 
 #include "base/fail.hpp"
 #include "base/http/exchange.hpp"
+#include "base/trace.hpp"
 
 #include <array>
 #include <random>
@@ -172,7 +173,9 @@ Result<std::shared_ptr<Request>> Session::make_request() {
     request->path = form.substr(0, mark);
     if (mark < form.size()) request->query = TRY(Query::parse(form.substr(mark + 1)));
     request->headers = parser_->headers;
-    request->id = request_id(parser_->headers);
+    const auto trace = parser_->headers.get(kTraceHeader);
+    if (trace::is_valid(trace)) request->trace = trace;
+    request->id = request->trace.empty() ? request_id(parser_->headers) : request->trace;
     request->peer = peer_;
     request->content_length = parser_->content_length;
     if (!parser_->has_body) request->content_length = 0;

@@ -2,6 +2,7 @@
 
 #include "base/fail.hpp"
 #include "base/sys/partial.hpp"
+#include "base/trace.hpp"
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -216,7 +217,7 @@ bool Loop::post(Job job) {
         const std::lock_guard lock(impl_->mutex);
         if (impl_->stopped) return false;
         first = impl_->posted.empty();
-        impl_->posted.push_back(std::move(job));
+        impl_->posted.push_back(base::trace::carried(std::move(job)));
     }
     if (first) impl_->poke();
     return true;
