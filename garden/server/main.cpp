@@ -8,6 +8,7 @@
 #include "garden/server/debug.hpp"
 #include "garden/server/image_reports.hpp"
 #include "garden/server/lock.hpp"
+#include "garden/server/owner.hpp"
 #include "garden/server/service.hpp"
 #include "garden/server/settings.hpp"
 
@@ -153,7 +154,7 @@ int serve(Logger& log, const std::vector<std::string>& arguments, Settings setti
     const auto signals = base::block_signals();
     const auto locks = garden::server::lock_host(
             settings.engine.state_directory, settings.engine.store_directory, settings.engine.tag,
-            kLockPatience);
+            kLockPatience, settings.take_over);
     if (!locks) {
         log.error("cannot start", {{"error", locks.error().text}});
         return base::kExitFailed;
@@ -182,9 +183,10 @@ int clean_up(const Logger& log, Settings settings) {
     const auto done = [&]() -> base::Result<void> {
         const auto locks = TRY(garden::server::lock_host(
                 settings.engine.state_directory, settings.engine.store_directory,
-                settings.engine.tag, kLockPatience));
+                settings.engine.tag, kLockPatience, settings.take_over));
         const auto engine = TRY(garden::Engine::start(settings.engine));
-        return engine->tear_down();
+        TRY(engine->tear_down());
+        return garden::server::release_tag(locks.owner);
     }();
     if (!done) log.error("cleanup failed", {{"error", done.error().text}});
     if (done) log.info("cleaned up; images stay in the store");

@@ -114,6 +114,12 @@ void declare_containers(base::config::Schema& schema, Settings& s) {
              .value = "TAG"},
             s.engine.tag);
     schema.add(
+            {.key = "engine.take_over",
+             .flag = "take-over",
+             .help = "Start although the tag's containers belong to another depot, and destroy "
+                     "them"},
+            s.take_over);
+    schema.add(
             {.key = "engine.depot",
              .flag = "depot",
              .help = "State of containers; a tmpfs is fine",

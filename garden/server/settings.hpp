@@ -41,6 +41,7 @@ struct Settings {
     std::string log_level = "info";
     std::string log_format = "text";
 
+    bool take_over = false;
     std::string program_directory;  // "" = beside gardend, else the installed place
     std::vector<std::string> preloaded_images;
     std::string docker_registry = "registry-1.docker.io";
