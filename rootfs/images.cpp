@@ -93,6 +93,8 @@ base::Result<Image> ImagesOnDisk::find_or_pull(const Caller& caller) {
             return from_path(caller, reference);
         case Source::raw:
             return from_raw(reference);
+        case Source::layered:
+            return from_layered(caller, reference);
         case Source::preloaded:
             break;
     }
@@ -228,6 +230,7 @@ base::Result<Image> ImagesOnDisk::from_archive(const Caller& caller, const Refer
         case Source::local:
         case Source::preloaded:
         case Source::raw:
+        case Source::layered:
             return base::fail(base::Errc::internal, "not an archive");
     }
     name += reference.path + (reference.tag.empty() ? "" : ":" + reference.tag);

@@ -66,8 +66,12 @@ class ImagesOnDisk final : public Images {
         if (progress) progress({.step = Progress::Step::resolving});
         const Caller caller{.request = request, .progress = progress, .cancelled = cancelled};
         auto image = find_or_pull(caller);
-        if (!image) return std::move(image).context("image " + request.uri);
-        image->reference = request.uri;
+        // The address of a layer on top may carry a signature.
+        const auto shown = request.uri.starts_with(kLayeredScheme)
+                                   ? request.uri.substr(0, request.uri.find('?'))
+                                   : request.uri;
+        if (!image) return std::move(image).context("image " + shown);
+        image->reference = shown;
         if (image->raw_directory.empty()) last_use_.touch(image->digest, std::time(nullptr));
         if (progress)
             progress({.step = Progress::Step::done, .current = image->size, .total = image->size});
@@ -138,6 +142,14 @@ class ImagesOnDisk final : public Images {
     base::Result<Image> from_directory(
             const Caller& caller, const std::string& path, base::Fd directory);
     base::Result<Image> from_raw(const Reference& reference) const;
+    // images_layered.cpp
+    base::Result<Image> from_layered(const Caller& caller, const Reference& reference);
+    base::Result<LayerInfo> fetch_on_top(
+            const Reference& reference,
+            const std::vector<Ancestor>& ancestors,
+            const std::string& key,
+            Report& report,
+            std::atomic<bool>& cancel);
     base::Result<Reference> preloaded(const std::string& name) const;
 
     // The image policy (images_trust.cpp).

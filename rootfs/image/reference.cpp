@@ -196,6 +196,80 @@ base::Result<Reference> parse_preloaded(std::string_view name) {
     return Reference{.source = Source::preloaded, .name = std::string(name)};
 }
 
+base::Result<std::string> percent_decoded(std::string_view text) {
+    const auto nibble = [](char c) {
+        const auto at = std::string_view("0123456789abcdef").find(lower(std::string(1, c)));
+        return at == std::string_view::npos ? -1 : static_cast<int>(at);
+    };
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            out += text[i] == '+' ? ' ' : text[i];
+            continue;
+        }
+        const int high = i + 2 < text.size() ? nibble(text[i + 1]) : -1;
+        const int low = i + 2 < text.size() ? nibble(text[i + 2]) : -1;
+        if (high < 0 || low < 0 || high + low == 0)
+            return base::fail(base::Errc::invalid, "a character is not escaped well");
+        out += static_cast<char>(high * 16 + low);
+        i += 2;
+    }
+    return out;
+}
+
+base::Result<std::string> layer_directory(std::string_view text) {
+    if (!text.starts_with('/'))
+        return base::fail(base::Errc::invalid, "layer_path '{}' is not absolute", text);
+    std::string out;
+    std::size_t depth = 0;
+    while (!text.empty()) {
+        const auto slash = std::min(text.find('/'), text.size());
+        const auto name = text.substr(0, slash);
+        text.remove_prefix(std::min(slash + 1, text.size()));
+        if (name.empty() || name == ".") continue;
+        if (name == ".." || name.find('\0') != std::string_view::npos)
+            return base::fail(base::Errc::invalid, "layer_path leaves the root file system");
+        if (++depth > kMaxLayerDepth)
+            return base::fail(
+                    base::Errc::invalid, "layer_path is more than {} deep", kMaxLayerDepth);
+        out.append(out.empty() ? "" : "/").append(name);
+    }
+    return out;
+}
+
+// "/base?layer=URL&layer_path=DIR&layer_digest=HEX", each value escaped.
+base::Result<Reference> parse_layered(std::string_view rest) {
+    const auto question = std::min(rest.find('?'), rest.size());
+    auto out = TRY(parse_path(Source::layered, rest.substr(0, question), false));
+    rest.remove_prefix(std::min(question + 1, rest.size()));
+    std::string directory;
+    std::string digest;
+    while (!rest.empty()) {
+        const auto end = std::min(rest.find('&'), rest.size());
+        const auto pair = rest.substr(0, end);
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+        const auto equals = std::min(pair.find('='), pair.size());
+        const auto name = pair.substr(0, equals);
+        auto* value = name == "layer"          ? &out.layer_url
+                      : name == "layer_path"   ? &directory
+                      : name == "layer_digest" ? &digest
+                                               : nullptr;
+        if (value == nullptr || !value->empty())
+            return base::fail(
+                    base::Errc::invalid, "preloaded+layer: '{}' is unknown or given twice", name);
+        *value = TRY(percent_decoded(pair.substr(std::min(equals + 1, pair.size()))));
+    }
+    const bool web = out.layer_url.starts_with("https://") || out.layer_url.starts_with("http://");
+    if (!web || std::any_of(out.layer_url.begin(), out.layer_url.end(), [](char c) {
+            return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f;
+        }))
+        return base::fail(base::Errc::invalid, "preloaded+layer: layer is no http address");
+    out.layer_path = TRY(layer_directory(directory));
+    out.digest = TRY(parse_digest(digest.starts_with("sha256:") ? digest : "sha256:" + digest)
+                             .context("preloaded+layer: layer_digest"));
+    return out;
+}
+
 base::Result<Reference> parse_by_scheme(std::string_view uri) {
     const auto after = [uri](std::string_view prefix) { return uri.substr(prefix.size()); };
     if (uri.starts_with("docker://")) return parse_registry(after("docker://"));
@@ -209,9 +283,7 @@ base::Result<Reference> parse_by_scheme(std::string_view uri) {
     if (uri.starts_with("preloaded:")) return parse_preloaded(after("preloaded:"));
     if (uri.starts_with("file://")) return parse_path(Source::local, after("file://"), false);
     if (uri.starts_with("/")) return parse_path(Source::local, uri, false);
-    if (uri.starts_with("preloaded+layer:")) {
-        return base::fail(base::Errc::unsupported, "preloaded+layer: is not supported yet");
-    }
+    if (uri.starts_with(kLayeredScheme)) return parse_layered(after(kLayeredScheme));
     return base::fail(
             base::Errc::invalid,
             "unknown form; known are docker://, oci://, oci-archive:, docker-archive:, preloaded:, "
@@ -242,8 +314,10 @@ base::Result<Reference> parse_reference(std::string_view uri) {
                 base::Errc::invalid, "the image reference has a space or control character");
     }
     auto parsed = parse_by_scheme(uri);
-    if (!parsed) return std::move(parsed).context(fmt::format("image reference '{}'", uri));
-    return parsed;
+    if (parsed) return parsed;
+    // The address of a layer may carry a signature.
+    const auto shown = uri.starts_with(kLayeredScheme) ? uri.substr(0, uri.find('?')) : uri;
+    return std::move(parsed).context(fmt::format("image reference '{}'", shown));
 }
 
 base::Result<Endpoint> parse_endpoint(std::string_view text, std::string_view what) {

@@ -19,6 +19,7 @@ enum class Source : std::uint8_t {
     local,           // /file.tar or /dir: the disk says which
     preloaded,       // preloaded:NAME
     raw,             // raw:///dir
+    layered,         // preloaded+layer:/base?layer=URL&layer_path=DIR&layer_digest=HEX
 };
 
 struct Reference {
@@ -31,12 +32,17 @@ struct Reference {
     Digest digest;    // registry: what the content must hash to; "" = whatever the tag names
     std::string path;  // all but registry and preloaded: absolute host path
     std::string name;  // preloaded
+    // layered: `path` is the base's, `digest` the layer's
+    std::string layer_url;
+    std::string layer_path;  // in the container, without the first '/'; "" = its root
 
     bool operator==(const Reference&) const = default;
 };
 
 inline constexpr std::size_t kMaxReference = 4096;
 inline constexpr std::size_t kMaxRepository = 255;
+inline constexpr std::size_t kMaxLayerDepth = 32;  // directories of a layer_path
+inline constexpr std::string_view kLayeredScheme = "preloaded+layer:";
 inline constexpr std::size_t kMaxTag = 128;
 
 base::Result<Reference> parse_reference(std::string_view uri);

@@ -45,6 +45,29 @@ Result<Fd> place(FdRef root, base::CStr name) {
     return sys::open_at(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 
+// The unpacker wants a directory of root's. Nobody else can reach a draft.
+Result<std::vector<Fd>> make_ancestors(FdRef tree, const std::vector<Ancestor>& ancestors) {
+    std::vector<Fd> chain;
+    for (const auto& one : ancestors) {
+        const FdRef parent = chain.empty() ? tree : FdRef(chain.back());
+        TRY(sys::make_directory_at(parent, one.name, 0755));
+        chain.push_back(TRY(sys::open_at(parent, one.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)));
+        if (::fchmod(chain.back().get(), 0755) != 0) return base::fail_errno("chmod {}", one.name);
+    }
+    return chain;
+}
+
+// After what was unpacked, whose own root may have said something else. Owner before mode: the
+// kernel clears bits with a change of owner.
+Result<void> finish_ancestors(
+        const std::vector<Fd>& chain, const std::vector<Ancestor>& ancestors) {
+    for (std::size_t i = 0; i < chain.size(); ++i)
+        if (::fchown(chain[i].get(), ancestors[i].uid, ancestors[i].gid) != 0 ||
+            ::fchmod(chain[i].get(), ancestors[i].mode) != 0)
+            return base::fail_errno("set owner and mode of {}", ancestors[i].name);
+    return base::ok;
+}
+
 Result<std::string> random_name() {
     std::uint64_t value = 0;
     if (::getrandom(&value, sizeof value, 0) != sizeof value)
@@ -152,9 +175,10 @@ Result<LayerInfo> LayersOnDisk::unpack(
         const std::function<void(std::uint64_t)>& progress,
         const std::atomic<bool>& cancelled) {
     const auto make = [&] { return unpack_now(request, progress, cancelled); };
-    if (request.diff_id.empty()) return make().context("unpack a layer");
-    TRY(layer_directory_name(request.diff_id));
-    return once(request.diff_id, cancelled, make).context("unpack layer " + request.diff_id);
+    const auto& name = request.key.empty() ? request.diff_id : request.key;
+    if (name.empty()) return make().context("unpack a layer");
+    TRY(layer_directory_name(name));
+    return once(name, cancelled, make).context("unpack layer " + name);
 }
 
 Result<LayerInfo> LayersOnDisk::unpack_now(
@@ -164,13 +188,16 @@ Result<LayerInfo> LayersOnDisk::unpack_now(
     const Draft draft = TRY(this->draft());
     base::Defer clean(
             [&] { (void)remove_tree(temporary_, draft.name); });  // what stays is recover()'s
+    const auto chain = TRY(make_ancestors(draft.tree, request.below));
+    const FdRef target = chain.empty() ? FdRef(draft.tree) : FdRef(chain.back());
     const Unpacked unpacked =
-            TRY(run_unpacker(program_, request, limits_, draft.tree, progress, cancelled));
+            TRY(run_unpacker(program_, request, limits_, target, progress, cancelled));
+    TRY(finish_ancestors(chain, request.below));
     if (!request.diff_id.empty() && unpacked.digest != request.diff_id) {  // IMG-29
         return base::fail(Errc::corrupt, "the content has the diff id {}", unpacked.digest);
     }
     LayerInfo info{
-            .diff_id = unpacked.digest,
+            .diff_id = request.key.empty() ? unpacked.digest : request.key,
             .bytes = unpacked.bytes,
             .entries = unpacked.entries,
             .skipped_devices = unpacked.skipped_devices,

@@ -19,6 +19,14 @@ namespace rootfs {
 
 enum class Compression : std::uint8_t { none, gzip, zstd };
 
+// A directory that is made before a layer is unpacked, and what it is like afterwards.
+struct Ancestor {
+    std::string name;
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    std::uint32_t mode = 0755;
+};
+
 struct UnpackRequest {
     std::string diff_id;  // expected "sha256:…" of the uncompressed stream (IMG-29); "" = whatever
                           // it is
@@ -26,6 +34,10 @@ struct UnpackRequest {
     Compression compression = Compression::gzip;
     std::uint64_t compressed_size = 0;  // for the ratio limit and progress; 0 = unknown
     std::uint32_t id_limit = 65'536;    // ids at or above are refused (ID-06)
+    // Not at the root but below these, outermost first; `key` then names the layer, as its content
+    // is not that of its diff id.
+    std::vector<Ancestor> below = {};
+    std::string key = {};
 };
 
 struct LayerInfo {

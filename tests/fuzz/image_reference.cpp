@@ -61,6 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         case Source::docker_archive:
         case Source::local:
         case Source::raw:
+        case Source::layered:
             fuzz::require(reference->path.starts_with('/'), "paths are absolute");
             fuzz::require(reference->path != "/", "the host's root is no image");
             fuzz::require(reference->path.find('\0') == std::string::npos, "paths are C strings");

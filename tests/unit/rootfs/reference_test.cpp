@@ -99,3 +99,32 @@ TEST_CASE("one registry image has one canonical name") {
     CHECK_FALSE(parse_endpoint("http://", "mirrors"));
     CHECK_FALSE(parse_endpoint("host/path", "mirrors"));
 }
+
+TEST_CASE("a layer on a local image is read with its address, its place and its digest") {
+    const auto hex = kDigest.substr(7);
+    const auto layered =
+            good("preloaded+layer:/srv/"
+                 "stack.tar?layer=https%3A%2F%2Fblobs%2Fa%3Fsig%3D1%252F&layer_path="
+                 "%2Fhome%2F%2Fvcap%2F&layer_digest=" +
+                 hex);
+    CHECK(layered.source == Source::layered);
+    CHECK(layered.path == "/srv/stack.tar");
+    CHECK(layered.layer_url == "https://blobs/a?sig=1%2F");
+    CHECK(layered.layer_path == "home/vcap");
+    CHECK(layered.digest.get() == kDigest);
+    const auto with = [&](const std::string& layer, const std::string& path) {
+        return "preloaded+layer:/s?layer=" + layer + "&layer_path=" + path + "&layer_digest=" + hex;
+    };
+    CHECK(good(with("http://x", "/")).layer_path.empty());
+    for (const auto& wrong :
+         {with("ftp://x", "/a"), with("http://x%0d%0aevil", "/a"), with("http://x%00", "/a"),
+          with("http://x%2", "/a"), with("http://x%zz", "/a"), with("http://x", ""),
+          with("http://x", "a"), with("http://x", "/a/%2e%2e/b"), with("", "/a"),
+          with("http://x", "/a") + "&more=1", with("http://x", "/a") + "&layer=http://y",
+          std::string("preloaded+layer:/s"), std::string("preloaded+layer:relative?layer=http://x"),
+          with("http://x", "/a") + "0"})
+        (void)bad(wrong);
+    std::string deep;
+    for (std::size_t i = 0; i <= rootfs::kMaxLayerDepth; ++i) deep += "/d";
+    CHECK(bad(with("http://x", deep)).find("deep") != std::string::npos);
+}
