@@ -19,6 +19,7 @@
 #include "executor/core/store.hpp"
 #include "executor/fetch/fetch.hpp"
 #include "executor/loop/loop.hpp"
+#include "executor/registry/logins.hpp"
 #include "executor/steps/processes.hpp"
 #include "executor/steps/slots.hpp"
 #include "garden/api/client.hpp"
@@ -53,6 +54,7 @@ class LocalExecutor final : public api::Executor {
         LogHub& logs;
         const base::Clock& clock;
         std::function<void(const Notice&)> tell;  // any thread, must be quick
+        RegistryLogins* logins = nullptr;         // none: recipes have what registries take
     };
 
     // Reads what is on disk. Errc::corrupt never: damaged records are set aside and told.
