@@ -8,9 +8,11 @@
 #include "base/version.hpp"
 #include "cell/brain.hpp"
 #include "cell/metrics.hpp"
+#include "cell/request_log.hpp"
 #include "cell/settings.hpp"
 #include "executor/core/local_executor.hpp"
 #include "executor/fetch/cached_fetcher.hpp"
+#include "executor/registry/ecr.hpp"
 #include "executor/server/routes.hpp"
 #include "executor/steps/garden_processes.hpp"
 #include "rep/core/rep.hpp"
@@ -54,6 +56,7 @@ struct Daemon {
     std::unique_ptr<executor::LogHub> logs;
     std::unique_ptr<executor::Processes> processes;
     std::unique_ptr<executor::Fetcher> fetcher;
+    std::unique_ptr<executor::RegistryLogins> logins;
     std::unique_ptr<executor::LocalExecutor> executor;
     std::unique_ptr<base::http::Server> server;
     std::unique_ptr<brain::api::Brain> brain;
@@ -79,7 +82,8 @@ base::Result<void> Daemon::start_executor() {
     // A burst of starts needs as many connections as workers.
     garden = std::make_unique<garden::api::Client>(base::http::ClientConfig{
             .endpoint = settings.garden_endpoint,
-            .idle_connections = settings.executor.create_workers});
+            .idle_connections = settings.executor.create_workers,
+            .hand_on_trace = true});
     calls = std::make_unique<base::WorkerPool>(base::WorkerPool::Config{
             .name = "garden",
             .threads = settings.executor.garden_workers,
@@ -99,23 +103,29 @@ base::Result<void> Daemon::start_executor() {
              .ca_file = settings.transfer_ca,
              .certificate_file = settings.transfer_certificate,
              .key_file = settings.transfer_key,
+             .skip_verification = settings.transfer_skip_verification,
              .in_use = std::move(in_use)}));
+    logins = std::make_unique<executor::EcrLogins>(
+            executor::EcrLogins::Config{.endpoint = settings.ecr_endpoint, .ca_file = {}}, clock);
     executor = TRY(executor::LocalExecutor::open(
-            settings.executor, {.garden = *garden,
-                                .loop = *loop,
-                                .processes = *processes,
-                                .fetcher = *fetcher,
-                                .logs = *logs,
-                                .clock = clock,
-                                .tell = [this](const executor::Notice& notice) {
-                                    const auto level = notice.warning ? base::log::Level::warning
-                                                                      : base::log::Level::info;
-                                    if (notice.guid.empty()) {
-                                        log.log(level, notice.text);
-                                    } else {
-                                        log.log(level, notice.text, {{"container", notice.guid}});
-                                    }
-                                }}));
+            settings.executor,
+            {.garden = *garden,
+             .loop = *loop,
+             .processes = *processes,
+             .fetcher = *fetcher,
+             .logs = *logs,
+             .clock = clock,
+             .tell =
+                     [this](const executor::Notice& notice) {
+                         const auto level = notice.warning ? base::log::Level::warning
+                                                           : base::log::Level::info;
+                         if (notice.guid.empty()) {
+                             log.log(level, notice.text);
+                         } else {
+                             log.log(level, notice.text, {{"container", notice.guid}});
+                         }
+                     },
+             .logins = logins.get()}));
     cell::add_metrics(metrics, *executor, *logs);
     return base::ok;
 }
@@ -123,7 +133,12 @@ base::Result<void> Daemon::start_executor() {
 base::Result<void> Daemon::serve_executor() {
     base::http::ServerConfig config;
     config.endpoints = settings.executor_endpoints;
+    config.on_served = cell::log_requests(log);
     config.limits.workers = executor::kWorkers;
+    // The unit has it made; by hand nobody has.
+    for (const auto& endpoint : config.endpoints)
+        if (endpoint.path.starts_with(std::string(cell::kRuntimeDirectory) + "/"))
+            TRY(base::sys::ensure_directory(cell::kRuntimeDirectory, 0755));
     auto router = executor::make_routes(*executor, *logs);
     router.get("/cloche/v1/metrics", [this](base::http::Request&) {
         return base::http::Response::text(200, metrics.text());
@@ -158,6 +173,7 @@ base::Result<void> Daemon::start_rep() {
         log.warning("the brain is in memory, for development: work it does not know is destroyed");
     base::http::ServerConfig config;
     config.endpoints = settings.rep_endpoints;
+    config.on_served = cell::log_requests(log);
     // Bound first: the rep tells others where it listens.
     rep_server = TRY(base::http::Server::start(
             std::move(config),
@@ -186,6 +202,7 @@ base::Result<void> Daemon::start_rep() {
     if (settings.rep_network_endpoints.empty()) return base::ok;
     config = {};
     config.endpoints = settings.rep_network_endpoints;
+    config.on_served = cell::log_requests(log);
     rep_network_server =
             TRY(base::http::Server::start(std::move(config), [this](base::http::Request& request) {
                 return network_routes(request);

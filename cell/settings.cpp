@@ -5,6 +5,7 @@
 #include "base/parse.hpp"
 #include "base/version.hpp"
 #include "cell/brain_settings.hpp"
+#include "cell/extra_rootfs.hpp"
 #include "cell/identity_settings.hpp"
 
 #include <unistd.h>
@@ -150,6 +151,19 @@ void declare_placement(base::config::Schema& schema, Settings& s) {
              .value = "NAME[=ROOTFS]"},
             s.preloaded);
     schema.add(
+            {.key = "placement.extra_rootfs_directory",
+             .flag = "extra-rootfs-directory",
+             .help = "Directory of more stacks: NAME.tar is the stack NAME",
+             .value = "DIR"},
+            s.extra_rootfs_directory);
+    schema.add(
+            {.key = "placement.layering_mode",
+             .flag = "layering-mode",
+             .help = "What becomes of the first exclusive layer of work on a stack: a download, or "
+                     "part of the root file system",
+             .choices = {"single-layer", "two-layer"}},
+            s.layering_mode);
+    schema.add(
             {.key = "placement.rootfs_providers",
              .flag = "rootfs-provider",
              .help = "Scheme of root filesystems that are taken whatever their name",
@@ -236,6 +250,20 @@ void declare_content(base::config::Schema& schema, Settings& s) {
              .help = "Its private key, PEM",
              .value = "FILE"},
             s.transfer_key);
+    schema.add(
+            {.key = "transfers.skip_cert_verify",
+             .flag = "skip-cert-verify",
+             .help = "Take any certificate of such servers: whoever is on the way reads and "
+                     "changes "
+                     "what is transferred"},
+            s.transfer_skip_verification);
+    schema.add(
+            {.key = "images.ecr_endpoint",
+             .flag = "ecr-endpoint",
+             .help = "Where logins of AWS's registry are exchanged for tokens; AWS's own of the "
+                     "region unless given",
+             .value = "URL"},
+            s.ecr_endpoint);
     schema.add(
             {.key = "containers.environment",
              .flag = "container-environment",
@@ -390,6 +418,10 @@ base::Result<void> settle_rep(Settings& s) {
                     base::Errc::invalid, "placement.preloaded: '{}' is not NAME=ROOTFS", text);
         cell.stacks[name] = equals == std::string::npos ? "" : text.substr(equals + 1);
     }
+    if (!s.extra_rootfs_directory.empty())
+        TRY(add_extra_stacks(s.extra_rootfs_directory, cell.stacks)
+                    .context("placement.extra_rootfs_directory"));
+    cell.two_layers = s.layering_mode == "two-layer";
     s.rep.times.bulk = milliseconds(s.bulk_interval);
     s.rep.times.bulk_evacuating = std::min(s.rep.times.bulk, s.rep.times.bulk_evacuating);
     s.rep.evacuation.timeout = milliseconds(s.evacuation_timeout);

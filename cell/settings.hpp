@@ -18,9 +18,12 @@
 
 namespace cell {
 
+// Of the executor's socket; celld.service has the same.
+inline constexpr const char* kRuntimeDirectory = "/run/cloche-cell";
+
 struct Settings {
     std::string garden = "unix:///run/cloche/garden.sock";
-    std::vector<std::string> executor_listen = {"unix:///run/cloche/cell.sock"};
+    std::vector<std::string> executor_listen = {"unix:///run/cloche-cell/cell.sock"};
     std::string socket_mode = "0660";
     std::string cell_id;  // "": the host's name
     std::string zone = "z1";
@@ -38,6 +41,9 @@ struct Settings {
     std::vector<std::string> optional_placement_tags;
     std::vector<std::string> preloaded;  // NAME or NAME=ROOTFS
     std::vector<std::string> rootfs_providers = {"docker"};
+    std::string extra_rootfs_directory;
+    std::string layering_mode = "single-layer";
+    std::string ecr_endpoint;
     std::uint32_t proxy_memory_mb = 0;
     std::chrono::nanoseconds bulk_interval{std::chrono::seconds(30)};
     std::chrono::nanoseconds evacuation_timeout{std::chrono::minutes(10)};
@@ -50,6 +56,7 @@ struct Settings {
     std::uint32_t delete_workers = 32;
     std::uint32_t downloads = 5;
     std::string transfer_ca, transfer_certificate, transfer_key;
+    bool transfer_skip_verification = false;
     std::string cache_directory;           // "": below the state directory
     std::vector<std::string> environment;  // NAME=VALUE
 

@@ -142,7 +142,7 @@ base::Result<Parsed> parse_arguments(
             "Address of gardend: unix:///path, tcp://host:port or tls://host:port");
     app.add_option(
             "--cell", global.cell,
-            "Address of a cell's containers; unix:///run/cloche/cell.sock when left out");
+            "Address of a cell's containers; unix:///run/cloche-cell/cell.sock when left out");
     app.add_option(
             "--rep", global.rep,
             "Address of a cell's representative; tcp://127.0.0.1:1800 when left out");

@@ -13,7 +13,7 @@ namespace cli {
 
 struct Global {
     std::string host = "unix:///run/cloche/garden.sock";
-    std::string cell = "unix:///run/cloche/cell.sock";
+    std::string cell = "unix:///run/cloche-cell/cell.sock";
     std::string rep = "tcp://127.0.0.1:1800";
     std::string tls_ca, tls_certificate, tls_key;
     bool json = false;

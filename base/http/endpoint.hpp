@@ -21,6 +21,7 @@ struct TlsFiles {
     std::string key;
     bool require_client_certificate = false;  // server: no certificate, no handshake
     std::string server_name;                  // client: name to verify; empty = the endpoint's host
+    bool skip_verification = false;           // client: any certificate will do; only when told so
 };
 
 struct Endpoint {

@@ -168,7 +168,8 @@ Result<TlsContext> make_client_context(const TlsFiles& files) {
     auto context = TRY(make_context(TLS_client_method(), files));
     if (files.ca.empty() && SSL_CTX_set_default_verify_paths(context.get()) != 1)
         return fail(Errc::internal, "load the system's certificate authorities: {}", tls_reason());
-    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+    const int mode = files.skip_verification ? SSL_VERIFY_NONE : SSL_VERIFY_PEER;
+    SSL_CTX_set_verify(context.get(), mode, nullptr);
     return context;
 }
 

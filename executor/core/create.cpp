@@ -71,6 +71,7 @@ void LocalExecutor::create(const NodePtr& node) {
                         "Cell {} successfully created container for instance {}", settings_.cell_id,
                         node->guid()));
         node->record.container.state = api::State::created;
+        node->record.container.info.image_password.clear();  // nobody asks the registry again
         save(*node);
         start_steps(node);
     }
@@ -96,6 +97,13 @@ base::Result<void> LocalExecutor::create_in_garden(Node& node) {
     if (!settings_.healthcheck_directory.empty())
         mounts.binds.push_back(
                 bind_mount(settings_.healthcheck_directory, "/etc/cf-assets/healthcheck", false));
+    if (parts_.logins != nullptr) {
+        auto& info = container.info;
+        const auto login = TRY(parts_.logins->exchange(
+                info.rootfs, {.username = info.image_username, .password = info.image_password}));
+        info.image_username = login.username;
+        info.image_password = login.password;
+    }
     TRY(make_patiently(node, plan_container(container, settings_, mounts))
                 .context("failed to create container"));
     return issue_credentials(node);  // they name the address that the backend chose

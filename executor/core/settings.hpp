@@ -16,7 +16,7 @@ namespace executor {
 struct Settings {
     std::string cell_id = "cell";
     std::string owner = "executor";  // value of the property executor:owner
-    std::string state_directory = "/var/lib/cloche/cell";
+    std::string state_directory = "/var/lib/cloche-cell";
 
     // Unset: what the backend has.
     std::optional<std::int64_t> memory_mb;

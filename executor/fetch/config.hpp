@@ -24,6 +24,7 @@ struct FetcherConfig {
     std::string ca_file;
     std::string certificate_file;
     std::string key_file;
+    bool skip_verification = false;  // of such servers
 
     std::size_t download_attempts = 4;
     std::size_t upload_attempts = 3;

@@ -148,6 +148,7 @@ base::http::Client client_for(const FetcherConfig& config, const Url& url) {
     endpoint.tls.ca = config.ca_file;
     endpoint.tls.certificate = config.certificate_file;
     endpoint.tls.key = config.key_file;
+    endpoint.tls.skip_verification = config.skip_verification;
     return base::http::Client(
             {.endpoint = std::move(endpoint),
              .connect_timeout = config.connect_timeout,

@@ -45,6 +45,12 @@ Response answer(const base::Result<void>& done, int status) {
     return {.status = status};
 }
 
+// Who may ask what runs here need not know how to log in to a registry.
+api::Container shown(api::Container container) {
+    container.info.image_password.clear();
+    return container;
+}
+
 template <class T>
 base::Result<T> body_of(Request& request) {
     const auto text = TRY(request.read_body(kMaxBody));
@@ -82,7 +88,10 @@ class Routes {
     Response list(Request& request) {
         const auto tags = tags_of(request);
         if (!tags) return refuse(tags.error());
-        return answer(executor_.list(*tags));
+        auto list = executor_.list(*tags);
+        if (!list) return refuse(list.error());
+        for (auto& one : *list) one = shown(std::move(one));
+        return answer(list);
     }
 
     // The recipe of 2015 is kept with the reservation; today's comes with the run request.
@@ -105,7 +114,11 @@ class Routes {
         return Response::json(base::json::encode(refused) + "\n");
     }
 
-    Response get(Request& request) { return answer(executor_.get(request.param("guid"))); }
+    Response get(Request& request) {
+        auto found = executor_.get(request.param("guid"));
+        if (!found) return refuse(found.error());
+        return answer(base::Result<api::Container>(shown(std::move(*found))));
+    }
 
     Response run(Request& request) {
         const std::string guid(request.param("guid"));
@@ -204,13 +217,14 @@ class Routes {
                  source = std::shared_ptr<api::EventSource>(std::move(*subscribed))](
                         base::http::EventWriter& writer) -> base::Result<void> {
                     for (std::uint64_t id = 0;;) {
-                        const auto event = source->next(kKeepAlive);
+                        auto event = source->next(kKeepAlive);
                         if (!event && event.error().kind == base::Errc::timeout) {
                             TRY(writer.comment("still here"));
                             continue;
                         }
                         // Behind, or the program ends: the client lists anew.
                         if (!event) return base::ok;
+                        event->container = shown(std::move(event->container));
                         TRY(writer.send(
                                 to_string(event->kind), base::json::encode(*event),
                                 std::to_string(id++)));

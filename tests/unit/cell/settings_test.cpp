@@ -39,7 +39,7 @@ TEST_CASE("without a word celld is a cell of this host on loopback") {
     CHECK(out->executor.cell_id == out->cell_id);
     CHECK_FALSE(out->executor.memory_mb);
     CHECK(out->executor.max_containers == 250);
-    CHECK(out->cache_directory == "/var/lib/cloche/cell/cache");
+    CHECK(out->cache_directory == "/var/lib/cloche-cell/cache");
     REQUIRE(out->rep_endpoints.size() == 1);
     CHECK(out->rep_endpoints[0].port == 1800);
 }

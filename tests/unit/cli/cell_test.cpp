@@ -30,7 +30,7 @@ const std::string kAction = R"("action": {"run": {"path": "true", "user": "root"
 }  // namespace
 
 TEST_CASE("where a cell is comes from the flag and then the environment and then the default") {
-    CHECK(parse({"cell", "state"}).global.cell == "unix:///run/cloche/cell.sock");
+    CHECK(parse({"cell", "state"}).global.cell == "unix:///run/cloche-cell/cell.sock");
     CHECK(parse({"cell", "state"}).global.rep == "tcp://127.0.0.1:1800");
     CHECK(parse({"cell", "state"}, "tcp://a:1").global.cell == "tcp://a:1");
     CHECK(parse({"cell", "containers", "--cell", "tcp://b:2"}, "tcp://a:1").global.cell ==
