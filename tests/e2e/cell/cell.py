@@ -39,12 +39,12 @@ class Answer:
         return json.loads(self.body)
 
 
-def call(path, method, target, body=None, timeout=WAIT):
+def call(path, method, target, body=None, timeout=WAIT, headers=None):
     """One request to the unix socket `path`."""
     connection = UnixConnection(path, timeout)
     try:
         text = body if body is None or isinstance(body, (str, bytes)) else json.dumps(body)
-        connection.request(method, target, text)
+        connection.request(method, target, text, headers or {})
         answer = connection.getresponse()
         return Answer(answer.status, dict(answer.getheaders()), answer.read())
     finally:
@@ -102,6 +102,7 @@ class Cell:
         self.programs, self.tag, self.words = programs, self.letter + tag[1:], list(words)
         numbers = pool.split(".")
         self.pool = ".".join([numbers[0], str(int(numbers[1]) - 213 + self.octet), *numbers[2:]])
+        self.garden_words = []
         self.home = tempfile.mkdtemp(prefix=f"cloche-cell-{os.getpid()}-", dir=parent)
         os.chmod(self.home, 0o755)  # users of containers pass through it
         self.rootfs = os.path.join(self.home, "rootfs")
@@ -128,6 +129,7 @@ class Cell:
             "--store", os.path.join(self.home, "store"),
             "--bind-socket", self.garden_socket,
             "--default-rootfs", self.rootfs,
+            *self.garden_words,
         ]
 
     def spawn(self, command, log=None):
@@ -205,6 +207,14 @@ class Cell:
         self.garden_log.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
+    def whole_log(self, which=None):
+        """Every line of the daemons: of celld ("log"), of gardend ("garden.log") or of both."""
+        out = ""
+        for file in (which,) if which else ("log", "garden.log"):
+            with open(os.path.join(self.home, file), errors="replace") as text:
+                out += text.read()
+        return out
+
     def log_text(self):
         """The ends of both logs, gardend's without its requests."""
         out = ""
@@ -259,8 +269,8 @@ http {{
 
     # The executor's API.
 
-    def call(self, method, target, body=None, timeout=WAIT):
-        return call(self.socket, method, target, body, timeout)
+    def call(self, method, target, body=None, timeout=WAIT, headers=None):
+        return call(self.socket, method, target, body, timeout, headers)
 
     def allocate(self, guid, **fields):
         answer = self.call("POST", "/containers", [{"guid": guid, "memory_mb": 32, "disk_mb": 32, **fields}])

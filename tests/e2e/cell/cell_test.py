@@ -17,7 +17,11 @@ from cell import Cell, busybox_or_skip, skip
 from cli_tests import CommandLine, Evacuation  # noqa: F401
 from executor_tests import Backend, Health, Lives, Logs, Recipes, Reservations  # noqa: F401  unittest finds them here
 from identity_tests import Identity, IdentityRotation, authority_flags  # noqa: F401
+from owner_tests import Tags  # noqa: F401
+from registry_tests import PrivateImages  # noqa: F401
 from restart_tests import Restarts  # noqa: F401
+from rootfs_tests import ExtraStacks, LayersOnTop  # noqa: F401
+from trace_tests import Traces, UnknownServers  # noqa: F401
 from transfer_tests import Transfers  # noqa: F401
 
 FLAGS = ["--unhealthy-interval", "300ms", "--healthy-interval", "300ms", "--reap-interval", "2s",
