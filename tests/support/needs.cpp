@@ -37,6 +37,9 @@ std::string missing(const std::string& need) {
     if (need == "btrfs") return file_has("/proc/filesystems", "btrfs") ? "" : "no btrfs";
     if (need == "xfs_quota")
         return std::getenv("VM_GUEST") != nullptr ? "" : "no XFS quota in this kernel";
+    if (need == "etcd")
+        return ::access("/usr/bin/etcd", X_OK) == 0 ? ""
+                                                    : "no etcd (hint: apt-get install etcd-server)";
     return "unknown need " + need;
 }
 

@@ -9,7 +9,7 @@
 namespace test {
 
 // "" when the need is met, else why not. Known: root, userns, cgroup1, cgroup2,
-// cgroup2_controllers, nft, loop, btrfs, xfs_quota.
+// cgroup2_controllers, nft, loop, btrfs, xfs_quota, etcd.
 std::string missing(const std::string& need);
 // Prints "SKIP: reason" (ctest's SKIP_REGULAR_EXPRESSION sees it) and says whether to skip.
 bool skip_unless(const char* needs);

@@ -1,5 +1,8 @@
 #include "tests/unit/brain_store/drivers.hpp"
 
+#include "tests/support/needs.hpp"
+#include "tests/unit/brain_store/etcd_servers.hpp"
+
 #include <unistd.h>
 
 #include <atomic>
@@ -41,13 +44,37 @@ class SqliteDriver final : public Driver {
     TemporaryDirectory directory_;
 };
 
+// One server for all tests of the program; each has a prefix of its own.
+class EtcdDriver final : public Driver {
+  public:
+    EtcdDriver() {
+        static EtcdServers servers;
+        static int last = 0;
+        config_.endpoints = servers.endpoints();
+        config_.prefix = "/suite/" + std::to_string(++last) + "/";
+    }
+
+    std::unique_ptr<Store> open() override {
+        auto store = brain::store::open_etcd(config_);
+        REQUIRE((store ? std::string() : store.error().text) == "");
+        return std::move(store).value();
+    }
+
+    bool tells_of_others() const override { return true; }
+
+  private:
+    brain::store::EtcdConfig config_;
+};
+
 }  // namespace
 
 std::vector<std::string> drivers() {
-    return {"sqlite"};
+    if (skip_unless("etcd")) return {"sqlite"};
+    return {"sqlite", "etcd"};
 }
 
-std::unique_ptr<Driver> make_driver(const std::string&) {
+std::unique_ptr<Driver> make_driver(const std::string& name) {
+    if (name == "etcd") return std::make_unique<EtcdDriver>();
     return std::make_unique<SqliteDriver>();
 }
 
