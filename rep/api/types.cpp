@@ -36,6 +36,7 @@ void describe(V& v, Resources& o) {
     v.always("MemoryMB", o.memory_mb);
     v.always("DiskMB", o.disk_mb);
     v.always("Containers", o.containers);
+    v.omit("CPUMillis", o.cpu_millis);
 }
 
 template <class V>
@@ -46,6 +47,7 @@ void describe(V& v, Needs& o) {
     v.always("MemoryMB", o.memory_mb);
     v.always("DiskMB", o.disk_mb);
     v.always("MaxPids", o.max_pids);
+    v.omit("CPUMillis", o.cpu_millis);
 }
 
 template <class V>
@@ -86,6 +88,7 @@ void describe(V& v, CellState& o) {
     v.always("PlacementTags", o.placement_tags);
     v.always("OptionalPlacementTags", o.optional_placement_tags);
     v.always("ProxyMemoryAllocationMB", o.proxy_memory_allocation_mb);
+    v.omit("CachedImages", o.cached_images);
 }
 
 template <class V>
@@ -93,6 +96,7 @@ void describe(V& v, Work& o) {
     v.always("LRPs", o.lrps);
     v.always("Tasks", o.tasks);
     v.omit("cell_id", o.cell_id);
+    v.omit("round_id", o.round_id);
 }
 
 template <class V>

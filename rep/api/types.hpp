@@ -21,6 +21,7 @@ struct Resources {  // wire: MemoryMB, …
     std::int64_t memory_mb = 0;
     std::int64_t disk_mb = 0;
     std::int64_t containers = 0;
+    std::int64_t cpu_millis = 0;  // ours: thousandths of a core; absent when 0, not known
     bool operator==(const Resources&) const = default;
 };
 
@@ -41,6 +42,7 @@ struct Needs {
     std::int64_t memory_mb = 0;
     std::int64_t disk_mb = 0;
     std::int64_t max_pids = 0;
+    std::int64_t cpu_millis = 0;  // ours, as above: not asked for
     bool operator==(const Needs&) const = default;
 };
 
@@ -87,6 +89,7 @@ struct CellState {
     std::vector<std::string> placement_tags;
     std::vector<std::string> optional_placement_tags;
     std::int64_t proxy_memory_allocation_mb = 0;
+    std::vector<std::string> cached_images;  // ours: root filesystems that need no pull
     bool operator==(const CellState&) const = default;
 };
 
@@ -94,6 +97,7 @@ struct Work {
     std::vector<Lrp> lrps;
     std::vector<Task> tasks;
     std::string cell_id;
+    std::string round_id;  // ours: the same again is answered as before, not done again
 
     bool empty() const { return lrps.empty() && tasks.empty(); }
 
