@@ -1,6 +1,6 @@
-// bench-auction: what a round of the auction costs without any cell being called. Prints placements,
-// cells, seconds, score (standard deviation of memory over its mean), instances per cell as a table
-// or, with --json, one object per line.
+// bench-auction: what a round of the auction costs without any cell being called. Prints
+// placements, cells, seconds, score (standard deviation of memory over its mean), instances per
+// cell as a table or, with --json, one object per line.
 #include "tests/unit/brain_auction/worlds.hpp"
 
 #include <chrono>
