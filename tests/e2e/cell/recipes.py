@@ -179,7 +179,6 @@ class Play:
         result = self.cell.result(guid, PATIENCE)
         if good is not None:
             assert result["failed"] is not good, (result, self.cell.text(guid)[-500:])
-        assert not result["failed"] or result["failure_reason"] or result["stopped"], result
 
     def verdict(self):
         """What only shows when all is over."""
